@@ -1,0 +1,179 @@
+"""Every error a caller can meet, as one tree.
+
+::
+
+    LakeError
+    ├── UrlError (ValueError)                     a path that cannot be understood
+    ├── KeyNotFoundError (KeyError)               an object that is not there
+    ├── KeyExistsError (FileExistsError)          put(if_absent=True) lost the race
+    ├── DatasetNotFoundError (FileNotFoundError)  a place that holds no dataset
+    ├── DatasetExistsError (FileExistsError)      a place that already holds something
+    ├── TensorNotFoundError (KeyError)            an unknown tensor, with "did you mean"
+    ├── TensorExistsError (ValueError)            a tensor name already taken
+    ├── VersionNotFoundError (KeyError)           an unknown branch or commit
+    ├── ReadOnlyError (PermissionError)           a write to something opened for reading
+    ├── RowError (IndexError)                     a row out of range
+    ├── SampleError (ValueError)                  a value that does not fit its tensor
+    ├── DynamicShapeError (ValueError)            one array asked of samples of several shapes
+    ├── FormatError (ValueError)                  stored bytes that break the format
+    ├── UnsupportedError (NotImplementedError)    valid, but not something we can do
+    ├── LinkError (OSError)                       a linked file that cannot be read
+    ├── CredentialsError
+    │   ├── MissingCredentialsError               nothing found; names every source tried
+    │   ├── PartialCredentialsError               half a set given
+    │   └── ExpiredCredentialsError
+    ├── PermissionDeniedError (PermissionError)   found, signed, refused
+    ├── StorageError (OSError)                    the storage failed for another reason
+    └── MissingDependencyError (ImportError)      an optional package; names the install command
+
+Each class has a stable ``kind`` (for messages and logs) and ``retryable``. A message says what failed,
+on which redacted object, what was expected, and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LakeError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    kind: ClassVar[str] = "lake"
+    retryable: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        """The message as written: a KeyError would print it in quotes."""
+        return str(self.args[0]) if self.args else ""
+
+
+class UrlError(LakeError, ValueError):
+    """A path or url that cannot be understood."""
+
+    kind = "url"
+
+
+class KeyNotFoundError(LakeError, KeyError):
+    """No object under this key."""
+
+    kind = "key-not-found"
+
+
+class KeyExistsError(LakeError, FileExistsError):
+    """A put with ``if_absent=True`` found an object already there."""
+
+    kind = "key-exists"
+
+
+class DatasetNotFoundError(LakeError, FileNotFoundError):
+    """A place that holds no dataset."""
+
+    kind = "dataset-not-found"
+
+
+class DatasetExistsError(LakeError, FileExistsError):
+    """A place that already holds a dataset, or other files."""
+
+    kind = "dataset-exists"
+
+
+class TensorNotFoundError(LakeError, KeyError):
+    """No tensor of this name in the dataset."""
+
+    kind = "tensor-not-found"
+
+
+class TensorExistsError(LakeError, ValueError):
+    """A tensor or group of this name exists already."""
+
+    kind = "tensor-exists"
+
+
+class VersionNotFoundError(LakeError, KeyError):
+    """No branch or commit of this name."""
+
+    kind = "version-not-found"
+
+
+class ReadOnlyError(LakeError, PermissionError):
+    """A write to something that was opened for reading, or to a committed version."""
+
+    kind = "read-only"
+
+
+class RowError(LakeError, IndexError):
+    """A row that does not exist."""
+
+    kind = "row"
+
+
+class SampleError(LakeError, ValueError):
+    """A value whose type, dtype or shape does not fit the tensor; nothing was written."""
+
+    kind = "sample"
+
+
+class DynamicShapeError(LakeError, ValueError):
+    """Samples of several shapes were asked for as one array."""
+
+    kind = "dynamic-shape"
+
+
+class FormatError(LakeError, ValueError):
+    """Stored bytes that are truncated, corrupt, or not of the format."""
+
+    kind = "format"
+
+
+class UnsupportedError(LakeError, NotImplementedError):
+    """Something valid that this version cannot do."""
+
+    kind = "unsupported"
+
+
+class LinkError(LakeError, OSError):
+    """A linked file that cannot be read."""
+
+    kind = "link"
+
+
+class CredentialsError(LakeError):
+    """Credentials could not be had."""
+
+    kind = "credentials"
+
+
+class MissingCredentialsError(CredentialsError):
+    """No source had credentials; the message names every source tried."""
+
+    kind = "credentials-missing"
+
+
+class PartialCredentialsError(CredentialsError):
+    """A source had some, but not all, of a set of credentials."""
+
+    kind = "credentials-partial"
+
+
+class ExpiredCredentialsError(CredentialsError):
+    """The credentials in force have expired."""
+
+    kind = "credentials-expired"
+
+
+class PermissionDeniedError(LakeError, PermissionError):
+    """Credentials were found and the storage refused them."""
+
+    kind = "permission-denied"
+
+
+class StorageError(LakeError, OSError):
+    """The storage failed: network, throttling, disk, or an answer nobody expects."""
+
+    kind = "storage"
+    retryable = True
+
+
+class MissingDependencyError(LakeError, ImportError):
+    """An optional package is not installed; the message has the command."""
+
+    kind = "missing-dependency"
