@@ -1,0 +1,1 @@
+"""Tests of deeplake_nb; `pytest` runs them all."""

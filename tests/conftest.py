@@ -1,0 +1,53 @@
+"""Every test runs alone: no account, an empty HOME, no network beyond this machine."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+from tests import machine
+
+machine.isolate()  # before any test module, and so any SDK, is imported
+_GUARD = machine.NetworkGuard()
+_GUARD.install()
+
+# The default is quick and repeatable; HYPOTHESIS_PROFILE=slow searches.
+hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("slow", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# A folder's tests that are slow to set up: they start first and each group stays on one worker.
+_FOLDERS = ("browser", "interop")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        if folder in _FOLDERS:
+            item.add_marker(folder)
+        if item.get_closest_marker("xdist_group") is None:
+            group = folder if folder == "browser" else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch, tmp_path_factory, request):
+    """Undo what an earlier test left in the environment, and fail on any attempt to leave the machine."""
+    for name in filter(machine.is_personal, list(os.environ)):
+        monkeypatch.delenv(name)
+    for name, value in machine.NEUTRAL.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    _GUARD.attempts.clear()
+    yield
+    if _GUARD.attempts:
+        pytest.fail(f"{request.node.name} reached for {sorted(set(_GUARD.attempts))}: tests use this machine only")
+
+
+@pytest.fixture(scope="session")
+def machine_env():
+    """The environment for a program that installs something: the user's HOME and caches, none of their accounts."""
+    return machine.environ()
