@@ -1,0 +1,145 @@
+"""The verbs of ``%lake``, as a table of frozen commands. Pure.
+
+A verb is a class of ``VERBS``. Its fields are declared once and read by the grammar, the manual and the completion; its
+docstring is its help. Adding one is such a class, a row of ``VERBS``, and the function in ``lake.py`` that runs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import MISSING, dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+Takes = Literal["url", "variable", "expression", "tensor", "branch", "verb", "nothing"]
+
+
+class Argument(NamedTuple):
+    """One thing a verb can be told."""
+
+    field: str
+    metavar: str
+    help: str
+    takes: Takes
+    """What may stand here, for completion. ``nothing``: the word alone says yes."""
+    words: tuple[str, ...]
+    """What introduces it, such as ``as`` or ``--branch``; none: it goes by its place."""
+    is_required: bool
+
+    @property
+    def written(self) -> str:
+        """How it is written: ``URL``, ``as NAME``, ``--read-only``."""
+        return " ".join(filter(None, (*self.words[:1], self.metavar)))
+
+
+def _argument(metavar: str, says: str, takes: Takes, *words: str, default: Any = MISSING, last: bool = False) -> Any:
+    row = {"metavar": metavar, "help": says, "takes": takes, "words": words}
+    return field(default=default, kw_only=last, metadata=row)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line, understood."""
+
+    example: ClassVar[str]
+
+    @classmethod
+    def arguments(cls) -> list[Argument]:
+        """What the verb can be told, in the order of its usage."""
+        in_order = sorted(dataclasses.fields(cls), key=lambda f: bool(f.kw_only))
+        return [Argument(f.name, is_required=f.default is MISSING, **f.metadata) for f in in_order]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Command):
+    """A command that equals one call of the library."""
+
+    code: bool = _argument(
+        "", "print the equal Python call instead of running it", "nothing", "--code", default=False, last=True
+    )
+
+    @property
+    def python(self) -> str:
+        """That call."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Call):
+    """Open a dataset and show it; with a NAME, also bind it to that variable (a final ; then shows nothing)."""
+
+    example: ClassVar[str] = "load s3://bucket/photos as photos"
+
+    url: str = _argument("URL", "a folder, s3://bucket/prefix or mem://name; quotes go around spaces", "url")
+    name: str | None = _argument("NAME", "the variable to bind", "variable", "as", "--as", default=None)
+    branch: str | None = _argument(
+        "BRANCH", "a branch or commit, not the newest of main", "branch", "--branch", default=None
+    )
+    read_only: bool = _argument("", "refuse every write through this dataset", "nothing", "--read-only", default=False)
+
+    @property
+    def address(self) -> str:
+        """The url with its version: ``URL@BRANCH``."""
+        return self.url if self.branch is None else f"{self.url}@{self.branch}"
+
+    @property
+    def python(self) -> str:
+        """``NAME = deeplake_nb.load(...)``."""
+        call = f"deeplake_nb.load({self.address!r}{', read_only=True' if self.read_only else ''})"
+        return call if self.name is None else f"{self.name} = {call}"
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Call):
+    """Show a dataset or a part of one, as a gallery."""
+
+    example: ClassVar[str] = "show photos[10:20] --tensor images"
+
+    expression: str = _argument("DATASET", "a variable, or an expression such as photos[10:20]", "expression")
+    tensor: str | None = _argument("TENSOR", "the tensor to open with", "tensor", "--tensor", default=None)
+
+    @property
+    def python(self) -> str:
+        """``display.show(...)``."""
+        tensor = "" if self.tensor is None else f", tensor={self.tensor!r}"
+        return f"deeplake_nb.widgets.display.show({self.expression}{tensor})"
+
+
+@dataclass(frozen=True, slots=True)
+class Ls(Call):
+    """List what is in a folder or under a prefix, one level deep; datasets are marked."""
+
+    example: ClassVar[str] = "ls s3://bucket"
+
+    url: str = _argument(
+        "URL", "a folder, s3://bucket/prefix or mem://name; the working folder if left out", "url", default="."
+    )
+
+    @property
+    def python(self) -> str:
+        """``listing(...)``."""
+        return f"deeplake_nb.magics.listing.listing({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Help(Command):
+    """Say what %lake can do, or what one verb does."""
+
+    example: ClassVar[str] = "help load"
+
+    verb: str | None = _argument("VERB", "the verb to explain", "verb", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Why(Command):
+    """Print the traceback of the last mistake."""
+
+    example: ClassVar[str] = "why"
+
+
+VERBS: dict[str, type[Command]] = {"load": Load, "show": Show, "ls": Ls, "help": Help, "why": Why}
+
+
+def usage(verb: str) -> str:
+    """One line: how the verb is written."""
+    rest = (a.written if a.is_required else f"[{a.written}]" for a in VERBS[verb].arguments())
+    return " ".join(("%lake", verb, *rest))

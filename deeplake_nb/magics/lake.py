@@ -1,0 +1,122 @@
+"""``%lake``: a command, run on the session; what it gives is the value of the cell."""
+# ruff: noqa: T201 - a magic speaks by printing
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial, singledispatchmethod
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
+
+from deeplake_nb.errors import CommandError, LakeError, did_you_mean
+from deeplake_nb.magics import manual
+from deeplake_nb.magics.commands import Call, Command, Help, Load, Ls, Show, Why
+from deeplake_nb.magics.grammar import parse
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from deeplake_nb.session import Session
+
+
+@magics_class
+class LakeMagics(Magics):
+    """The line magic ``%lake`` on one session: the kernel's own unless another is given."""
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell, session: Session | None = None) -> None:
+        super().__init__(shell)
+        self._session = session
+        self._mistake: tuple[LakeError, TracebackType | None] | None = None
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def lake(self, line: str, local_ns: Mapping[str, Any] | None = None) -> object:  # noqa: D102 - set below
+        try:
+            command = parse(line)
+            if isinstance(command, Call) and command.code:
+                print(command.python)
+                return None
+            value = self.run(command, {} if local_ns is None else local_ns)
+        except LakeError as mistake:
+            # Raised on, so that the cell fails and ``except`` works; IPython asks the instance how to show itself.
+            self._mistake = mistake, mistake.__traceback__
+            mistake._render_traceback_ = partial(str.splitlines, _one_line(mistake))  # type: ignore[attr-defined]
+            raise
+        # Silencing is ours: IPython's way would tokenize a path as Python.
+        return None if line.rstrip().endswith(";") and isinstance(command, Load) and command.name else value
+
+    @singledispatchmethod
+    def run(self, command: Command, scope: Mapping[str, Any]) -> object:
+        """The value of a command; ``scope`` has the local variables where the line stands."""
+        raise NotImplementedError(type(command).__name__, scope)
+
+    @run.register
+    def _load(self, command: Load, scope: Mapping[str, Any]) -> object:
+        name = command.name
+        if name is not None and name in scope and scope is not self.shell.user_ns:
+            raise CommandError(f"{name!r} is a local variable here, which a magic can't bind: {name} = %lake load ...")
+        dataset = self.session.load(command.address, read_only=command.read_only or None)
+        if name is not None:
+            self.shell.push({name: dataset})  # type: ignore[no-untyped-call]
+        return dataset
+
+    @run.register
+    def _show(self, command: Show, scope: Mapping[str, Any]) -> object:
+        from deeplake_nb.widgets import display
+
+        return display.show(self._evaluate(command.expression, scope), tensor=command.tensor)
+
+    @run.register
+    def _ls(self, command: Ls, _scope: Mapping[str, Any]) -> object:
+        from deeplake_nb.magics.listing import listing
+
+        return listing(self.session.storage(command.url))
+
+    @run.register
+    def _help(self, command: Help, _scope: Mapping[str, Any]) -> None:
+        print(manual.overview() if command.verb is None else manual.page(command.verb))
+
+    @run.register
+    def _why(self, _command: Why, _scope: Mapping[str, Any]) -> None:
+        if self._mistake is None:
+            print("no mistake so far")
+            return
+        mistake, traceback = self._mistake
+        lines = self.shell.InteractiveTB.structured_traceback(type(mistake), mistake, traceback)
+        print(self.shell.InteractiveTB.stb2text(lines))
+
+    @property
+    def session(self) -> Session:
+        """What the commands run on."""
+        if self._session is None:
+            from deeplake_nb import session
+
+            self._session = session.default()
+        return self._session
+
+    def _evaluate(self, expression: str, scope: Mapping[str, Any]) -> Any:
+        try:
+            return eval(expression, self.shell.user_ns, scope)  # noqa: S307 - the user's own expression, as in any cell
+        except SyntaxError as error:
+            raise CommandError(f"{expression!r} names no dataset: {_LOAD_FIRST}") from error
+        except NameError as error:
+            meant = did_you_mean(str(error.name), [*scope, *self.shell.user_ns])
+            raise CommandError(f"there is no variable {error.name!r}{meant}: {_LOAD_FIRST}") from error
+
+
+_LOAD_FIRST = "%lake load URL as NAME makes one, then %lake show NAME"
+
+LakeMagics.lake.__doc__ = manual.overview()
+
+
+def _one_line(mistake: LakeError) -> str:
+    """Its kind and message, in one line whatever the message holds."""
+    message = " ".join(str(mistake).split())
+    where = "" if isinstance(mistake, CommandError) else "  (%lake why: the traceback)"
+    return f"\x1b[31m{mistake.kind}\x1b[0m: {message}{where}"

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from deeplake_nb.magics.commands import VERBS, Call, Load, Ls, Show, usage
+from deeplake_nb.magics.grammar import parse
+from deeplake_nb.magics.manual import overview, page
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_documented_by_its_row(verb):
+    text = page(verb)
+    assert text.startswith(usage(verb))
+    assert VERBS[verb].__doc__ in text
+    for argument in VERBS[verb].arguments():
+        assert argument.help in text
+    assert usage(verb).removesuffix(" [--code]") in overview()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_example_is_a_line_of_its_verb(verb):
+    command = parse(VERBS[verb].example)
+    assert type(command) is VERBS[verb]
+    assert f"%lake {VERBS[verb].example}" in page(verb)
+
+
+@pytest.mark.parametrize(
+    ("command", "python"),
+    [
+        (Load("./it's", "c"), """c = deeplake_nb.load("./it's")"""),
+        (Load("s3://b/c", branch="dev", read_only=True), "deeplake_nb.load('s3://b/c@dev', read_only=True)"),
+        (Show("cars[1:2]", "images"), "deeplake_nb.widgets.display.show(cars[1:2], tensor='images')"),
+        (Ls("./x"), "deeplake_nb.magics.listing.listing('./x')"),
+    ],
+)
+def test_the_equal_python_call(command, python):
+    assert command.python == python
+    ast.parse(python)
+
+
+def test_every_verb_that_does_something_equals_a_call():
+    assert {verb for verb, command in VERBS.items() if not issubclass(command, Call)} == {"help", "why"}
+
+
+def test_no_two_arguments_of_a_verb_share_a_word():
+    for command in VERBS.values():
+        words = [word for argument in command.arguments() for word in argument.words]
+        assert len(words) == len(set(words))
