@@ -1,1 +1,57 @@
-"""Tensor datasets from anybody's cloud, signed in once and looked at in the notebook."""
+"""Tensor datasets from anybody's cloud, signed in once and looked at in the notebook.
+
+``import deeplake_nb as deeplake`` gives the names of Deep Lake 3; ``%load_ext deeplake_nb`` adds ``%lake`` and shows
+datasets as galleries. Importing this loads nothing else: each name is resolved at its first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_SESSION = ("dataset", "delete", "empty", "exists", "link", "load", "read")
+_CLASSES = {
+    "Dataset": "deeplake_nb.dataset.dataset",
+    "Tensor": "deeplake_nb.dataset.tensor",
+    "Sample": "deeplake_nb.format.samples",
+    "Link": "deeplake_nb.format.samples",
+    "LakeError": "deeplake_nb.errors",
+}
+
+__all__ = ["__version__", *_SESSION, *_CLASSES]  # noqa: PLE0604 - names resolved by __getattr__
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("deeplake-nb")
+    if name in _SESSION:
+        from deeplake_nb import session
+
+        return getattr(session.default(), name)
+    if name in _CLASSES:
+        from importlib import import_module
+
+        return getattr(import_module(_CLASSES[name]), name)
+    raise AttributeError(f"module 'deeplake_nb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """``%load_ext deeplake_nb``: adds ``%lake`` and the display of datasets."""
+    from deeplake_nb import magics
+
+    magics.register(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """``%unload_ext deeplake_nb``: takes them away again."""
+    from deeplake_nb import magics
+
+    magics.unregister(shell)

@@ -4,6 +4,7 @@
 
     LakeError
     ├── UrlError (ValueError)                     a path that cannot be understood
+    ├── CommandError (ValueError)                 a %lake line that cannot be understood
     ├── KeyNotFoundError (KeyError)               an object that is not there
     ├── KeyExistsError (FileExistsError)          put(if_absent=True) lost the race
     ├── DatasetNotFoundError (FileNotFoundError)  a place that holds no dataset
@@ -13,6 +14,7 @@
     ├── VersionNotFoundError (KeyError)           an unknown branch or commit
     ├── ReadOnlyError (PermissionError)           a write to something opened for reading
     ├── RowError (IndexError)                     a row out of range
+    ├── HtypeError (ValueError)                   an unknown or unfitting htype, dtype or compression
     ├── SampleError (ValueError)                  a value that does not fit its tensor
     ├── DynamicShapeError (ValueError)            one array asked of samples of several shapes
     ├── FormatError (ValueError)                  stored bytes that break the format
@@ -32,7 +34,18 @@ on which redacted object, what was expected, and what to do next.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or an empty string; ends a message's clause."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 class LakeError(Exception):
@@ -50,6 +63,12 @@ class UrlError(LakeError, ValueError):
     """A path or url that cannot be understood."""
 
     kind = "url"
+
+
+class CommandError(LakeError, ValueError):
+    """A ``%lake`` line that cannot be understood, or that must not be written so."""
+
+    kind = "command"
 
 
 class KeyNotFoundError(LakeError, KeyError):
@@ -104,6 +123,12 @@ class RowError(LakeError, IndexError):
     """A row that does not exist."""
 
     kind = "row"
+
+
+class HtypeError(LakeError, ValueError):
+    """An htype, dtype or compression that is unknown or does not go with the others."""
+
+    kind = "htype"
 
 
 class SampleError(LakeError, ValueError):

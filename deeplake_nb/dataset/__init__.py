@@ -1,0 +1,11 @@
+"""What users hold: datasets and tensors over a storage provider.
+
+``state`` is what is known of one version of a dataset, loaded with few requests and lazily; ``reader`` turns rows
+into arrays, ``writer`` turns appended values into chunks and flushes them in an order that can be interrupted
+anywhere; ``dataset`` and ``tensor`` are the façades with v3's names. A dataset knows nothing of credentials: links
+are opened through a function the session hands in.
+
+Reading is thread-safe. Writing takes one lock per dataset; other threads may read meanwhile.
+
+May import: ``storage`` (the protocol and functions over it), ``format``, ``errors``.
+"""

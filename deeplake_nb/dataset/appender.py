@@ -1,0 +1,305 @@
+"""Appends to one tensor: values become payloads, payloads fill chunks, and the tables follow in memory.
+
+A full chunk is written at once, so that memory stays bounded; the tables and metadata that make it count are
+written by a flush. Until then nobody else sees the new rows, and ``restore`` takes them back.
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.links import resolve_links
+from deeplake_nb.errors import LakeError, UnsupportedError
+from deeplake_nb.format import keys
+from deeplake_nb.format.chunk import ChunkBuilder
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format.encoders import EMPTY_TILES, ChunkIds, CredsCodes, Sequences
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, label_numbers
+from deeplake_nb.format.plans import Phase, Put
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
+    from deeplake_nb.dataset.state import State, Tables, TensorState
+    from deeplake_nb.format.meta import TensorMeta
+    from deeplake_nb.format.payloads import Batch
+
+
+@dataclass(slots=True)
+class _Mark:
+    meta: TensorMeta
+    info: dict[str, Any] | None
+    ids: ChunkIds
+    sequences: Sequences | None
+    creds: CredsCodes | None
+    builder: ChunkBuilder | None
+    chunk_id: int
+    written: int
+    is_dirty: bool
+    is_info_dirty: bool
+
+
+class Appender:
+    """The writing end of one tensor in one version of a dataset."""
+
+    def __init__(self, state: State, tensor: TensorState, *, is_new: bool = False) -> None:
+        self.state = state
+        self.tensor = tensor
+        self.is_dirty = is_new
+        self.is_info_dirty = False
+        self._builder: ChunkBuilder | None = None
+        self._chunk_id = 0
+        self.written: list[int] = []  # chunks of this commit that its chunk set does not list yet
+
+    @property
+    def tables(self) -> Tables:
+        """The tensor's tables."""
+        return self.state.tables(self.tensor)
+
+    # ------------------------------------------------------------------ appending
+
+    def extend(self, values: Any) -> companions.Added:
+        """Append rows; returns what the hidden companion tensors need to know of them.
+
+        Raises:
+            SampleError: a value that does not fit; the caller restores the mark it took before.
+        """
+        tensor = self.tensor
+        counts = None
+        if tensor.meta.is_sequence:
+            counts = np.array([0 if row is None else len(row) for row in values], np.int64)
+            values = [item for row in values if row is not None for item in row]
+        first = next((value for value in values if value is not None), None) if len(values) else None
+        tensor.meta = inferred(tensor.meta, first)
+        row = htype_row(tensor.meta.htype)
+        if "class_names" in row.info and row.name == "class_label":
+            values = self._numbered(values)
+        infos = shapes = None
+        if tensor.meta.is_link:
+            codes, infos, shapes = resolve_links(self.state, tensor.meta, values)
+            self.tables.creds = (self.tables.creds or CredsCodes()).extended(codes)
+        elif row.has_sample_info:
+            infos = companions.file_infos(values)
+        batch = Encoder(tensor.meta).batch(values)
+        self._add(batch)
+        self._count(batch, shapes)
+        if counts is not None:
+            self.tables.sequences = (self.tables.sequences or Sequences()).extended(counts)
+        self.is_dirty = True
+        items = batch.count if isinstance(batch, Uniform) else len(batch.payloads)
+        seen = shapes if shapes is not None else batch.shapes if isinstance(batch, Varied) else batch.shape
+        return companions.Added(len(counts) if counts is not None else items, items, seen, infos)
+
+    def _numbered(self, values: Any) -> Any:
+        if isinstance(values, np.ndarray) and values.dtype.kind not in "UO":
+            return values
+        info = self.state.tensor_info(self.tensor)
+        names = list(info["class_names"])
+        numbers = label_numbers(list(values), names)
+        if len(names) > len(info["class_names"]):
+            self.tensor.info = {**info, "class_names": names}
+            self.is_info_dirty = True
+        return numbers
+
+    def _add(self, batch: Batch) -> None:
+        if isinstance(batch, Uniform):
+            done = 0
+            while done < batch.count:
+                room = self._open(batch.nbytes)
+                take = min(max(room // max(batch.nbytes, 1), 1), batch.count - done)
+                part = batch.payload[done * batch.nbytes : (done + take) * batch.nbytes]
+                self._fill().add_uniform(part, take, batch.shape, batch.nbytes)
+                self._cover(take)
+                done += take
+        else:
+            self._add_varied(batch)
+        self._fill().own()
+
+    def _add_varied(self, batch: Varied) -> None:
+        sizes = np.array([len(payload) for payload in _views(batch.payloads)], np.int64)
+        done = 0
+        while done < len(sizes):
+            room = self._open(int(sizes[done]))
+            take = max(int(np.searchsorted(np.cumsum(sizes[done:]), room, side="right")), 1)
+            part = slice(done, done + take)
+            shapes = batch.shapes[part]
+            self._fill_varied(batch.payloads[part], shapes, sizes[part])
+            done += take
+
+    def _fill_varied(self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None], sizes: Any) -> None:
+        builder = self._fill()
+        if any(shape is None for shape in shapes):
+            builder.add_uniform(b"", len(shapes), None, 0)  # only missing samples, of no known rank
+        else:
+            builder.add_varied(payloads, np.array(shapes, np.int64), sizes)
+        self._cover(len(shapes))
+
+    def _fill(self) -> ChunkBuilder:
+        if self._builder is None:
+            self._builder = ChunkBuilder(len(self.tensor.meta.max_shape) or None)
+        return self._builder
+
+    def _open(self, nbytes: int) -> int:
+        """Make sure a chunk is open that takes a sample of ``nbytes``; returns the room left in it."""
+        limit = self.tensor.meta.chunk_target * (2 if self.tensor.meta.chunk_compression else 1)
+        if self._builder is None:
+            self._resume()
+        if self._builder is not None and self._builder.count and self._builder.nbytes + nbytes > limit:
+            self._write_chunk()
+            self._builder = None
+        if self._builder is None:
+            self._start()
+        return limit - self._fill().nbytes
+
+    def _resume(self) -> None:
+        """Go on in the last chunk, if it belongs to this commit, has room, and is no tile."""
+        ids, tiles = self.tables.ids, self.tables.tiles
+        if not len(ids):
+            return
+        last = len(ids) - 1
+        chunk_id = int(ids.ids[-1])
+        path = self.state.chunk_key(self.tensor, chunk_id)
+        if last in tiles or path != keys.chunk(self.state.commit.id, self.tensor.key, keys.chunk_name(chunk_id)):
+            return
+        (loaded,) = self.state.load_chunks(self.tensor, [len(ids.ids) - 1])
+        if isinstance(loaded, LakeError):
+            raise loaded
+        chunk = loaded.chunk
+        if chunk.is_whole or len(chunk.data) >= self.tensor.meta.chunk_target:
+            return
+        count = last + 1 - int(ids.firsts()[-1])
+        self._builder = ChunkBuilder.resumed(chunk, count, len(self.tensor.meta.max_shape) or None)
+        self._chunk_id = chunk_id
+
+    def _start(self) -> None:
+        packed = self.tensor.meta.chunk_compression
+        if packed and COMPRESSIONS[packed].kind != "byte" and not self.tensor.meta.is_link:
+            raise UnsupportedError(
+                f"tensor {self.tensor.meta.name!r}: chunks cannot be written as {packed} images yet; "
+                f"use sample_compression={packed!r}"
+            )
+        self._fill()
+        self._chunk_id = secrets.randbits(64) or 1
+        self.written.append(self._chunk_id)
+        path = keys.chunk(self.state.commit.id, self.tensor.key, keys.chunk_name(self._chunk_id))
+        self.tensor.owners[self._chunk_id] = path
+
+    def _cover(self, count: int) -> None:
+        """Let the open chunk's entry in the table cover ``count`` more rows."""
+        ids = self.tables.ids
+        if len(ids.ids) and int(ids.ids[-1]) == self._chunk_id:
+            ids.lasts[-1] += count
+            return
+        last = len(ids) + count - 1
+        self.tables.ids = ChunkIds(np.append(ids.ids, np.uint64(self._chunk_id)), np.append(ids.lasts, last))
+
+    def _count(self, batch: Batch, linked: list[tuple[int, ...] | None] | None) -> None:
+        """Widen the shape bounds and the length. Links bound what they point to, where that is known."""
+        meta = self.tensor.meta
+        if isinstance(batch, Uniform) and batch.shape is not None:
+            low = high = batch.shape
+            count = batch.count
+        else:
+            count = len(batch.payloads) if isinstance(batch, Varied) else batch.count
+            candidates = linked if meta.is_link else batch.shapes if isinstance(batch, Varied) else []
+            shapes = {shape for shape in candidates or [] if shape is not None}
+            if not shapes:
+                self.tensor.meta = replace(meta, length=meta.length + count)
+                return
+            rank = max(map(len, shapes))
+            padded = [shape + (0,) * (rank - len(shape)) for shape in shapes]
+            low = tuple(min(dims) for dims in zip(*padded, strict=True))
+            high = tuple(max(dims) for dims in zip(*padded, strict=True))
+        if meta.length and not meta.max_shape:
+            low = (0,) * len(low)  # the samples before had no shape
+        self.tensor.meta = meta.widened(low, high, count)
+
+    def _write_chunk(self) -> None:
+        put = self._chunk_put()
+        self.state.storage.put(put.key, put.data)
+        self.state.chunks.drop(put.key)
+
+    def _chunk_put(self) -> Put:
+        pack = lz4.compress if self.tensor.meta.chunk_compression and not self.tensor.meta.is_link else None
+        path = self.state.chunk_key(self.tensor, self._chunk_id)
+        return Put(Phase.CHUNKS, path, self._fill().build(pack))
+
+    # ------------------------------------------------------------------ flushing, and taking back
+
+    def puts(self) -> list[Put]:
+        """The objects that make everything appended so far count."""
+        if not self.is_dirty and not self.is_info_dirty:
+            return []
+        commit, tensor = self.state.commit.id, self.tensor
+        puts = []
+        if self.is_info_dirty:
+            info = companions.stored_info(self.state.tensor_info(tensor))
+            puts.append(Put(Phase.TABLES, keys.tensor_info(commit, tensor.key), info))
+        if self.is_dirty:
+            tables = self.tables
+            if self._builder is not None and self._builder.count:
+                put = self._chunk_put()
+                self.state.chunks.drop(put.key)
+                puts.append(put)
+            if len(tables.ids):
+                puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
+                if not tables.tiles:
+                    puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), EMPTY_TILES))
+            if tables.sequences is not None:
+                puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
+            if tables.creds is not None:
+                puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))
+            phase = Phase.COMPANIONS if tensor.meta.hidden else Phase.TENSORS
+            puts.append(Put(phase, keys.tensor_meta(commit, tensor.key), tensor.meta.encode()))
+        return puts
+
+    def flushed(self) -> None:
+        """All puts have been made."""
+        self.is_dirty = self.is_info_dirty = False
+        self.written.clear()
+
+    def mark(self) -> _Mark:
+        """A point to come back to."""
+        tables = self.tables
+        return _Mark(
+            self.tensor.meta,
+            copy.copy(self.tensor.info),
+            ChunkIds(tables.ids.ids, tables.ids.lasts.copy()),
+            tables.sequences,
+            tables.creds,
+            self._builder.clone() if self._builder is not None else None,
+            self._chunk_id,
+            len(self.written),
+            self.is_dirty,
+            self.is_info_dirty,
+        )
+
+    def restore(self, mark: _Mark) -> None:
+        """Forget everything since ``mark``; chunks written meanwhile are removed."""
+        for chunk_id in self.written[mark.written :]:
+            path = self.state.chunk_key(self.tensor, chunk_id)
+            self.state.storage.delete(path)
+            self.state.chunks.drop(path)
+            self.tensor.owners.pop(chunk_id, None)
+        del self.written[mark.written :]
+        tables = self.tables
+        self.tensor.meta, self.tensor.info = mark.meta, mark.info
+        tables.ids, tables.sequences, tables.creds = mark.ids, mark.sequences, mark.creds
+        self._builder, self._chunk_id = mark.builder, mark.chunk_id
+        self.is_dirty, self.is_info_dirty = mark.is_dirty, mark.is_info_dirty
+
+
+def _views(payloads: Sequence[Buffer]) -> list[memoryview]:
+    return [payload if isinstance(payload, memoryview) else memoryview(payload) for payload in payloads]
+
+

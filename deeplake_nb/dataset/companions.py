@@ -1,0 +1,118 @@
+"""Hidden tensors that go along with a tensor: the shape, an id and a description of each sample.
+
+The original writes them and checks at a commit that they are as long as their tensor, so whoever appends must keep
+them in step. ``FUNCTIONS`` says, by the name in the tensor's ``links``, what they are given for appended rows.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.meta import encode_json
+from deeplake_nb.format.samples import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.format.htypes import Htype
+
+Shape = tuple[int, ...]
+MAX_CHUNK_NBYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Rows that were appended: how many, how many items, the items' shapes (one for all, or each), file infos."""
+
+    rows: int
+    items: int
+    shapes: Shape | list[Shape | None] | None
+    infos: list[dict[str, Any]] | None
+
+
+def _shapes(added: Added) -> Any:
+    if not isinstance(added.shapes, list):
+        return np.tile(np.array(added.shapes or (0,), np.int64), (added.items, 1))
+    known = [shape if shape is not None else (0,) for shape in added.shapes]
+    if len({len(shape) for shape in known}) <= 1:
+        return np.array(known, np.int64).reshape(len(known), -1)
+    return [np.array(shape, np.int64) for shape in known]
+
+
+def _lengths(added: Added) -> NDArray[np.int64]:
+    shapes = _shapes(added)
+    return np.array([shape[0] for shape in shapes], np.int64).reshape(-1, 1)
+
+
+def _ids(added: Added) -> NDArray[np.uint64]:
+    return np.frombuffer(os.urandom(8 * added.rows), np.uint64).reshape(added.rows, 1)
+
+
+def _infos(added: Added) -> list[dict[str, Any]]:
+    return added.infos if added.infos is not None else [{}] * added.items
+
+
+FUNCTIONS: dict[str, Callable[[Added], Any]] = {
+    "extend_shape": _shapes,
+    "extend_len": _lengths,
+    "extend_id": _ids,
+    "extend_info": _infos,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """One hidden tensor to create: its name, metadata fields, and its entry in the tensor's ``links``."""
+
+    name: str
+    fields: Mapping[str, Any]
+    link: Mapping[str, Any]
+
+
+def wanted(name: str, row: Htype, *, shapes: bool, ids: bool, infos: bool) -> list[Companion]:
+    """The companions a new tensor ``name`` (groups included) gets."""
+    group, _, base = name.rpartition("/")
+    stem = f"{group}/_{base}" if group else f"_{base}"
+    out = []
+    small = {"max_chunk_size": MAX_CHUNK_NBYTES}
+    if shapes and row.has_shapes:
+        verb = "len" if row.payload == "list" else "shape"
+        link = {"extend": f"extend_{verb}", "update": f"update_{verb}", "flatten_sequence": True}
+        out.append(Companion(f"{stem}_shape", {"htype": "generic", "dtype": "int64", **small}, link))
+    if ids:
+        link = {"extend": "extend_id", "flatten_sequence": False}
+        out.append(Companion(f"{stem}_id", {"htype": "generic", "dtype": "uint64", "typestr": "<u8"}, link))
+    if infos and row.has_sample_info:
+        link = {"extend": "extend_info", "update": "update_info", "flatten_sequence": True}
+        out.append(Companion(f"{stem}_info", {"htype": "json", "dtype": "Any", **small}, link))
+    return out
+
+
+def file_infos(values: Any) -> list[dict[str, Any]] | None:
+    """What is kept of the files among ``values``; None when there is none. Only a file's name, never its folder."""
+    if isinstance(values, np.ndarray) or not any(isinstance(value, Sample) for value in values):
+        return None
+    return [file_info(value) if isinstance(value, Sample) and value.is_file else {} for value in values]
+
+
+def file_info(sample: Sample) -> dict[str, Any]:
+    """Description of one file as the original words it."""
+    probe = sample.probe
+    shape = probe.shape if len(probe.shape) != 2 else (*probe.shape, 1)  # noqa: PLR2004 - grey pictures
+    name = os.path.basename(sample.path) if sample.path else ""  # noqa: PTH119 - also part of a url
+    info: dict[str, Any] = {"shape": list(shape), "format": probe.compression, "filename": name, "modified": False}
+    if probe.compression and COMPRESSIONS[probe.compression].kind == "image":
+        info["exif"] = {}
+    return info
+
+
+def stored_info(info: dict[str, Any]) -> bytes:
+    """``tensor_info.json`` or ``dataset_info.json``."""
+    return encode_json(info, indent=4)

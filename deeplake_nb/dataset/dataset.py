@@ -1,0 +1,323 @@
+"""A dataset: tensors that belong together, row by row; or a selection of its rows; or one of its groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.dataset.info import Info
+from deeplake_nb.dataset.state import State
+from deeplake_nb.dataset.tensor import Tensor
+from deeplake_nb.dataset.writer import Writer
+from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
+from deeplake_nb.format import keys
+from deeplake_nb.format.index import Index
+from deeplake_nb.format.meta import DatasetMeta
+from deeplake_nb.format.plans import Phase, Put, write_plan
+from deeplake_nb.format.versions import VersionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from deeplake_nb.dataset.state import OpenLinks
+    from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.urls import Url
+
+
+class Dataset:
+    """A dataset at one version. Made by ``load``, ``empty`` and ``dataset``; never by itself.
+
+    Example:
+        >>> import deeplake_nb as deeplake
+        >>> ds = deeplake.empty("mem://dataset-example")
+        >>> with ds:
+        ...     _ = ds.create_tensor("label", htype="class_label", class_names=["cat", "dog"])
+        ...     ds.label.extend([0, 1, 1])
+        >>> ds[1:].label.data()["text"]
+        [['dog'], ['dog']]
+    """
+
+    def __init__(
+        self, state: State, writer: Writer | None, index: Index | None = None, group: str = ""
+    ) -> None:
+        self._state = state
+        self._writer = writer
+        self._group = group
+        self.index = index or Index()
+
+    @classmethod
+    def open(
+        cls, storage: StorageProvider, open_links: OpenLinks, *, address: str | None = None, read_only: bool = False
+    ) -> Dataset:
+        """Load what is at ``storage``; costs two rounds of requests. A closed commit opens for reading.
+
+        Raises:
+            DatasetNotFoundError: nothing there.
+            VersionNotFoundError: no branch or commit ``address``.
+            FormatError: damaged metadata.
+        """
+        state = State.load(storage, address, open_links)
+        return cls(state, None if read_only or not state.commit.is_head else Writer(state))
+
+    @classmethod
+    def create(cls, storage: StorageProvider, open_links: OpenLinks) -> Dataset:
+        """Write an empty dataset; the caller has made sure that the place is free."""
+        tree = VersionTree()
+        state = State(storage, tree, tree.commits[keys.FIRST_COMMIT], open_links)
+        for put in write_plan(
+            [
+                Put(Phase.TABLES, keys.VERSION_CONTROL, tree.encode()),
+                Put(Phase.DATASET, keys.DATASET_META, DatasetMeta().encode()),
+            ]
+        ):
+            storage.put(put.key, put.data)
+        return cls(state, Writer(state))
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def url(self) -> Url:
+        """Where it is."""
+        return self._state.storage.url
+
+    @property
+    def path(self) -> str:
+        """Where it is, as text without secrets."""
+        return str(self.url)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writing is refused."""
+        return self._writer is None
+
+    @property
+    def branch(self) -> str:
+        """The branch of this version."""
+        return self._state.commit.branch
+
+    @property
+    def branches(self) -> list[str]:
+        """Names of all branches."""
+        return list(self._state.tree.branches)
+
+    @property
+    def commit_id(self) -> str | None:
+        """The last commit this version rests on; None before the first."""
+        commit = self._state.commit
+        return commit.parent if commit.is_head else commit.id
+
+    @property
+    def pending_commit_id(self) -> str:
+        """The id of this version, also while it is not committed yet."""
+        return self._state.commit.id
+
+    @property
+    def commits(self) -> list[dict[str, Any]]:
+        """Closed commits from this version back to the first: id, message, author and time (Unix seconds)."""
+        return [
+            {"commit": node.id, "author": node.user, "time": node.time, "message": node.message, "branch": node.branch}
+            for node in self._state.tree.ancestry(self._state.commit.id)
+            if not node.is_head
+        ]
+
+    @property
+    def info(self) -> Info:
+        """The user's own description of the dataset."""
+
+        def changed(info: dict[str, Any]) -> None:
+            self._write().set_info(None, info)
+
+        return Info(self._state.dataset_info, changed)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Visible tensors by name (relative to the group), in order of creation."""
+        meta = self._state.meta
+        hidden = set(meta.hidden_tensors)
+        names = {key: name for name, key in meta.tensor_names.items()}
+        prefix = f"{self._group}/" if self._group else ""
+        return {
+            names[key].removeprefix(prefix): self._tensor(names[key])
+            for key in meta.tensors
+            if key not in hidden and key in names and names[key].startswith(prefix)
+        }
+
+    @property
+    def groups(self) -> dict[str, Dataset]:
+        """Groups directly below, by name."""
+        prefix = f"{self._group}/" if self._group else ""
+        below = {name[len(prefix) :].split("/")[0] for name in self._state.meta.groups if name.startswith(prefix)}
+        return {name: self._view(group=prefix + name) for name in sorted(below - {""})}
+
+    def __len__(self) -> int:
+        lengths = [tensor._tensor.length for tensor in self.tensors.values()]  # noqa: SLF001
+        return self.index.count(min(lengths, default=0))
+
+    @property
+    def max_len(self) -> int:
+        """Rows of the longest tensor."""
+        return max((len(tensor) for tensor in self.tensors.values()), default=0)
+
+    def __repr__(self) -> str:
+        place = f"{self.path}{f'/{self._group}' if self._group else ''}"
+        mode = ", read-only" if self.read_only else ""
+        return f"Dataset({place!r}, branch={self.branch!r}, rows={len(self)}, tensors={list(self.tensors)}{mode})"
+
+    # ------------------------------------------------------------------ finding tensors and rows
+
+    def __getitem__(self, item: Any) -> Any:
+        """A tensor or group by name; else rows, as a view: number, slice, list of numbers or mask.
+
+        Raises:
+            TensorNotFoundError: no such name.
+            RowError: out of range.
+        """
+        if isinstance(item, str):
+            name = f"{self._group}/{item}" if self._group else item
+            if name in self._state.meta.tensor_names:
+                return self._tensor(name)
+            if name in self._state.meta.groups:
+                return self._view(group=name)
+            known = [*self.tensors, *self.groups]
+            raise TensorNotFoundError(
+                f"no tensor or group {item!r} in {self.path}{did_you_mean(item, known)}; "
+                f"there are: {', '.join(known) or 'none yet'}"
+            )
+        if self.index.is_single:
+            raise SampleError("this is a single row; index one of its tensors")
+        lengths = [tensor._tensor.length for tensor in self.tensors.values()]  # noqa: SLF001
+        return self._view(index=self.index.narrowed(item, min(lengths, default=0)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except TensorNotFoundError as error:
+            raise AttributeError(str(error)) from error
+
+    def __iter__(self) -> Iterator[Dataset]:
+        for row in range(len(self)):
+            yield self[row]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(name for name in self.tensors if name.isidentifier())]
+
+    def _tensor(self, name: str) -> Tensor:
+        return Tensor(self._state, self._state.tensor(name), self._writer, self.index)
+
+    def _view(self, *, index: Index | None = None, group: str | None = None) -> Dataset:
+        return Dataset(self._state, self._writer, index or self.index, self._group if group is None else group)
+
+    # ------------------------------------------------------------------ writing
+
+    def create_tensor(
+        self,
+        name: str,
+        htype: str | None = None,
+        dtype: Any = None,
+        sample_compression: Any = ...,
+        chunk_compression: Any = ...,
+        exist_ok: bool = False,
+        **options: Any,
+    ) -> Tensor:
+        """Add an empty tensor.
+
+        Args:
+            name: its name; ``group/name`` makes the group too.
+            htype: such as ``image``, ``class_label``, ``bbox``, ``text``, ``sequence[image]``, ``link[image]``;
+                None is found out from the first sample.
+            dtype: numpy dtype; None is the htype's own, or the first sample's.
+            sample_compression: ``jpeg``, ``png``, ``lz4``, ... for each sample; files of that kind are stored as they
+                are. An image tensor needs one of the two compressions, None meaning raw arrays.
+            chunk_compression: ``lz4`` for whole chunks.
+            exist_ok: give back the tensor of that name if there is one.
+            options: ``class_names``, ``coords`` and other properties of the htype; ``max_chunk_size`` (bytes),
+                ``hidden``, ``verify``, ``create_shape_tensor``, ``create_id_tensor``, ``create_sample_info_tensor``.
+
+        Raises:
+            TensorExistsError: the name is taken.
+            HtypeError: unknown htype, dtype, compression or option, or a combination that does not go together.
+        """
+        writer = self._write()
+        options.pop("verbose", None)
+        full = f"{self._group}/{name}" if self._group else name
+        if exist_ok and full in self._state.meta.tensor_names:
+            return self._tensor(full)
+        return Tensor(
+            self._state,
+            writer.create_tensor(full, htype, dtype, sample_compression, chunk_compression, options),
+            writer,
+        )
+
+    def append(self, sample: Mapping[str, Any]) -> None:
+        """Add one row: a value for each tensor, all or none.
+
+        Raises:
+            SampleError: a tensor is missing or unknown, tensors differ in length, or a value does not fit.
+        """
+        self.extend({name: [value] for name, value in sample.items()})
+
+    def extend(self, samples: Mapping[str, Any], progressbar: bool = False) -> None:  # noqa: ARG002 - v3's argument
+        """Add rows: as many values for each tensor, all or none.
+
+        Raises:
+            SampleError: a tensor is missing or unknown, numbers of values differ, or a value does not fit.
+        """
+        writer = self._write()
+        tensors = self.tensors
+        if missing := sorted(set(tensors) - set(samples)):
+            raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
+        columns = {}
+        for name, values in samples.items():
+            if name not in tensors:
+                raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, tensors)}")
+            columns[tensors[name].key] = values if hasattr(values, "__len__") else list(values)
+        counts = {len(values) for values in columns.values()}
+        lengths = {tensor._tensor.length for tensor in tensors.values()}  # noqa: SLF001
+        if len(counts) > 1 or len(lengths) > 1:
+            what = "values" if len(counts) > 1 else "rows already"
+            have = {name: len(samples[name]) if len(counts) > 1 else len(tensors[name]) for name in tensors}
+            raise SampleError(f"tensors have different numbers of {what}: {have}; append to them one by one instead")
+        writer.extend(columns)
+
+    def flush(self) -> None:
+        """Write everything that is not written yet; when it returns, it survives the end of this process."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def __enter__(self) -> Dataset:
+        """Hold writes back until the block ends, which is much faster for many small appends."""
+        if self._writer is not None:
+            self._writer.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.end()
+
+    def _write(self) -> Writer:
+        if self._writer is None:
+            closed = "a closed commit" if not self._state.commit.is_head else "opened for reading"
+            raise ReadOnlyError(f"{self.path} is {closed}; load a branch with read_only=False to write")
+        return self._writer
+
+    # ------------------------------------------------------------------ versions
+
+    def checkout(self, address: str) -> str:
+        """Go to a branch or commit of this dataset; returns the id of the version.
+
+        Raises:
+            VersionNotFoundError: no such branch or commit.
+        """
+        self.flush()
+        writable = self._writer is not None or not self._state.commit.is_head
+        state = State.load(self._state.storage, address, self._state.open_links)
+        self._state = state
+        self._writer = Writer(state) if writable and state.commit.is_head else None
+        return state.commit.id

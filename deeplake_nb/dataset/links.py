@@ -1,0 +1,122 @@
+"""Linked files: opened in batches through the function the session handed in, each failing for itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset.companions import file_info
+from deeplake_nb.dataset.reader import stored_items
+from deeplake_nb.errors import CredentialsError, LakeError, LinkError, UnsupportedError
+from deeplake_nb.format import keys
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import images
+from deeplake_nb.format.samples import Link, Sample, StoredSample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.format.meta import TensorMeta
+
+Shape = tuple[int, ...]
+
+
+def resolve_links(
+    state: State, meta: TensorMeta, values: Sequence[Any]
+) -> tuple[NDArray[np.uint32], list[dict[str, Any]] | None, list[Shape | None] | None]:
+    """Credentials codes, file infos and shapes of links about to be appended.
+
+    With the tensor's ``verify`` each file is opened; without, infos and shapes are None.
+
+    Raises:
+        LinkError: a file that cannot be read, or is not of the tensor's htype; names its path.
+        CredentialsError: a credentials key the dataset does not know.
+    """
+    named = {link.creds_key for link in values if isinstance(link, Link) and link.creds_key is not None}
+    known = state.linked_creds().creds_keys if named else []
+    if unknown := sorted(named - set(known)):
+        raise CredentialsError(
+            f"credentials key {unknown[0]!r} is not one of this dataset's ({', '.join(known) or 'it has none'}); "
+            "links to local files need none"
+        )
+    keyed = [link.creds_key if isinstance(link, Link) else None for link in values]
+    codes = np.array([known.index(key) + 1 if key is not None else 0 for key in keyed], np.uint32)
+    links = [value if isinstance(value, Link) else None for value in values]
+    if not meta.verify:
+        return codes, None, None
+    infos: list[dict[str, Any]] = []
+    shapes: list[Shape | None] = []
+    for link, data in zip(links, _open(state, links), strict=True):
+        if link is None or data is None:
+            infos.append({})
+            shapes.append(None)
+            continue
+        sample = _linked(link, data, meta, f"tensor {meta.name!r}")
+        if isinstance(sample, LakeError):
+            raise sample
+        infos.append(file_info(Sample(sample.data, path=link.path)))
+        shapes.append(sample.shape)
+    return codes, infos, shapes
+
+
+def stored_links(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[Link | None | LakeError]:
+    """The links themselves, not what they point to; None for an empty one."""
+    tables = state.tables(tensor)
+    meta = tensor.meta
+    codes = tables.creds.at(items).tolist() if tables.creds is not None and len(tables.creds) else [0] * len(items)
+    creds = state.linked_creds() if any(codes) else None
+    out: list[Link | None | LakeError] = []
+    for item, code, stored in zip(items.tolist(), codes, stored_items(state, tensor, items), strict=True):
+        if isinstance(stored, LakeError):
+            out.append(stored)
+        elif item in tables.tiles:
+            out.append(UnsupportedError(f"tensor {meta.name!r} row {item}: tiles of linked files cannot be read yet"))
+        else:
+            path = str(stored.data, "utf-8", "replace")
+            name = creds.name(code, keys.LINKED_CREDS) if creds is not None else None
+            out.append(Link(path, name) if path else None)
+    return out
+
+
+def linked_items(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[StoredSample | LakeError]:
+    """The linked files as stored samples; one that cannot be had stands as its error."""
+    meta = tensor.meta
+    links = stored_links(state, tensor, items)
+    opened = iter(_open(state, [link for link in links if isinstance(link, Link)]))
+    out: list[StoredSample | LakeError] = []
+    for item, link in zip(items.tolist(), links, strict=True):
+        what = f"tensor {meta.name!r} row {item}"
+        if isinstance(link, LakeError):
+            out.append(link)
+        elif link is None:
+            shape = (0,) * (len(meta.max_shape) or 1)
+            out.append(StoredSample(memoryview(b""), shape, meta.dtype or "uint8", None, meta.htype or "generic", what))
+        else:
+            out.append(_linked(link, next(opened) or memoryview(b""), meta, what))
+    return out
+
+
+def _open(state: State, links: Sequence[Link | None]) -> list[memoryview | LakeError | None]:
+    wanted = [link for link in links if link is not None]
+    opened = iter(state.open_links(wanted) if wanted else [])
+    return [next(opened) if link is not None else None for link in links]
+
+
+def _linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: str) -> StoredSample | LakeError:
+    if isinstance(data, LakeError):
+        return LinkError(f"{what}: the linked file {link.path} cannot be read: {data}")
+    htype = meta.htype or "generic"
+    if not htype.startswith("image") and meta.sample_compression and COMPRESSIONS[meta.sample_compression].kind != "image":
+        return UnsupportedError(f"{what}: links to {htype} files cannot be decoded yet")
+    try:
+        probe = images.probe(data, f"{what}: the linked file {link.path}")
+    except LakeError as error:
+        return LinkError(str(error))
+    shape = probe.shape
+    if len(shape) == 2 and (htype == "image" or len(meta.max_shape) == 3):  # noqa: PLR2004 - a grey picture
+        shape = (*shape, 1)
+    return StoredSample(data, shape, probe.dtype, probe.compression, htype, f"{what} ({link.path})")

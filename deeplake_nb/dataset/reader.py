@@ -1,0 +1,223 @@
+"""Rows to arrays: runs read plans against the storage, decodes, and stacks.
+
+Samples of one shape without their own compression are copied chunk by chunk into the result, with no work per row.
+Images of a batch are decoded on all cores: Pillow lets other threads run while it decodes.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import DynamicShapeError, FormatError, LakeError
+from deeplake_nb.format import canvas
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.plans import ChunkRead, read_plan
+from deeplake_nb.format.samples import StoredSample, object_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.state import LoadedChunk, State, TensorState
+
+    Ints = NDArray[np.int64]
+    Stored = StoredSample | LakeError
+
+_WINDOW = 16
+"""Chunks asked for at once: bounds the memory of a large read and still fills the line."""
+
+
+def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]:
+    """The stored bytes of items, in order; an item that cannot be read stands as its error."""
+    out: list[Stored | None] = [None] * len(items)
+    for part, loaded in _chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+        if isinstance(loaded, LakeError):
+            found: list[Stored] = [loaded] * len(part.rows)
+        else:
+            found = _samples(state, tensor, loaded, part, items)
+        for place, sample in zip(part.out.tolist(), found, strict=True):
+            out[place] = sample
+    return [sample for sample in out if sample is not None]
+
+
+def _chunks(
+    state: State, tensor: TensorState, plan: list[ChunkRead]
+) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
+    for start in range(0, len(plan), _WINDOW):
+        window = plan[start : start + _WINDOW]
+        yield from zip(window, state.load_chunks(tensor, [part.entry for part in window]), strict=True)
+
+
+def _samples(
+    state: State, tensor: TensorState, loaded: LoadedChunk, part: ChunkRead, items: Ints
+) -> list[Stored]:
+    meta, chunk = tensor.meta, loaded.chunk
+    htype = meta.htype or "generic"
+    dtype = meta.dtype or "uint8"
+    rank = len(meta.max_shape)
+    tiles = state.tables(tensor).tiles
+    compression = meta.sample_compression if not meta.is_link else None
+    what = f"tensor {meta.name!r}"
+    if not meta.is_link and tiles and int(items[part.out[0]]) in tiles:
+        return [_tiled(state, tensor, int(item)) for item in items[part.out].tolist()]
+    if chunk.is_whole:
+        if meta.chunk_compression in {None, "lz4"} or not len(chunk.shapes):
+            return [FormatError(f"{chunk.what}: a chunk of {len(chunk)} samples without byte positions")] * len(part.rows)
+        return canvas.cut(chunk, part.rows, dtype, htype, what)
+    try:
+        starts, stops = chunk.spans(part.rows)
+    except FormatError as error:
+        return [error] * len(part.rows)
+    unpack = compression == "lz4"
+    file = compression if compression and not unpack else None
+    data = chunk.data
+    shapes = _shapes(chunk.shapes, part.rows, rank)
+    out: list[Stored] = []
+    numbers = items[part.out].tolist()
+    for item, start, stop, shape in zip(numbers, starts.tolist(), stops.tolist(), shapes, strict=True):
+        payload = data[start:stop]
+        name = f"{what} row {item}"
+        try:
+            if unpack:
+                payload = memoryview(lz4.decompress(payload, name))
+            out.append(StoredSample(payload, shape, dtype, file, htype, name))
+        except FormatError as error:
+            out.append(error)
+    return out
+
+
+def _shapes(table: Ints, rows: Ints, rank: int) -> list[tuple[int, ...]]:
+    empty = (0,) * rank
+    if not len(table):
+        return [empty] * len(rows)
+    dims = [tuple(row) for row in table[:, :-1].tolist()]
+    dims.append(empty)  # rows beyond the table are missing samples
+    if len(dims) == 2 and len(rows) and int(rows.max()) <= int(table[0, -1]):  # noqa: PLR2004 - one shape for all
+        return dims[:1] * len(rows)
+    return [dims[at] for at in np.searchsorted(table[:, -1], rows).tolist()]
+
+
+def _tiled(state: State, tensor: TensorState, item: int) -> Stored:
+    """Paste the tiles of one sample together; a tile without data is all zeros."""
+    meta, tables = tensor.meta, state.tables(tensor)
+    tiling = tables.tiles[item]
+    entries = np.flatnonzero(tables.ids.lasts == item).tolist()
+    grid = tiling.grid
+    what = f"tensor {meta.name!r} row {item}"
+    dtype = meta.dtype or "uint8"
+    if len(entries) != int(np.prod(grid)):
+        return FormatError(f"{what}: expected {int(np.prod(grid))} tiles (grid {grid}), the table names {len(entries)}")
+    out = np.zeros(tiling.shape, dtype)
+    for place, loaded in zip(np.ndindex(*grid), state.load_chunks(tensor, entries), strict=True):
+        if isinstance(loaded, LakeError):
+            return loaded
+        chunk = loaded.chunk
+        shape = chunk.shape(0)
+        if not len(chunk.data) or shape is None:
+            continue
+        file = meta.sample_compression or meta.chunk_compression
+        kind = COMPRESSIONS[file].kind if file else None
+        data = chunk.data
+        try:
+            if meta.sample_compression == "lz4":
+                data = memoryview(lz4.decompress(data, what))
+            tile = StoredSample(data, shape, dtype, file if kind == "image" else None, "generic", what).array()
+            corner = tuple(slice(at * step, at * step + size) for at, step, size in zip(place, tiling.tile, shape, strict=True))
+            out[corner] = tile
+        except FormatError as error:
+            return error
+        except ValueError as error:
+            return FormatError(f"{what}: the tile at {place} has shape {shape}, which does not fit ({error})")
+    return StoredSample(memoryview(out.reshape(-1).view(np.uint8)), tiling.shape, dtype, None, meta.htype or "generic", what)
+
+
+def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any] | None:
+    """Items of one shape as one array ``(n, *shape)``; None where they have several shapes or need decoding."""
+    meta = tensor.meta
+    if meta.is_link or not meta.is_fixed_shape or meta.dtype is None or htype_row(meta.htype).payload != "array":
+        return None
+    if meta.sample_compression or state.tables(tensor).tiles:
+        return None
+    out: NDArray[Any] | None = None
+    for part, loaded in _chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+        if isinstance(loaded, LakeError):
+            raise loaded
+        array = loaded.array
+        if array is None or array.shape[1:] != meta.max_shape:
+            return None
+        if len(array) <= int(part.rows.max()):
+            raise FormatError(f"{loaded.chunk.what}: expected {int(part.rows.max()) + 1} samples, got {len(array)}")
+        if out is None:
+            out = np.empty((len(items), *meta.max_shape), meta.dtype)
+        out[_slice(part.out)] = array[_slice(part.rows)]
+    return out
+
+
+def _slice(numbers: Ints) -> slice | Ints:
+    """Neighbouring numbers as a slice, which numpy copies in one piece."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    if last - first + 1 == len(numbers) and (len(numbers) < 3 or bool((np.diff(numbers) == 1).all())):  # noqa: PLR2004
+        return slice(first, last + 1)
+    return numbers
+
+
+def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | None:
+    """One item of a tensor of uniform chunks, as fast as it goes; None where the general way is needed."""
+    meta, tables = tensor.meta, tensor.tables
+    if tables is None or not meta.is_fixed_shape or tables.tiles:
+        return None
+    lasts = tables.ids.lasts
+    entry = int(lasts.searchsorted(item))
+    loaded = state.chunks.get(state.chunk_key(tensor, int(tables.ids.ids[entry])))
+    if loaded is None or loaded.array is None:
+        return None
+    inside = item - (int(lasts[entry - 1]) + 1 if entry else 0)
+    if inside >= len(loaded.array):
+        raise FormatError(f"{loaded.chunk.what}: expected {inside + 1} samples, got {len(loaded.array)}")
+    return loaded.array[inside].copy()
+
+
+def decode_all(samples: list[StoredSample]) -> list[Any]:
+    """Arrays of stored samples; files are decoded on all cores.
+
+    Raises:
+        FormatError: the first sample, in order, that cannot be decoded.
+    """
+    files = sum(sample.compression is not None for sample in samples)
+    if files > 1 and (os.cpu_count() or 1) > 1:
+        return list(_decoders().map(StoredSample.array, samples))
+    return [sample.array() for sample in samples]
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="deeplake-nb-decode")
+
+
+def stack(arrays: list[NDArray[Any]], what: str) -> NDArray[Any]:
+    """One array ``(n, *shape)``.
+
+    Raises:
+        DynamicShapeError: several shapes.
+    """
+    if not arrays:
+        return np.empty((0,))
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        shown = ", ".join(map(str, sorted(shapes)[:3]))
+        raise DynamicShapeError(
+            f"{what}: samples have several shapes ({shown}{', ...' if len(shapes) > 3 else ''}); "  # noqa: PLR2004
+            "read them with numpy(aslist=True)"
+        )
+    if arrays[0].dtype == object:
+        out = object_array([entry for array in arrays for entry in array.reshape(-1).tolist()])
+        return out.reshape(len(arrays), *arrays[0].shape)
+    return np.stack(arrays)

@@ -1,0 +1,355 @@
+"""What is known of one version of a dataset: its metadata and tables, loaded lazily and kept in memory.
+
+Opening costs two rounds of requests however many tensors there are: the dataset's own objects, then all tensors'
+metadata at once. A tensor's tables come with its first read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import (
+    DatasetNotFoundError,
+    FormatError,
+    KeyNotFoundError,
+    LakeError,
+    TensorNotFoundError,
+    UnsupportedError,
+    did_you_mean,
+)
+from deeplake_nb.format import keys
+from deeplake_nb.format.chunk import Chunk
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling, decode_tiles
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json
+from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
+from deeplake_nb.storage.provider import exists, get_many
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.format.samples import Link
+    from deeplake_nb.storage.provider import StorageProvider
+
+    OpenLinks = Callable[[Sequence[Link]], list[memoryview | LakeError]]
+
+CACHE_NBYTES = 256 * 2**20
+
+
+@dataclass(slots=True)
+class Tables:
+    """Where a tensor's rows are."""
+
+    ids: ChunkIds
+    tiles: dict[int, Tiling]
+    sequences: Sequences | None
+    creds: CredsCodes | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedChunk:
+    """A chunk in memory; ``array`` is ``(n, *shape)`` over its bytes when all its samples are alike."""
+
+    chunk: Chunk
+    array: NDArray[Any] | None
+
+
+class ChunkCache:
+    """Parsed chunks by object key, the least recently used thrown out beyond ``limit`` bytes. Thread-safe."""
+
+    def __init__(self, limit: int = CACHE_NBYTES) -> None:
+        self._limit = limit
+        self._nbytes = 0
+        self._chunks: OrderedDict[str, LoadedChunk] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> LoadedChunk | None:
+        """The chunk, if it is here."""
+        with self._lock:
+            found = self._chunks.get(key)
+            if found is not None:
+                self._chunks.move_to_end(key)
+            return found
+
+    def put(self, key: str, loaded: LoadedChunk) -> None:
+        """Keep a chunk."""
+        with self._lock:
+            self._drop(key)
+            self._chunks[key] = loaded
+            self._nbytes += len(loaded.chunk.data)
+            while self._nbytes > self._limit and len(self._chunks) > 1:
+                self._drop(next(iter(self._chunks)))
+
+    def drop(self, key: str) -> None:
+        """Forget a chunk that was rewritten."""
+        with self._lock:
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        found = self._chunks.pop(key, None)
+        if found is not None:
+            self._nbytes -= len(found.chunk.data)
+
+
+@dataclass(eq=False, slots=True)
+class TensorState:
+    """One tensor of one version: ``meta`` and ``info`` as last flushed or appended to, tables once they are needed."""
+
+    key: str
+    meta: TensorMeta
+    info: dict[str, Any] | None = None  # None until loaded
+    tables: Tables | None = None
+    owners: dict[int, str] = field(default_factory=dict)  # chunk id to object key
+
+    @property
+    def length(self) -> int:
+        """Number of rows; for a sequence tensor its sequences, not their items."""
+        if self.meta.is_sequence and self.tables is not None and self.tables.sequences is not None:
+            return len(self.tables.sequences)
+        return self.meta.length
+
+
+class State:
+    """One version (branch or commit) of the dataset at a storage provider."""
+
+    def __init__(self, storage: StorageProvider, tree: VersionTree, commit: Commit, open_links: OpenLinks) -> None:
+        self.storage = storage
+        self.tree = tree
+        self.commit = commit
+        self.open_links = open_links
+        self.lock = threading.RLock()
+        self.chunks = ChunkCache()
+        self.meta = DatasetMeta()
+        self.info: dict[str, Any] | None = None
+        self.tensors: dict[str, TensorState] = {}
+        self._chunk_sets: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+
+    @classmethod
+    def load(cls, storage: StorageProvider, address: str | None, open_links: OpenLinks) -> State:
+        """Read a version; ``address`` is a branch or commit id, None the head of ``main``.
+
+        Raises:
+            DatasetNotFoundError: no dataset here.
+            VersionNotFoundError: no such branch or commit.
+            FormatError: objects that cannot be understood.
+        """
+        found = _fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META])
+        tree_data, meta_data = found[keys.VERSION_CONTROL], found[keys.DATASET_META]
+        if tree_data is None:
+            if exists(storage, keys.PICKLED_VERSION_CONTROL):
+                raise UnsupportedError(
+                    f"{storage.url}: its history is a Python pickle, written before 2022, which is not safe to open; "
+                    "open and commit it once with deeplake 3.9.52, which rewrites it as JSON"
+                )
+            if meta_data is None:
+                raise DatasetNotFoundError(
+                    f"no dataset at {storage.url}: neither {keys.DATASET_META} nor {keys.VERSION_CONTROL} is there; "
+                    "check the path, or make one with empty()"
+                )
+        tree = VersionTree() if tree_data is None else VersionTree.decode(tree_data, keys.VERSION_CONTROL)
+        commit = tree.resolve(address if address is not None else "main" if "main" in tree.branches else keys.FIRST_COMMIT)
+        state = cls(storage, tree, commit, open_links)
+        path = keys.dataset_meta(commit.id)
+        if path != keys.DATASET_META:
+            meta_data = _fetch(storage, [path])[path]
+        if meta_data is None:
+            raise FormatError(f"{storage.url}: {path} is missing, though the commit tree names its commit")
+        state.meta = DatasetMeta.decode(meta_data, path)
+        paths = {key: keys.tensor_meta(commit.id, key) for key in state.meta.tensors}
+        metas = _fetch(storage, list(paths.values()))
+        for key, meta_path in paths.items():
+            data = metas[meta_path]
+            if data is None:
+                raise FormatError(f"{storage.url}: {meta_path} is missing, though {path} names its tensor")
+            state.tensors[key] = TensorState(key, TensorMeta.decode(data, meta_path, key))
+        sequences = [tensor for tensor in state.tensors.values() if tensor.meta.is_sequence]
+        for tensor in sequences:
+            state.tables(tensor)
+        return state
+
+    # ------------------------------------------------------------------ what there is
+
+    def tensor(self, name: str) -> TensorState:
+        """The tensor of this name, hidden ones too.
+
+        Raises:
+            TensorNotFoundError: suggests the nearest.
+        """
+        key = self.meta.tensor_names.get(name)
+        if key is None:
+            known = [n for n, k in self.meta.tensor_names.items() if k not in self.meta.hidden_tensors]
+            raise TensorNotFoundError(
+                f"no tensor {name!r} in {self.storage.url}{did_you_mean(name, known)}; "
+                f"tensors: {', '.join(known) or 'none yet'}"
+            )
+        return self.tensors[key]
+
+    def dataset_info(self) -> dict[str, Any]:
+        """The dataset's info; read once."""
+        with self.lock:
+            if self.info is None:
+                self.info = self._json_object(keys.dataset_info(self.commit.id))
+            return self.info
+
+    def tensor_info(self, tensor: TensorState) -> dict[str, Any]:
+        """A tensor's info, with the properties of its htype filled in; read once."""
+        with self.lock:
+            if tensor.info is None:
+                defaults = {name: _mutable(value) for name, value in htype_row(tensor.meta.htype).info.items()}
+                tensor.info = {**defaults, **self._json_object(keys.tensor_info(self.commit.id, tensor.key))}
+            return tensor.info
+
+    def linked_creds(self) -> LinkedCreds:
+        """Names of the credentials that links mention; read each time, as other versions share it."""
+        data = _fetch(self.storage, [keys.LINKED_CREDS])[keys.LINKED_CREDS]
+        return LinkedCreds() if data is None else LinkedCreds.decode(data, keys.LINKED_CREDS)
+
+    def _json_object(self, path: str) -> dict[str, Any]:
+        data = _fetch(self.storage, [path])[path]
+        value = {} if data is None else decode_json(data, path)
+        if not isinstance(value, dict):
+            raise FormatError(f"{path}: expected a JSON object, got a {type(value).__name__}")
+        return value
+
+    # ------------------------------------------------------------------ where rows are
+
+    def tables(self, tensor: TensorState) -> Tables:
+        """A tensor's tables, loaded with one round of requests and cut to the length its metadata states.
+
+        A writer that died between tables and metadata leaves longer tables; what they have more was never flushed.
+
+        Raises:
+            FormatError: tables shorter than the stated length.
+        """
+        if tensor.tables is not None:
+            return tensor.tables
+        with self.lock:
+            if tensor.tables is None:
+                tensor.tables = self._load_tables(tensor)
+            return tensor.tables
+
+    def _load_tables(self, tensor: TensorState) -> Tables:
+        commit, key, meta = self.commit.id, tensor.key, tensor.meta
+        paths = {"ids": keys.chunk_ids(commit, key), "tiles": keys.tiles(commit, key)}
+        if meta.is_sequence:
+            paths["sequences"] = keys.sequences(commit, key)
+        if meta.is_link:
+            paths["creds"] = keys.creds_keys(commit, key)
+        found = _fetch(self.storage, list(paths.values()))
+        data = {name: found[path] for name, path in paths.items()}
+        ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
+        if len(ids) < meta.length:
+            raise FormatError(
+                f"{paths['ids']}: the table ends at row {len(ids)}, but {keys.tensor_meta(commit, key)} counts "
+                f"{meta.length}; the dataset is damaged"
+            )
+        sequences = creds = None
+        if meta.is_sequence:
+            stored = data["sequences"]
+            sequences = Sequences() if not stored else Sequences.decode(stored, paths["sequences"])
+            whole = int(np.searchsorted(sequences.offsets, meta.length, side="right"))
+            sequences = Sequences(sequences.offsets[: max(whole, 1)])
+        if meta.is_link:
+            stored = data["creds"]
+            creds = CredsCodes() if not stored else CredsCodes.decode(stored, paths["creds"]).truncated(meta.length)
+        tiles = {} if not data["tiles"] else decode_tiles(data["tiles"], paths["tiles"])
+        return Tables(ids.truncated(meta.length), tiles, sequences, creds)
+
+    def chunk_key(self, tensor: TensorState, chunk_id: int) -> str:
+        """Object key of a chunk: the nearest ancestor commit that wrote it has it."""
+        found = tensor.owners.get(chunk_id)
+        if found is None:
+            name = keys.chunk_name(chunk_id)
+            commit, key = self.tree.owner(self.commit.id, tensor.key, name, self.chunk_set)
+            found = tensor.owners[chunk_id] = keys.chunk(commit, key, name)
+        return found
+
+    def chunk_set(self, commit: str, tensor: str) -> dict[str, tuple[str, str]]:
+        """Chunks that a commit (not the first) wrote for a tensor."""
+        with self.lock:
+            found = self._chunk_sets.get((commit, tensor))
+            if found is None:
+                path = keys.chunk_set(commit, tensor)
+                data = _fetch(self.storage, [path])[path]
+                found = self._chunk_sets[commit, tensor] = {} if data is None else decode_chunk_set(data)
+            return found
+
+    def remember_chunk_set(self, commit: str, tensor: str, entries: dict[str, tuple[str, str]]) -> None:
+        """Take over what a writer is about to store."""
+        self._chunk_sets[commit, tensor] = entries
+
+    # ------------------------------------------------------------------ chunks
+
+    def load_chunks(self, tensor: TensorState, entries: list[int]) -> list[LoadedChunk | LakeError]:
+        """Chunks by their place in the table, from the cache or with one concurrent round of requests.
+
+        A chunk that cannot be read stands as its error, so that others are not lost with it.
+        """
+        ids = self.tables(tensor).ids.ids
+        paths = [self.chunk_key(tensor, int(ids[entry])) for entry in entries]
+        out: list[LoadedChunk | LakeError | None] = [self.chunks.get(path) for path in paths]
+        missing = [place for place, found in enumerate(out) if found is None]
+        if missing:
+            fetched = get_many(self.storage, [(paths[place], None) for place in missing])
+            for place, data in zip(missing, fetched, strict=True):
+                out[place] = self._parse(tensor, paths[place], data)
+        return [loaded for loaded in out if loaded is not None]
+
+    def _parse(self, tensor: TensorState, path: str, data: memoryview | LakeError) -> LoadedChunk | LakeError:
+        if isinstance(data, KeyNotFoundError):
+            return FormatError(f"{self.storage.url}: {path} is missing, though the tensor's table names it")
+        if isinstance(data, LakeError):
+            return data
+        meta = tensor.meta
+        packed = meta.chunk_compression if not meta.is_link else None
+        try:
+            unpack = None
+            if packed is not None and COMPRESSIONS.get(packed) == COMPRESSIONS["lz4"]:
+                unpack = lambda block: lz4.decompress(block, path)  # noqa: E731
+            chunk = Chunk.parse(data, path, unpack)
+            loaded = LoadedChunk(chunk, _as_array(chunk, meta))
+        except FormatError as error:
+            return error
+        self.chunks.put(path, loaded)
+        return loaded
+
+
+def _as_array(chunk: Chunk, meta: TensorMeta) -> NDArray[Any] | None:
+    if meta.is_link or meta.sample_compression or meta.dtype is None or htype_row(meta.htype).payload != "array":
+        return None
+    uniform = chunk.uniform()
+    if uniform is None or not uniform[0]:
+        return None
+    nbytes, shape = uniform
+    dtype = np.dtype(meta.dtype)
+    if nbytes != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
+        raise FormatError(f"{chunk.what}: samples of {nbytes} bytes are no {dtype} arrays of shape {shape}")
+    start = int(chunk.positions[0, 1])
+    array: NDArray[Any] = np.frombuffer(chunk.data[start : start + nbytes * len(chunk)], dtype)
+    return array.reshape(len(chunk), *shape)
+
+
+def _fetch(storage: StorageProvider, paths: list[str]) -> dict[str, memoryview | None]:
+    """Several small objects at once; None for one that is not there."""
+    out: dict[str, memoryview | None] = {}
+    for path, data in zip(paths, get_many(storage, [(path, None) for path in paths]), strict=True):
+        if isinstance(data, LakeError):
+            if not isinstance(data, KeyNotFoundError):
+                raise data
+            out[path] = None
+        else:
+            out[path] = data
+    return out
+
+
+def _mutable(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value

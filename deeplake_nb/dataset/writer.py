@@ -1,0 +1,353 @@
+"""Changes to a dataset: new tensors, appended rows, info; and the flush that makes them count.
+
+Nothing is visible to others before a flush. A flush writes chunks, then tables, then companions' metadata, then
+tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.appender import Appender
+from deeplake_nb.dataset.state import Tables, TensorState
+from deeplake_nb.errors import HtypeError, KeyNotFoundError, LakeError, ReadOnlyError, SampleError, TensorExistsError, UnsupportedError
+from deeplake_nb.format import keys
+from deeplake_nb.format.diffs import CommitDiff
+from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences
+from deeplake_nb.format.htypes import check_compression, htype_row, parse_htype
+from deeplake_nb.format.meta import TensorMeta
+from deeplake_nb.format.plans import Phase, Put, write_plan
+from deeplake_nb.format.samples import Link, Sample
+from deeplake_nb.format.versions import encode_chunk_set
+from deeplake_nb.storage.provider import get_many
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deeplake_nb.dataset.state import State
+
+_FILES_AT_ONCE = 64
+_VALUES_AT_ONCE = 8192
+
+
+class Writer:
+    """The one writing end of a dataset version. Every method takes the dataset's lock."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._appenders: dict[str, Appender] = {}
+        self._info_dirty = False
+        self._meta_dirty = False
+        self._diffs: dict[str, CommitDiff] = {}  # by tensor key, once it was changed
+        self._first_rows: dict[str, int] = {}  # rows each tensor had before it was appended to
+        self._open = 0
+
+    # ------------------------------------------------------------------ when to flush
+
+    def begin(self) -> None:
+        """Hold flushes back until the matching ``end`` (``with ds:``)."""
+        self._open += 1
+
+    def end(self) -> None:
+        """Flush, when the outermost ``begin`` ends."""
+        self._open -= 1
+        self.flush(held=True)
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        if not self.state.commit.is_head:
+            raise ReadOnlyError(
+                f"commit {self.state.commit.id[:12]} of {self.state.storage.url} is closed; "
+                "check out a branch to write to"
+            )
+        with self.state.lock:
+            yield
+            self.flush(held=True)
+
+    def flush(self, *, held: bool = False) -> None:
+        """Write everything that is not written yet; with ``held``, only outside ``with ds:``.
+
+        Raises:
+            StorageError: the storage failed; everything stays in memory and the next flush tries again.
+        """
+        with self.state.lock:
+            if held and self._open:
+                return
+            puts = [put for appender in self._appenders.values() for put in appender.puts()]
+            puts += self._bookkeeping()
+            for put in write_plan(puts):
+                self.state.storage.put(put.key, put.data)
+            for appender in self._appenders.values():
+                appender.flushed()
+            self._info_dirty = self._meta_dirty = False
+
+    def settle(self, key: str) -> None:
+        """Flush if a tensor has rows that a reader would not find yet."""
+        appender = self._appenders.get(key)
+        if appender is not None and appender.is_dirty:
+            self.flush()
+
+    def _bookkeeping(self) -> list[Put]:
+        state, commit = self.state, self.state.commit.id
+        puts = []
+        for key, appender in self._appenders.items():
+            if commit != keys.FIRST_COMMIT and appender.written:
+                entries = dict(state.chunk_set(commit, key))
+                entries.update((name, ("", "")) for name in map(keys.chunk_name, appender.written))
+                state.remember_chunk_set(commit, key, entries)
+                puts.append(Put(Phase.TABLES, keys.chunk_set(commit, key), encode_chunk_set(entries)))
+        if self._info_dirty:
+            puts.append(Put(Phase.TABLES, keys.dataset_info(commit), companions.stored_info(state.dataset_info())))
+        changed = [key for key, appender in self._appenders.items() if appender.is_dirty or appender.is_info_dirty]
+        self._load_diffs([key for key in changed if key not in self._diffs])
+        for key in changed:
+            diff, length = self._diffs[key], state.tensors[key].length
+            diff.added_stop = max(diff.added_stop, length)
+            diff.info_updated = diff.info_updated or (self._appenders[key].is_info_dirty and not diff.created)
+            puts.append(Put(Phase.TABLES, keys.commit_diff(commit, key), diff.encode()))
+        if self._meta_dirty:
+            puts.append(Put(Phase.DATASET, keys.dataset_meta(commit), state.meta.encode()))
+        return puts
+
+    def _load_diffs(self, tensors: list[str]) -> None:
+        paths = [keys.commit_diff(self.state.commit.id, key) for key in tensors]
+        found = get_many(self.state.storage, [(path, None) for path in paths])
+        for key, path, data in zip(tensors, paths, found, strict=True):
+            if isinstance(data, LakeError):
+                if not isinstance(data, KeyNotFoundError):
+                    raise data
+                first = self._first_rows.get(key, self.state.tensors[key].length)
+                self._diffs[key] = CommitDiff(added_first=first, added_stop=first)
+            else:
+                self._diffs[key] = CommitDiff.decode(bytes(data), path)
+
+    # ------------------------------------------------------------------ new tensors
+
+    def create_tensor(
+        self,
+        name: str,
+        htype: str | None,
+        dtype: Any,
+        sample_compression: Any,
+        chunk_compression: Any,
+        options: Mapping[str, Any],
+    ) -> TensorState:
+        """Add an empty tensor with its companions.
+
+        Raises:
+            TensorExistsError: the name is taken.
+            HtypeError: unknown htype, dtype, compression or option.
+        """
+        meta, info, companion_flags = new_meta(name, htype, dtype, sample_compression, chunk_compression, options)
+        state = self.state
+        with self._change():
+            if name in state.meta.tensor_names or name in state.meta.groups:
+                raise TensorExistsError(f"{name!r} exists already in {state.storage.url}; choose another name")
+            if any(name.startswith(f"{other}/") for other in state.meta.tensor_names):
+                raise TensorExistsError(f"{name!r} lies below a tensor; a group cannot have a tensor's name")
+            wanted = companions.wanted(name, htype_row(meta.htype), **companion_flags)
+            for companion in wanted:
+                self._add_tensor(TensorMeta(companion.name, hidden=True, **companion.fields), None)
+            links = {self.state.meta.tensor_names[companion.name]: companion.link for companion in wanted}
+            tensor = self._add_tensor(replace(meta, links=links), info)
+            for parent in _parents(name):
+                if parent not in state.meta.groups:
+                    state.meta.groups.append(parent)
+        return tensor
+
+    def _add_tensor(self, meta: TensorMeta, info: dict[str, Any] | None) -> TensorState:
+        state = self.state
+        key = meta.name
+        while key in state.tensors:
+            key = f"{meta.name}_{np.random.default_rng().integers(16**4):04x}"
+        tensor = TensorState(key, meta, info)
+        sequences = Sequences() if meta.is_sequence else None
+        tensor.tables = Tables(ChunkIds(), {}, sequences, CredsCodes() if meta.is_link else None)
+        state.tensors[key] = tensor
+        state.meta.tensors.append(key)
+        state.meta.tensor_names[meta.name] = key
+        if meta.hidden:
+            state.meta.hidden_tensors.append(key)
+        appender = self._appenders[key] = Appender(state, tensor, is_new=True)
+        appender.is_info_dirty = bool(info)
+        self._diffs[key] = CommitDiff(created=True)
+        self._meta_dirty = True
+        return tensor
+
+    # ------------------------------------------------------------------ rows
+
+    def extend(self, columns: Mapping[str, Any]) -> None:
+        """Append rows to tensors (by key), to all of them or to none.
+
+        Large batches are taken in slabs, so that memory holds a chunk per tensor and one slab.
+
+        Raises:
+            SampleError: a value that does not fit; the dataset is as it was.
+        """
+        with self._change():
+            touched = {key: self._appender(key) for key in self._with_companions(columns)}
+            marks = {key: appender.mark() for key, appender in touched.items()}
+            try:
+                for key, values in columns.items():
+                    for slab in _slabs(values, self.state.tensors[key].meta):
+                        self._extend_one(touched[key], slab)
+            except BaseException:
+                for key, appender in touched.items():
+                    appender.restore(marks[key])
+                raise
+
+    def _extend_one(self, appender: Appender, values: Any) -> None:
+        links = appender.tensor.meta.links
+        added = appender.extend(values)
+        for key, link in links.items():
+            self._appenders[key].extend(companions.FUNCTIONS[link["extend"]](added))
+
+    def _with_companions(self, columns: Mapping[str, Any]) -> list[str]:
+        out = []
+        for key in columns:
+            meta = self.state.tensors[key].meta
+            for companion, link in meta.links.items():
+                if link.get("extend") not in companions.FUNCTIONS or companion not in self.state.tensors:
+                    raise UnsupportedError(
+                        f"tensor {meta.name!r} has a companion {companion!r} kept by {link.get('extend')!r}, "
+                        "which cannot be kept up yet; appending would leave it behind"
+                    )
+                out.append(companion)
+            out.append(key)
+        return out
+
+    def _appender(self, key: str) -> Appender:
+        found = self._appenders.get(key)
+        if found is None:
+            found = self._appenders[key] = Appender(self.state, self.state.tensors[key])
+        self._first_rows.setdefault(key, self.state.tensors[key].length)
+        return found
+
+    # ------------------------------------------------------------------ info
+
+    def set_info(self, key: str | None, info: dict[str, Any]) -> None:
+        """Replace the info of a tensor (by key), or of the dataset."""
+        with self._change():
+            if key is None:
+                self.state.info = info
+                self._info_dirty = True
+            else:
+                self.state.tensors[key].info = info
+                self._appender(key).is_info_dirty = True
+
+
+def _slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
+    """A batch in pieces whose payloads fit into memory; arrays stay whole, as their bytes are there already."""
+    if isinstance(values, (str, bytes, Mapping, Sample, Link)) or not isinstance(values, Iterable):
+        raise SampleError(f"tensor {meta.name!r}: extend takes a sequence of samples, got a {type(values).__name__}")
+    if isinstance(values, np.ndarray):
+        if values.ndim == 0:
+            raise SampleError(f"tensor {meta.name!r}: extend takes a sequence of samples, got a single number")
+        if len(values):
+            yield values
+        return
+    heavy = meta.is_link or htype_row(meta.htype).payload == "array"
+    if isinstance(values, Sequence):
+        if len(values) and heavy and isinstance(values[0], (int, float)):
+            yield values
+            return
+        size = _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE
+        yield from (values[start : start + size] for start in range(0, len(values), size))
+        return
+    rest = iter(values)
+    while slab := list(islice(rest, _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE)):
+        yield slab
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+_OPTIONS = ("max_chunk_size", "tiling_threshold", "verify", "hidden")
+_FLAGS = {"shapes": "create_shape_tensor", "ids": "create_id_tensor", "infos": "create_sample_info_tensor"}
+
+
+def new_meta(
+    name: str, htype: str | None, dtype: Any, sample: Any, chunk: Any, options: Mapping[str, Any]
+) -> tuple[TensorMeta, dict[str, Any], dict[str, bool]]:
+    """Metadata, info and wanted companions of a tensor to create.
+
+    ``sample`` and ``chunk`` are compressions; ``...`` means not given. ``options`` are ``max_chunk_size``,
+    ``tiling_threshold``, ``verify``, ``hidden``, the ``create_*_tensor`` flags and the htype's info properties.
+
+    Raises:
+        HtypeError: anything unknown or unfitting.
+    """
+    if not isinstance(name, str) or not name or name != name.strip("/") or "//" in name or "\0" in name:
+        raise HtypeError(f"{name!r} is no tensor name; use words, with / between a group and a name")
+    base, is_sequence, is_link = parse_htype(htype)
+    row = htype_row(base)
+    if row.needs_compression and sample is ... and chunk is ...:
+        raise HtypeError(
+            f"htype {htype!r} needs sample_compression (such as {row.media[0] if row.media else 'jpeg'!r}) or "
+            "chunk_compression; None stores raw arrays"
+        )
+    sample, chunk = check_compression(base, None if sample is ... else sample, None if chunk is ... else chunk)
+    if row.media == ("dcm",):
+        sample = "dcm"
+    options = dict(options)
+    flags = {flag: bool(options.pop(option, True)) for flag, option in _FLAGS.items()}
+    fields = {option: options.pop(option) for option in _OPTIONS if option in options}
+    verify = fields.get("verify", True)
+    if is_link and not verify:
+        flags["shapes"] = flags["infos"] = False
+    if unknown := sorted(set(options) - set(row.info)):
+        raise HtypeError(
+            f"htype {row.name!r} has no option {unknown[0]!r}; it has {', '.join([*row.info, *_OPTIONS, *_FLAGS.values()])}"
+        )
+    given = {option: value for option, value in options.items() if value is not None}
+    info = {option: _info_value(option, given.get(option, value)) for option, value in row.info.items()}
+    extra: dict[str, Any] = {property_: list(value) if value == () else value for property_, value in row.meta.items()}
+    if row.info:
+        empty = {option: _info_value(option, value) for option, value in row.info.items()}
+        extra |= {"_info": list(row.info), **empty}
+    meta = TensorMeta(
+        name,
+        base,
+        _dtype_name(dtype, row.name) if dtype is not None else row.dtype,
+        sample_compression=sample,
+        chunk_compression=chunk,
+        is_sequence=is_sequence,
+        is_link=is_link,
+        extra=extra,
+        **fields,
+    )
+    return meta, info, flags
+
+
+def _info_value(option: str, value: Any) -> Any:
+    if value is None or isinstance(value, Mapping):
+        return value if value is None else dict(value)
+    values = list(value)
+    if option == "class_names" and not all(isinstance(entry, str) for entry in values):
+        raise HtypeError("class_names must be a list of strings")
+    return values
+
+
+def _dtype_name(dtype: Any, htype: str) -> str:
+    row = htype_row(htype)
+    if row.payload in {"text", "json", "list", "tag"}:
+        if row.payload == "text" and dtype not in {"str", str}:
+            raise HtypeError(f"htype text stores strings; dtype {dtype!r} does not fit")
+        return "str" if row.payload == "text" else str(dtype)
+    try:
+        found = np.dtype(dtype)
+    except TypeError as error:
+        raise HtypeError(f"{dtype!r} is no dtype ({error}); use a numpy name such as 'float32'") from error
+    if found.kind not in "biufc":
+        raise HtypeError(f"dtype {found} cannot be stored; use a number type, or htype='text' or 'json'")
+    return found.name
+

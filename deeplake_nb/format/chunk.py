@@ -1,0 +1,248 @@
+"""A chunk: many samples in one object, behind a header that says how long and how shaped each of them is.
+
+Layout, little-endian: version length (u1), version, rows and columns of the shape table (i4, i4), the shape table
+(u4: dimensions and last sample), rows of the position table (i4), the position table (u4: bytes per sample, start,
+last sample), data. Positions count from the start of the data, after decompression where the whole chunk is compressed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deeplake_nb.errors import FormatError
+from deeplake_nb.format.encoders import run_lengths, split_version
+from deeplake_nb.format.keys import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from typing_extensions import Buffer
+
+    Ints = NDArray[np.int64]
+
+_U4_MAX = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A parsed chunk.
+
+    ``shapes`` is ``(R, rank + 1)`` and ``positions`` is ``(B, 3)``, both int64 with the last sample in the last column.
+    ``data`` is a read-only view into the object (or the decompressed data); nothing is copied to parse a chunk.
+    """
+
+    shapes: Ints
+    positions: Ints
+    data: memoryview
+    what: str
+
+    @classmethod
+    def parse(cls, buffer: Buffer, what: str, decompress: Callable[[memoryview], Buffer] | None = None) -> Chunk:
+        """Parse one object; ``what`` names it in errors.
+
+        Raises:
+            FormatError: a header that is cut off, negative counts, or samples beyond the end of the data.
+        """
+        _, rest = split_version(buffer, what)
+        shapes, rest = _table(rest, None, what)
+        positions, rest = _table(rest, 3, what)
+        data = rest
+        if decompress is not None and len(data):
+            data = memoryview(decompress(data)).cast("B").toreadonly()
+        if len(positions):
+            counts = np.diff(positions[:, 2], prepend=-1)
+            ends = positions[:, 1] + counts * positions[:, 0]
+            if int(ends.max()) > len(data):
+                raise FormatError(
+                    f"{what}: expected {int(ends.max())} bytes of samples, got {len(data)}; the chunk is cut off"
+                )
+        return cls(shapes, positions, data, what)
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        counted = self.shapes if len(self.shapes) else self.positions
+        return int(counted[-1, -1]) + 1 if len(counted) else 0
+
+    @property
+    def is_whole(self) -> bool:
+        """True when the data is one thing: a tile, or a canvas of an image-compressed chunk."""
+        return not len(self.positions)
+
+    def shape(self, sample: int) -> tuple[int, ...] | None:
+        """Shape of one sample; None for a missing one whose rank this chunk does not know."""
+        row = int(np.searchsorted(self.shapes[:, -1], sample)) if len(self.shapes) else 0
+        return tuple(self.shapes[row, :-1].tolist()) if row < len(self.shapes) else None
+
+    def spans(self, samples: Ints) -> tuple[Ints, Ints]:
+        """Half-open byte spans ``(starts, stops)`` in ``data`` of each sample.
+
+        Raises:
+            FormatError: a sample this chunk does not hold.
+        """
+        lasts = self.positions[:, 2]
+        rows = np.searchsorted(lasts, samples)
+        if len(rows) and (not len(lasts) or int(rows.max()) >= len(lasts)):
+            raise FormatError(f"{self.what}: expected at least {int(samples.max()) + 1} samples, got {len(self)}")
+        firsts = np.concatenate([[0], lasts[:-1] + 1])
+        nbytes = self.positions[rows, 0]
+        starts = self.positions[rows, 1] + (samples - firsts[rows]) * nbytes
+        return starts, starts + nbytes
+
+    def uniform(self) -> tuple[int, tuple[int, ...]] | None:
+        """``(bytes per sample, shape)`` when all samples are alike, so that the data is one contiguous array."""
+        if len(self.shapes) == 1 and len(self.positions) == 1 and self.shapes[0, -1] == self.positions[0, -1]:
+            return int(self.positions[0, 0]), tuple(self.shapes[0, :-1].tolist())
+        return None
+
+
+def _table(data: memoryview, columns: int | None, what: str) -> tuple[Ints, memoryview]:
+    head = 8 if columns is None else 4
+    if len(data) < head:
+        raise FormatError(f"{what}: the header is cut off")
+    if columns is None:
+        rows, columns = struct.unpack_from("<ii", data)
+    else:
+        (rows,) = struct.unpack_from("<i", data)
+    size = 4 * rows * columns
+    if rows < 0 or columns < 0 or head + size > len(data) or (rows and not columns):
+        raise FormatError(f"{what}: a header of {rows} x {columns} entries does not fit into {len(data)} bytes")
+    if not rows:
+        return np.empty((0, max(columns, 1)), np.int64), data[head:]
+    table = np.frombuffer(data, "<u4", count=rows * columns, offset=head).reshape(rows, columns).astype(np.int64)
+    if rows > 1 and bool((table[1:, -1] <= table[:-1, -1]).any()):
+        raise FormatError(f"{what}: the last-sample column of the header does not rise")
+    return table, data[head + size :]
+
+
+class ChunkBuilder:
+    """Collects samples until a chunk is full, then gives its bytes; sample bytes are kept as views, never joined."""
+
+    def __init__(self, rank: int | None = None) -> None:
+        self.rank = rank
+        self.nbytes = 0
+        self.count = 0
+        self._payloads: list[Buffer] = []
+        self._shapes: list[Ints] = []  # tables of dimensions and run length
+        self._sizes: list[Ints] = []  # tables of bytes per sample and run length
+        self._unshaped = 0  # leading samples whose rank is not known yet
+
+    @classmethod
+    def resumed(cls, chunk: Chunk, count: int, rank: int | None) -> ChunkBuilder:
+        """A builder that goes on after the first ``count`` samples of a stored chunk.
+
+        A writer that died may have left more samples in the chunk than the tensor knows of: these are cut away.
+        """
+        builder = cls(rank)
+        if not count:
+            return builder
+        sizes, starts, _ = chunk.positions.T
+        lasts = np.minimum(chunk.positions[:, 2], count - 1)
+        runs = np.diff(lasts, prepend=-1)
+        used = runs > 0
+        builder._sizes.append(np.stack([sizes, runs], axis=1)[used])
+        stop = int((starts + sizes * runs)[used][-1])
+        builder._payloads.append(chunk.data[:stop])
+        builder.nbytes, builder.count = stop, count
+        shaped = 0
+        if len(chunk.shapes):
+            lasts = np.minimum(chunk.shapes[:, -1], count - 1)
+            runs = np.diff(lasts, prepend=-1)
+            table = chunk.shapes.copy()
+            table[:, -1] = runs
+            builder._shapes.append(table[runs > 0])
+            shaped = int(runs.sum())
+            builder.rank = chunk.shapes.shape[1] - 1
+        missing = count - shaped
+        if missing and builder.rank is not None:
+            builder._shapes.append(np.array([[0] * builder.rank + [missing]], np.int64))
+        elif missing:
+            builder._unshaped = missing
+        return builder
+
+    def add_uniform(self, payload: Buffer, count: int, shape: Sequence[int] | None, nbytes: int) -> None:
+        """Add ``count`` samples of one shape whose bytes follow each other in ``payload``."""
+        self._sizes.append(np.array([[nbytes, count]], np.int64))
+        if shape is not None:
+            self._know_rank(len(shape))
+            self._shapes.append(np.array([[*shape, count]], np.int64))
+        elif self.rank is not None:
+            self._shapes.append(np.array([[0] * self.rank + [count]], np.int64))
+        else:
+            self._unshaped += count
+        self._payloads.append(payload)
+        self.nbytes += nbytes * count
+        self.count += count
+
+    def add_varied(self, payloads: Sequence[Buffer], shapes: Ints, sizes: Ints) -> None:
+        """Add samples with a payload, a row of ``shapes`` ``(n, rank)`` and a size in bytes each."""
+        self._know_rank(shapes.shape[1])
+        for values, tables in ((sizes[:, None], self._sizes), (shapes, self._shapes)):
+            ends = np.flatnonzero(run_lengths(values))
+            tables.append(np.concatenate([values[ends], np.diff(ends, prepend=-1)[:, None]], axis=1))
+        self._payloads.extend(payloads)
+        self.nbytes += int(sizes.sum())
+        self.count += len(sizes)
+
+    def _know_rank(self, rank: int) -> None:
+        if self.rank is None and self._unshaped:
+            self._shapes.append(np.array([[0] * rank + [self._unshaped]], np.int64))
+            self._unshaped = 0
+        self.rank = rank
+
+    def own(self) -> None:
+        """Copy bytes that still belong to the caller, who may change them after an append."""
+        last = self._payloads[-1] if self._payloads else b""
+        if isinstance(last, memoryview) and not last.readonly:
+            self._payloads[-1] = bytes(last)
+
+    def clone(self) -> ChunkBuilder:
+        """A copy that further samples do not change; payloads are shared."""
+        copy = ChunkBuilder(self.rank)
+        copy.nbytes, copy.count, copy._unshaped = self.nbytes, self.count, self._unshaped
+        copy._payloads, copy._shapes, copy._sizes = self._payloads[:], self._shapes[:], self._sizes[:]
+        return copy
+
+    def build(self, compress: Callable[[bytes], bytes] | None = None) -> list[Buffer]:
+        """The object as header and payloads, in order.
+
+        Raises:
+            FormatError: more than 4 GiB in one chunk, which the header cannot express.
+        """
+        if self.nbytes > _U4_MAX:
+            raise FormatError(f"a chunk of {self.nbytes} bytes: the format allows {_U4_MAX}")
+        sizes = _merged(self._sizes, 2)
+        positions = np.empty((len(sizes), 3), "<u4")
+        totals = sizes[:, 0] * sizes[:, 1]
+        positions[:, 0] = sizes[:, 0]
+        positions[:, 1] = np.cumsum(totals) - totals
+        positions[:, 2] = np.cumsum(sizes[:, 1]) - 1
+        shapes = _merged(self._shapes, (self.rank or 0) + 1)
+        shapes[:, -1] = np.cumsum(shapes[:, -1]) - 1
+        columns = shapes.shape[1] if len(shapes) else 0
+        header = b"".join(
+            (
+                bytes([len(FORMAT_VERSION)]) + FORMAT_VERSION.encode(),
+                struct.pack("<ii", len(shapes), columns),
+                shapes.astype("<u4").tobytes(),
+                struct.pack("<i", len(positions)),
+                positions.tobytes(),
+            )
+        )
+        if compress is None:
+            return [header, *self._payloads]
+        return [header, compress(b"".join(self._payloads))]
+
+
+def _merged(tables: list[Ints], columns: int) -> Ints:
+    """One table of runs; neighbours that agree in all but the run length (the last column) are joined."""
+    if not tables:
+        return np.empty((0, columns), np.int64)
+    table = np.concatenate(tables)
+    ends = np.flatnonzero(run_lengths(table[:, :-1]))
+    totals = np.diff(np.cumsum(table[:, -1])[ends], prepend=0)
+    return np.concatenate([table[ends, :-1], totals[:, None]], axis=1)

@@ -1,0 +1,50 @@
+"""lz4 blocks with the raw size as a 4-byte prefix; frames, which old versions wrote, are read too."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from deeplake_nb.errors import FormatError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_FRAME = b"\x04\x22\x4d\x18"
+_MAX_RATIO = 255
+"""No lz4 block expands by more: one input byte can stand for 255 output bytes at the most."""
+
+
+def compress(data: Buffer) -> bytes:
+    """The block of ``data``; nothing stays nothing."""
+    import lz4.block
+
+    view = memoryview(data).cast("B")
+    return lz4.block.compress(view) if len(view) else b""  # type: ignore[no-any-return]
+
+
+def decompress(data: memoryview, what: str) -> bytes:
+    """The raw bytes of a block or frame.
+
+    Raises:
+        FormatError: not lz4, cut off, or a stated size that the block cannot reach (checked before allocating).
+    """
+    import lz4.block
+
+    if not len(data) or bytes(data[:5]) == bytes(5):
+        return b""
+    try:
+        if bytes(data[:4]) == _FRAME:
+            import lz4.frame
+
+            return lz4.frame.decompress(data)  # type: ignore[no-any-return]
+        if len(data) < 5:  # noqa: PLR2004 - the prefix and one byte
+            raise FormatError(f"{what}: an lz4 block of {len(data)} bytes is cut off")
+        (size,) = struct.unpack_from("<I", data)
+        if size > _MAX_RATIO * len(data):
+            raise FormatError(f"{what}: an lz4 block of {len(data)} bytes cannot hold {size}")
+        return lz4.block.decompress(data)  # type: ignore[no-any-return]
+    except (RuntimeError, ValueError, lz4.block.LZ4BlockError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{what}: corrupt lz4 data ({error})") from error

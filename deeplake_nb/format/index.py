@@ -1,0 +1,90 @@
+"""What the user writes in brackets: which rows, and which part of each sample.
+
+The first axis is rows. Each further bracket or comma goes on where the last one stopped, as in numpy: ``t[2:9][0]``
+is row 2, ``t[2:9, 0:4]`` takes the first four along the first axis of each sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import RowError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A selection.
+
+    ``rows`` is None for all rows of however many there are, a ``range``, or an int64 array. ``is_single`` drops the
+    row axis. ``sub`` indexes each sample.
+    """
+
+    rows: range | Ints | None = None
+    is_single: bool = False
+    sub: tuple[Any, ...] = ()
+
+    def count(self, length: int) -> int:
+        """How many rows are selected out of ``length``."""
+        return length if self.rows is None else len(self.rows)
+
+    def resolve(self, length: int) -> Ints:
+        """Row numbers as an int64 array."""
+        rows = range(length) if self.rows is None else self.rows
+        if isinstance(rows, range):
+            return np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
+        return rows
+
+    def narrowed(self, item: Any, length: int) -> Index:
+        """This selection indexed once more; ``length`` is the number of rows of the unindexed tensor.
+
+        Raises:
+            RowError: out of range, a mask of another length, or something that is no index.
+        """
+        items = item if isinstance(item, tuple) else (item,)
+        if self.is_single:
+            return Index(self.rows, is_single=True, sub=(*self.sub, *items))
+        if not items:
+            return self
+        rows, is_single = _select(self.rows if self.rows is not None else range(length), items[0])
+        return Index(rows, is_single, (*self.sub, *items[1:]))
+
+
+def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:
+    count = len(rows)
+    if item is Ellipsis:
+        return rows, False
+    if isinstance(item, slice):
+        return rows[item], False
+    if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+        at = int(item)
+        if not -count <= at < count:
+            raise RowError(f"row {at} is out of range; there are {count} rows")
+        chosen = int(rows[at])
+        return range(chosen, chosen + 1), True
+    try:
+        wanted = np.asarray(item)
+    except ValueError:
+        wanted = np.empty(0, object)
+    if wanted.dtype == bool and wanted.ndim == 1:
+        if len(wanted) != count:
+            raise RowError(f"a mask of {len(wanted)} values cannot select from {count} rows")
+        wanted = np.flatnonzero(wanted)
+    if not wanted.size and wanted.dtype != object:
+        wanted = wanted.astype(np.int64)
+    if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
+        raise RowError(f"cannot select rows with {item!r:.60}; use a number, a slice, a list of numbers or a mask")
+    wanted = wanted.astype(np.int64)
+    outside = (wanted < -count) | (wanted >= count)
+    if outside.any():
+        raise RowError(f"row {int(wanted[outside][0])} is out of range; there are {count} rows")
+    wanted = np.where(wanted < 0, wanted + count, wanted)
+    all_rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64) if isinstance(rows, range) else rows
+    return all_rows[wanted], False

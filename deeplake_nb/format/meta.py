@@ -1,0 +1,255 @@
+"""The JSON objects of a dataset as values: what tensors there are and what each of them is.
+
+Files written by others keep what we do not understand: unknown fields travel in ``extra`` and are written back.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from deeplake_nb.errors import FormatError
+from deeplake_nb.format.keys import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Buffer
+
+_T = TypeVar("_T")
+_CUSTOM = "_hub_custom_type"
+
+
+def decode_json(data: Buffer, what: str) -> Any:
+    """A JSON value with the format's extensions: numpy arrays and bytes as marked objects, bare NaN and Infinity.
+
+    Raises:
+        FormatError: no JSON, no UTF-8, or nested deeper than the parser goes.
+    """
+    try:
+        return json.loads(bytes(data), object_hook=_restore)
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        raise FormatError(f"{what}: not a JSON object ({error})") from error
+
+
+def encode_json(value: Any, *, indent: int | None = None) -> bytes:
+    """JSON text of a value; numpy arrays and scalars and bytes are allowed anywhere.
+
+    Raises:
+        TypeError: something JSON cannot express.
+    """
+    return json.dumps(value, default=_mark, indent=indent, sort_keys=indent is not None).encode()
+
+
+def _restore(value: dict[str, Any]) -> Any:
+    match value.get(_CUSTOM):
+        case "ndarray":
+            import numpy as np
+
+            flat = np.frombuffer(base64.b64decode(value["data"]), dtype=np.dtype(value["dtype"]))
+            return flat.reshape(value["shape"]).copy()
+        case "bytes":
+            return base64.b64decode(value["data"])
+        case "Sample":
+            from deeplake_nb.format.samples import Sample
+
+            return Sample(buffer=base64.b64decode(value["data"]), compression=value["compression"])
+    return value
+
+
+def _mark(value: Any) -> Any:
+    import numpy as np
+
+    from deeplake_nb.format.samples import Sample
+
+    match value:
+        case np.ndarray():
+            data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+            return {_CUSTOM: "ndarray", "data": data, "shape": list(value.shape), "dtype": value.dtype.str}
+        case np.generic():
+            return value.item()
+        case bytes() | bytearray() | memoryview():
+            return {_CUSTOM: "bytes", "data": base64.b64encode(value).decode()}
+        case Sample():
+            data = base64.b64encode(value.buffer).decode()
+            return {_CUSTOM: "Sample", "data": data, "compression": value.compression}
+    raise TypeError(f"a {type(value).__name__} cannot be stored as JSON")
+
+
+def _record(data: Buffer, what: str) -> dict[str, Any]:
+    value = decode_json(data, what)
+    if not isinstance(value, dict):
+        raise FormatError(f"{what}: expected a JSON object, got a {type(value).__name__}")
+    return value
+
+
+def _typed(value: Any, expected: type[_T] | tuple[type[_T], ...], what: str, name: str) -> _T:
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
+        raise FormatError(f"{what}: field {name!r} has an unexpected value {value!r:.80}")
+    return value
+
+
+def _names(value: Any, what: str, name: str) -> list[str]:
+    return [_typed(entry, str, what, name) for entry in _typed(value, list, what, name)]
+
+
+def _dims(value: Any, what: str, name: str) -> tuple[int, ...]:
+    dims = tuple(_typed(entry, int, what, name) for entry in _typed(value, list, what, name))
+    if any(dim < 0 for dim in dims):
+        raise FormatError(f"{what}: field {name!r} has a negative dimension: {dims}")
+    return dims
+
+
+@dataclass(slots=True)
+class DatasetMeta:
+    """``dataset_meta.json``: the tensors (by key), their names, groups and the rest."""
+
+    tensors: list[str] = field(default_factory=list)
+    tensor_names: dict[str, str] = field(default_factory=dict)
+    hidden_tensors: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    default_index: list[Any] = field(default_factory=lambda: [{"start": None, "stop": None, "step": None}])
+    allow_delete: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def decode(cls, data: Buffer, what: str) -> DatasetMeta:
+        """Read the object; a missing name table means that names and keys are the same."""
+        record = _record(data, what)
+        tensors = _names(record.pop("tensors", []), what, "tensors")
+        names = _typed(record.pop("tensor_names", None) or {}, dict, what, "tensor_names")
+        if not names:
+            names = {key: key for key in tensors}
+        unknown = set(names.values()) - set(tensors)
+        if unknown:
+            raise FormatError(f"{what}: tensor_names mentions {sorted(unknown)}, which tensors does not list")
+        record.pop("version", None)
+        return cls(
+            tensors,
+            names,
+            _names(record.pop("hidden_tensors", []), what, "hidden_tensors"),
+            _names(record.pop("groups", []), what, "groups"),
+            _typed(record.pop("default_index", None) or cls().default_index, list, what, "default_index"),
+            _typed(record.pop("allow_delete", True), bool, what, "allow_delete"),
+            record,
+        )
+
+    def encode(self) -> bytes:
+        """The object's bytes."""
+        record = {name: getattr(self, name) for name in _stored_fields(self)}
+        return encode_json(self.extra | record | {"version": FORMAT_VERSION}, indent=4)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorMeta:
+    """``tensor_meta.json``.
+
+    ``htype`` is the base htype; ``is_sequence`` and ``is_link`` wrap it. ``length`` counts items for a sequence.
+    ``min_shape`` and ``max_shape`` bound all samples; both empty while no sample has a known rank.
+    """
+
+    name: str
+    htype: str | None = None
+    dtype: str | None = None
+    typestr: str | None = None
+    min_shape: tuple[int, ...] = ()
+    max_shape: tuple[int, ...] = ()
+    length: int = 0
+    sample_compression: str | None = None
+    chunk_compression: str | None = None
+    max_chunk_size: int | None = None
+    tiling_threshold: int | None = None
+    is_sequence: bool = False
+    is_link: bool = False
+    hidden: bool = False
+    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    verify: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def decode(cls, data: Buffer, what: str, key: str) -> TensorMeta:
+        """Read the object; fields that old versions lack have defaults."""
+        record = _record(data, what)
+        record.pop("version", None)
+        text: tuple[type, ...] = (str, type(None))
+        number: tuple[type, ...] = (int, type(None))
+        length = _typed(record.pop("length", 0), int, what, "length")
+        if length < 0:
+            raise FormatError(f"{what}: a negative length, {length}")
+        return cls(
+            name=_typed(record.pop("name", None) or key, str, what, "name"),
+            length=length,
+            **{f: _typed(record.pop(f, None), text, what, f) for f in _TEXT_FIELDS},
+            **{f: _dims(record.pop(f, []), what, f) for f in ("min_shape", "max_shape")},
+            **{f: _typed(record.pop(f, None), number, what, f) for f in ("max_chunk_size", "tiling_threshold")},
+            **{f: _typed(record.pop(f, False), bool, what, f) for f in ("is_sequence", "is_link", "hidden")},
+            links=_typed(record.pop("links", None) or {}, dict, what, "links"),
+            verify=_typed(record.pop("verify", True), bool, what, "verify"),
+            extra=record,
+        )
+
+    def encode(self) -> bytes:
+        """The object's bytes."""
+        record = {name: getattr(self, name) for name in _stored_fields(self)}
+        return encode_json({**self.extra, **record, "version": FORMAT_VERSION}, indent=4)
+
+    @property
+    def full_htype(self) -> str:
+        """The htype as the original shows it: a sequence of links is a ``link[sequence[image]]``."""
+        htype = self.htype or "generic"
+        htype = f"sequence[{htype}]" if self.is_sequence else htype
+        return f"link[{htype}]" if self.is_link else htype
+
+    @property
+    def is_fixed_shape(self) -> bool:
+        """True when all samples have exactly ``max_shape``; other readers then ignore the shapes in the chunks."""
+        return bool(self.max_shape) and self.min_shape == self.max_shape
+
+    @property
+    def chunk_target(self) -> int:
+        """Bytes of data at which a chunk is full: half of the nominal maximum, as the original does."""
+        return (self.max_chunk_size or 16_000_000) // 2
+
+    def widened(self, low: tuple[int, ...], high: tuple[int, ...], count: int) -> TensorMeta:
+        """With ``count`` more samples whose shapes lie between ``low`` and ``high``."""
+        if self.max_shape:
+            low = tuple(map(min, self.min_shape, low))
+            high = tuple(map(max, self.max_shape, high))
+        return replace(self, min_shape=low, max_shape=high, length=self.length + count)
+
+
+_TEXT_FIELDS = ("htype", "dtype", "typestr", "sample_compression", "chunk_compression")
+
+
+def _stored_fields(meta: DatasetMeta | TensorMeta) -> list[str]:
+    return [f.name for f in fields(meta) if f.name != "extra"]
+
+
+@dataclass(slots=True)
+class LinkedCreds:
+    """``linked_creds.json``: names of credentials in the order of their codes; never a secret."""
+
+    creds_keys: list[str] = field(default_factory=list)
+    managed_creds_keys: list[str] = field(default_factory=list)
+    used_creds_keys: list[str] = field(default_factory=list)
+
+    @classmethod
+    def decode(cls, data: Buffer, what: str) -> LinkedCreds:
+        """Read the object. A used ``ENV`` without an entry stands in front, as the original reads it."""
+        record = _record(data, what)
+        creds = cls(*(_names(record.get(f.name, []), what, f.name) for f in fields(cls)))
+        if "ENV" in creds.used_creds_keys and "ENV" not in creds.creds_keys:
+            creds.creds_keys.insert(0, "ENV")
+        return creds
+
+    def encode(self) -> bytes:
+        """The object's bytes."""
+        return encode_json({f.name: getattr(self, f.name) for f in fields(self)})
+
+    def name(self, code: int, what: str) -> str | None:
+        """The key name behind a code; None for code 0."""
+        if code > len(self.creds_keys):
+            raise FormatError(f"{what}: credentials code {code} of {len(self.creds_keys)}")
+        return self.creds_keys[code - 1] if code else None

@@ -1,0 +1,254 @@
+"""Python values to stored bytes: what a tensor's metadata makes of what the user appends.
+
+A batch becomes either one ``Uniform`` (samples alike, bytes in one piece: no work per row) or one ``Varied``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import SampleError, UnsupportedError
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import images, lz4
+from deeplake_nb.format.htypes import TEXT_LIKE, Htype, htype_row
+from deeplake_nb.format.meta import encode_json
+from deeplake_nb.format.samples import Link, Sample, encode_polygons
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from typing_extensions import Buffer
+
+    from deeplake_nb.format.meta import TensorMeta
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """``count`` samples of one shape, ``nbytes`` each, one after the other in ``payload``."""
+
+    payload: memoryview
+    count: int
+    shape: Shape | None
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """Samples with a payload each; a shape of None is a missing sample of unknown rank."""
+
+    payloads: list[Buffer]
+    shapes: list[Shape | None]
+
+
+Batch = Uniform | Varied
+
+
+def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
+    """The metadata with htype and dtype as the first sample has them, where the user left them open."""
+    if meta.htype is None:
+        kind = "text" if isinstance(first, str) else "json" if isinstance(first, dict) else "generic"
+        meta = replace(meta, htype=kind, dtype=htype_row(kind).dtype)
+    if meta.dtype is None and first is not None:
+        if meta.is_link:
+            return replace(meta, dtype="uint8", typestr="|u1")
+        dtype = np.dtype(first.dtype) if isinstance(first, Sample) else np.asarray(first).dtype
+        if dtype.kind not in "biufc":
+            raise SampleError(f"tensor {meta.name!r}: cannot store a {type(first).__name__} of dtype {dtype} as numbers")
+        meta = replace(meta, dtype=dtype.name, typestr=dtype.str)
+    return meta
+
+
+class Encoder:
+    """Turns values into payloads for one tensor."""
+
+    def __init__(self, meta: TensorMeta) -> None:
+        self.meta = meta
+        self.row: Htype = htype_row(meta.htype)
+        self.what = f"tensor {meta.name!r}"
+        found = COMPRESSIONS[meta.sample_compression] if meta.sample_compression and not meta.is_link else None
+        self.compression = found
+        self.is_image_file = found is not None and found.kind == "image"
+        self.needs_channel = meta.htype == "image" or self.is_image_file
+
+    def batch(self, values: Any) -> Batch:
+        """Payloads of several samples (the first axis of an array, or a sequence of values).
+
+        Raises:
+            SampleError: a value whose type, dtype or rank does not fit; names its position.
+        """
+        uniform = self._uniform(values)
+        if uniform is not None:
+            return uniform
+        payloads: list[Buffer] = []
+        shapes: list[Shape | None] = []
+        rank = len(self.meta.max_shape) or None
+        for position, value in enumerate(values):
+            payload, shape = self.one(value)
+            if shape is not None:
+                if rank is not None and len(shape) != rank and not self.meta.is_link:
+                    raise SampleError(
+                        f"{self.what}: sample {position} has shape {shape}; expected {rank} dimensions like the others"
+                    )
+                rank = rank or len(shape)
+            payloads.append(payload)
+            shapes.append(shape)
+        return Varied(payloads, [shape if shape is not None or rank is None else (0,) * rank for shape in shapes])
+
+    def _uniform(self, values: Any) -> Uniform | None:
+        if self.row.payload != "array" or self.compression or self.meta.is_link or self.row.mode:
+            return None
+        array = values
+        if not isinstance(values, np.ndarray):
+            if not isinstance(values, Sequence) or not len(values) or not _is_number(values[0]):
+                return None
+            try:
+                array = np.asarray(values)
+            except (ValueError, OverflowError):
+                return None
+        if array.dtype.kind not in "biufc" or array.ndim == 0:
+            return None
+        if array.ndim == 1:
+            array = array[:, None]
+        if self.needs_channel and array.ndim == 3:  # noqa: PLR2004 - a stack of grey pictures
+            array = array[..., None]
+        rank = len(self.meta.max_shape)
+        if rank and array.ndim - 1 != rank:
+            raise SampleError(f"{self.what}: samples have shape {array.shape[1:]}; expected {rank} dimensions")
+        array = np.ascontiguousarray(self._cast(array, exact=isinstance(values, np.ndarray)))
+        nbytes = array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+        return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
+
+    def one(self, value: Any) -> tuple[Buffer, Shape | None]:
+        """Payload and shape of one sample."""
+        if self.meta.is_link:
+            return self._link(value)
+        if self.row.payload != "array":
+            payload, shape = self._text_like(value)
+            return (lz4.compress(payload) if self.compression else payload), shape
+        if value is None:
+            return b"", None
+        if isinstance(value, Sample) and value.is_file and self.is_image_file and not self.row.mode:
+            if value.compression == self.meta.sample_compression:
+                return value.buffer, self._channelled(value.shape)
+        if self.compression is not None and self.compression.kind == "media":
+            if isinstance(value, Sample) and value.is_file:
+                raise UnsupportedError(f"{self.what}: {self.compression.name} files cannot be appended yet")
+            raise SampleError(f"{self.what}: {self.compression.name} takes files; append read(path)")
+        array = self._cast(self._array(value), exact=hasattr(value, "dtype"))
+        shape = self._channelled(array.shape or (1,))
+        if not array.size:
+            return b"", shape
+        if self.is_image_file:
+            return images.encode(array, self.compression.name if self.compression else "", self.what), shape
+        data = as_bytes(np.ascontiguousarray(array))
+        return (lz4.compress(data) if self.compression else data), shape
+
+    def _channelled(self, shape: Shape) -> Shape:
+        return (*shape, 1) if self.needs_channel and len(shape) == 2 else shape  # noqa: PLR2004 - grey: (H, W)
+
+    def _array(self, value: Any) -> NDArray[Any]:
+        if isinstance(value, (str, bytes, Link, Mapping)):
+            hint = " (append read(path) for a file)" if isinstance(value, str) else ""
+            raise SampleError(f"{self.what}: expected an array for htype {self.row.name}, got a {type(value).__name__}{hint}")
+        try:
+            array = value.array if isinstance(value, Sample) else np.asarray(value)
+        except ValueError as error:
+            raise SampleError(f"{self.what}: the sample is no regular array ({error})") from error
+        if self.row.mode:
+            from PIL import Image
+
+            squeezed = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array  # noqa: PLR2004
+            array = np.asarray(Image.fromarray(np.ascontiguousarray(squeezed)).convert(self.row.mode))
+        return array
+
+    def _cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
+        """To the tensor's dtype, where no value changes; Python numbers (not ``exact``) may be rounded to a float."""
+        target = np.dtype(self.meta.dtype)
+        if array.dtype == target or np.can_cast(array.dtype, target, "safe") or not array.size:
+            return array.astype(target, copy=False)
+        fits = False
+        if array.dtype.kind in "iub" and target.kind in "iu":
+            bounds = np.iinfo(target)
+            fits = bounds.min <= int(array.min()) and int(array.max()) <= bounds.max
+        elif target.kind in "fc" and array.dtype.kind in "iub":
+            fits = not exact or bool((array.astype(target).astype(array.dtype) == array).all())
+        elif target.kind in "fc" and array.dtype.kind in "fc":
+            fits = not exact and (target.kind == "c" or array.dtype.kind == "f")
+        if not fits:
+            raise SampleError(
+                f"{self.what}: {array.dtype} values do not fit dtype {target} without loss; convert them with "
+                f"astype({target.name!r}) if that is meant"
+            )
+        return array.astype(target)
+
+    def _text_like(self, value: Any) -> tuple[bytes, Shape]:
+        match self.row.payload:
+            case "text":
+                text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+                if text is not None and not isinstance(text, str):
+                    raise SampleError(f"{self.what}: expected a string, got a {type(value).__name__}")
+                return (text or "").encode(), (1,)
+            case "json":
+                return self._json({} if value is None else value), (1,)
+            case "list":
+                items = [] if value is None else _listed(value, self.what)
+                return self._json(items), (len(items),)
+            case "tag":
+                tags = [value] if isinstance(value, str) else [None] if value is None else _listed(value, self.what)
+                tags = tags or [None]
+                return self._json(tags), (len(tags),)
+            case _:
+                if value is None:
+                    return b"", (0, 0, 0)
+                return encode_polygons(value, self.meta.dtype or "float32")
+
+    def _json(self, value: Any) -> bytes:
+        try:
+            return encode_json(value)
+        except (TypeError, ValueError) as error:
+            raise SampleError(f"{self.what}: {error}") from error
+
+    def _link(self, value: Any) -> tuple[bytes, Shape]:
+        if value is not None and not isinstance(value, Link):
+            raise SampleError(f"{self.what}: expected link(path), got a {type(value).__name__}")
+        return (value.path.encode() if value else b""), (1,)
+
+
+def as_bytes(array: NDArray[Any]) -> memoryview:
+    """The bytes of a contiguous array, without copying (also of an empty one)."""
+    return memoryview(array.reshape(-1).view(np.uint8)) if array.size else memoryview(b"")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, complex, np.number, np.bool_))
+
+
+def _listed(value: Any, what: str) -> list[Any]:
+    if isinstance(value, np.ndarray):
+        return list(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise SampleError(f"{what}: expected a list, got a {type(value).__name__}")
+
+
+def is_text_like(meta: TensorMeta) -> bool:
+    """Whether samples are text, JSON or lists rather than arrays."""
+    return htype_row(meta.htype).payload in TEXT_LIKE
+
+
+def label_numbers(value: Any, names: list[str]) -> Any:
+    """Class names as their numbers, in any nesting; unknown names are added to ``names``."""
+    if isinstance(value, str):
+        if value not in names:
+            names.append(value)
+        return names.index(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
+        value = value.tolist()
+    if isinstance(value, (list, tuple)) and any(isinstance(entry, (str, list, tuple)) for entry in value):
+        return [label_numbers(entry, names) for entry in value]
+    return value

@@ -1,0 +1,204 @@
+"""Samples as values: a file to store as it is, a link to one elsewhere, and stored bytes waiting to be decoded."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import FormatError, UnsupportedError
+from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import compression, images
+from deeplake_nb.format.htypes import htype_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from typing_extensions import Buffer
+
+
+class Sample:
+    """A file's bytes, or an array, to be appended; made by ``read()``.
+
+    A file whose kind equals the tensor's ``sample_compression`` is stored byte for byte, without being decoded.
+    ``load`` is called each time the bytes are needed, so that a list of many samples does not hold their bytes.
+    """
+
+    def __init__(
+        self,
+        buffer: Buffer | None = None,
+        *,
+        array: NDArray[Any] | None = None,
+        compression: str | None = None,
+        path: str | None = None,
+        load: Callable[[], Buffer] | None = None,
+    ) -> None:
+        self.path = path
+        self._load = (lambda: buffer) if buffer is not None else load
+        self._array = array
+        self._compression = compression
+        if self._load is None and array is None:
+            raise FormatError("a Sample needs bytes or an array")
+
+    @property
+    def buffer(self) -> memoryview:
+        """The file's bytes (an array's own, C-order, where there is no file)."""
+        if self._load is not None:
+            return memoryview(self._load() or b"").cast("B")
+        return memoryview(np.ascontiguousarray(self._array)).cast("B")
+
+    @property
+    def is_file(self) -> bool:
+        """False for a plain array."""
+        return self._load is not None
+
+    @cached_property
+    def probe(self) -> images.Probe:
+        """Compression, shape and dtype, from the head of the file."""
+        if self._array is not None:
+            return images.Probe(self._compression or "", self._array.shape, self._array.dtype.name)
+        return images.probe(self.buffer, self.path or "a sample")
+
+    @property
+    def compression(self) -> str | None:
+        """Kind of the file, such as ``"jpeg"``; None for a plain array."""
+        row = compression(self._compression)
+        return row.name if row else (self.probe.compression or None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Array shape, ``(H, W)`` or ``(H, W, C)`` for an image."""
+        return self.probe.shape
+
+    @property
+    def dtype(self) -> str:
+        """Name of the array's dtype."""
+        return self.probe.dtype
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The decoded array."""
+        return self._array if self._array is not None else images.decode(self.buffer, self.path or "a sample")
+
+    def __repr__(self) -> str:
+        return f"Sample({self.path!r})" if self.path else f"Sample(compression={self._compression!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A file elsewhere, kept by its path; ``creds_key`` names the credentials that open it, and never holds them."""
+
+    path: str
+    creds_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """One sample as it lies in storage: a file's bytes under ``compression``, or raw bytes (byte codecs undone)."""
+
+    data: memoryview
+    shape: tuple[int, ...]
+    dtype: str
+    compression: str | None
+    htype: str
+    what: str = "a sample"
+
+    def array(self) -> NDArray[Any]:
+        """The sample as an array of ``shape``; text and JSON as arrays of objects.
+
+        Raises:
+            FormatError: corrupt bytes, or bytes that do not fit the shape.
+            UnsupportedError: a file that needs a decoder this version lacks.
+        """
+        payload = htype_row(self.htype).payload
+        if payload == "array":
+            return self._numeric()
+        value = self.value()
+        if payload in {"list", "tag"}:
+            return object_array(value)
+        if payload == "text":
+            return np.array([value])
+        return object_array([value] if payload == "json" else value)
+
+    def value(self) -> Any:
+        """The sample as Python sees it: str, JSON value, list, list of polygon arrays, or the array."""
+        payload = htype_row(self.htype).payload
+        if payload == "array":
+            return self._numeric()
+        if payload == "polygon":
+            return decode_polygons(self.data, self.shape, self.dtype, self.what)
+        try:
+            text = str(self.data, "utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{self.what}: not UTF-8 text ({error})") from error
+        if payload == "text":
+            return text
+        from deeplake_nb.format.meta import decode_json
+
+        empty: Any = {} if payload == "json" else []
+        return decode_json(self.data, self.what) if text else empty
+
+    def _numeric(self) -> NDArray[Any]:
+        if 0 in self.shape:
+            return np.zeros(self.shape, self.dtype)
+        if self.compression is None:
+            return raw_array(self.data, self.shape, self.dtype, self.what)
+        if COMPRESSIONS[self.compression].kind != "image":
+            raise UnsupportedError(f"{self.what}: {self.compression} files cannot be decoded yet; tobytes() gives the file")
+        pixels = images.decode(self.data, self.what)
+        if pixels.shape != self.shape:
+            try:
+                pixels = pixels.reshape(self.shape)
+            except ValueError as error:
+                raise FormatError(f"{self.what}: expected shape {self.shape}, the file has {pixels.shape}") from error
+        return pixels.astype(self.dtype, copy=False)
+
+
+def raw_array(data: memoryview, shape: tuple[int, ...], dtype: str, what: str) -> NDArray[Any]:
+    """A read-only array over raw C-order bytes; nothing is copied.
+
+    Raises:
+        FormatError: the bytes do not fill the shape.
+    """
+    try:
+        return np.frombuffer(data, dtype).reshape(shape)
+    except (ValueError, TypeError) as error:
+        raise FormatError(f"{what}: {len(data)} bytes are no {dtype} array of shape {shape}") from error
+
+
+def object_array(values: list[Any]) -> NDArray[Any]:
+    """A 1-d object array of ``values``, whatever they are (numpy would take lists apart)."""
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
+def encode_polygons(polygons: Any, dtype: str) -> tuple[bytes, tuple[int, ...]]:
+    """Polygons ``[(points, ndim), ...]`` as counts (u2) and coordinates; shape is ``(n, most points, ndim)``."""
+    arrays = [np.ascontiguousarray(polygon, dtype) for polygon in polygons]
+    if not arrays:
+        return b"", (0, 0, 0)
+    counts = [len(array) for array in arrays]
+    header = struct.pack(f"<H{len(arrays)}H", len(arrays), *counts)
+    return header + b"".join(array.tobytes() for array in arrays), (len(arrays), max(counts), arrays[0].shape[-1])
+
+
+def decode_polygons(data: memoryview, shape: tuple[int, ...], dtype: str, what: str) -> list[NDArray[Any]]:
+    """The arrays ``(points, ndim)`` of one polygon sample.
+
+    Raises:
+        FormatError: counts and coordinates do not fit.
+    """
+    if not len(data):
+        return []
+    try:
+        (count,) = struct.unpack_from("<H", data)
+        counts = struct.unpack_from(f"<{count}H", data, 2)
+        points = np.frombuffer(data, dtype, offset=2 + 2 * count).reshape(sum(counts), shape[-1])
+    except (struct.error, ValueError, IndexError) as error:
+        raise FormatError(f"{what}: not a polygon sample ({error})") from error
+    return np.split(points, np.cumsum(counts)[:-1])

@@ -1,0 +1,221 @@
+"""A session: the one place where urls, credentials, storage and datasets are joined, for one kernel.
+
+The module-level functions of ``deeplake_nb`` are the methods of the default session.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.credentials.chain import credentials_for
+from deeplake_nb.dataset.dataset import Dataset
+from deeplake_nb.errors import (
+    DatasetExistsError,
+    DatasetNotFoundError,
+    LakeError,
+    LinkError,
+    ReadOnlyError,
+    UrlError,
+)
+from deeplake_nb.format import keys
+from deeplake_nb.format.meta import DatasetMeta
+from deeplake_nb.format.samples import Link, Sample
+from deeplake_nb.storage.open import open_storage
+from deeplake_nb.storage.provider import delete_all, exists, get_many, is_empty
+from deeplake_nb.urls import Url, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deeplake_nb.storage.provider import StorageProvider
+
+    Path = str | os.PathLike[str] | Url
+
+
+class Session:
+    """Opens datasets and files. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stores: dict[Url, StorageProvider] = {}
+
+    def storage(self, path: Path, creds: Any = None) -> StorageProvider:
+        """The storage provider rooted at ``path``; nothing is requested yet.
+
+        Raises:
+            UrlError: a path that cannot be understood.
+            CredentialsError: ``creds`` that are incomplete or not for this storage.
+        """
+        url = parse(path)
+        return open_storage(url, credentials_for(url, creds))
+
+    # ------------------------------------------------------------------ datasets
+
+    def load(self, path: Path, *, read_only: bool | None = None, creds: Any = None, **options: Any) -> Dataset:
+        """Open the dataset at ``path``; ``path@branch`` or ``path@commit`` opens that version.
+
+        Costs two rounds of requests, however large it is. A closed commit opens for reading.
+
+        Raises:
+            DatasetNotFoundError: nothing there.
+            VersionNotFoundError: no such branch or commit.
+            FormatError: damaged metadata.
+        """
+        _ignore(options)
+        store, address = self._versioned(path, creds)
+        return Dataset.open(store, self.open_links, address=address, read_only=bool(read_only))
+
+    def empty(self, path: Path, *, overwrite: bool = False, creds: Any = None, **options: Any) -> Dataset:
+        """Make an empty dataset; ``overwrite`` removes a dataset that is there, but never other files.
+
+        Raises:
+            DatasetExistsError: a dataset (without ``overwrite``) or other files are there.
+        """
+        _ignore(options)
+        store = self.storage(path, creds)
+        if _is_dataset(store):
+            if not overwrite:
+                raise DatasetExistsError(f"a dataset exists at {store.url}; load() it, or pass overwrite=True to replace it")
+            _delete(store)
+        elif not is_empty(store):
+            raise DatasetExistsError(f"{store.url} holds other files, which a dataset would be mixed with; choose a new path")
+        return Dataset.create(store, self.open_links)
+
+    def dataset(
+        self, path: Path, *, read_only: bool | None = None, overwrite: bool = False, creds: Any = None, **options: Any
+    ) -> Dataset:
+        """Load the dataset at ``path``, or make an empty one where there is none."""
+        if not overwrite and self.exists(path, creds=creds):
+            return self.load(path, read_only=read_only, creds=creds, **options)
+        return self.empty(path, overwrite=overwrite, creds=creds, **options)
+
+    def exists(self, path: Path, *, creds: Any = None, **options: Any) -> bool:
+        """Whether a dataset is at ``path``; costs one round of requests."""
+        _ignore(options)
+        return _is_dataset(self._versioned(path, creds)[0])
+
+    def delete(
+        self, path: Path, *, force: bool = False, large_ok: bool = False, creds: Any = None, **options: Any
+    ) -> None:
+        """Remove the dataset at ``path`` with everything below it. ``force`` skips the check that it is one.
+
+        Raises:
+            DatasetNotFoundError: no dataset there.
+            ReadOnlyError: its owner forbade deletion (``allow_delete``).
+        """
+        _ignore(options)
+        del large_ok  # v3 asks for it above 1 GB; deleting was asked for here
+        store = self.storage(path, creds)
+        if not force and not _is_dataset(store):
+            raise DatasetNotFoundError(f"no dataset at {store.url}; nothing was deleted")
+        _delete(store, check=not force)
+
+    def _versioned(self, path: Path, creds: Any) -> tuple[StorageProvider, str | None]:
+        """The storage, and the version after the last ``@`` (unless a dataset is at the whole path)."""
+        text = path.reveal() if isinstance(path, Url) else str(path)
+        place, at, address = text.rpartition("@")
+        if not at or not place or not address or "/" in address.partition(".")[0] and ":" in address:
+            return self.storage(path, creds), None
+        if place.endswith("://") or ("://" in place and "/" not in place.partition("://")[2] and "/" in address):
+            return self.storage(path, creds), None  # the user or container of a url, not a version
+        whole = self.storage(path, creds)
+        if whole.url.scheme == "file" and _is_dataset(whole):
+            return whole, None
+        return self.storage(place, creds), address
+
+    # ------------------------------------------------------------------ files
+
+    def read(self, path: Path, *, creds: Any = None, compression: str | None = None, verify: bool = False) -> Sample:
+        """A file to append as it is. It is opened when it is appended or looked at, not before.
+
+        Raises:
+            LinkError: no such file (at once for a local one with ``verify``).
+        """
+        url = parse(path)
+
+        def load() -> memoryview:
+            try:
+                return self._file(url, creds)
+            except LakeError as error:
+                raise LinkError(f"the file {url} cannot be read: {error}") from error
+
+        sample = Sample(path=str(url), load=load, compression=compression)
+        if verify:
+            sample.array  # noqa: B018 - decodes, and so checks
+        return sample
+
+    def link(self, path: Path, creds_key: str | None = None) -> Link:
+        """A link to a file, to append to a ``link[...]`` tensor; the file stays where it is.
+
+        Raises:
+            UrlError: a path that cannot be understood.
+        """
+        return Link(path if isinstance(path, str) else parse(path).reveal(), creds_key)
+
+    def _file(self, url: Url, creds: Any) -> memoryview:
+        store, key = self._store(url, creds)
+        return store.get(key)
+
+    def _store(self, url: Url, creds: Any) -> tuple[StorageProvider, str]:
+        """The storage to fetch a file from, and its key there; stores are kept, as many files share one."""
+        if url.scheme == "file":  # a relative path means something else once the working directory has changed
+            folder, key = os.path.split(os.path.abspath(os.path.expanduser(url.path)))
+            root = Url("file", path=folder)
+        else:
+            root, key = Url(url.scheme, url.authority), url.path
+        if creds is not None:
+            return self.storage(root, creds), key
+        with self._lock:
+            found = self._stores.get(root)
+            if found is None:
+                found = self._stores[root] = self.storage(root)
+            return found, key
+
+    def open_links(self, links: Sequence[Link]) -> list[memoryview | LakeError]:
+        """The linked files' bytes, in order; one that cannot be had stands as its error. Concurrent per storage."""
+        out: list[memoryview | LakeError] = [LinkError("not opened")] * len(links)
+        wanted: dict[int, tuple[StorageProvider, list[tuple[int, str]]]] = {}
+        for place, link in enumerate(links):
+            try:
+                url = parse(link.path)
+                if link.creds_key is not None and url.scheme not in {"file", "mem"}:
+                    raise LinkError(f"credentials key {link.creds_key!r} is not known in this session")
+                store, key = self._store(url, None)
+                wanted.setdefault(id(store), (store, []))[1].append((place, key))
+            except LakeError as error:
+                out[place] = error
+        for store, places in wanted.values():
+            found = get_many(store, [(key, None) for _, key in places])
+            for (place, _), data in zip(places, found, strict=True):
+                out[place] = data
+        return out
+
+
+def _is_dataset(store: StorageProvider) -> bool:
+    return exists(store, keys.DATASET_META) or exists(store, keys.VERSION_CONTROL)
+
+
+def _delete(store: StorageProvider, *, check: bool = True) -> None:
+    if check and exists(store, keys.DATASET_META):
+        meta = DatasetMeta.decode(store.get(keys.DATASET_META), keys.DATASET_META)
+        if not meta.allow_delete:
+            raise ReadOnlyError(f"the dataset at {store.url} is protected (allow_delete is false); nothing was deleted")
+    delete_all(store)
+
+
+_V3_ONLY = {"token", "verbose", "memory_cache_size", "local_cache_size", "org_id", "lock_enabled", "lock_timeout"}
+
+
+def _ignore(options: dict[str, Any]) -> None:
+    """Arguments of v3 that have no meaning here are accepted; anything else is a mistake."""
+    if unknown := sorted(set(options) - _V3_ONLY):
+        raise UrlError(f"unknown argument {unknown[0]!r}")
+
+
+@cache
+def default() -> Session:
+    """This kernel's session."""
+    return Session()
