@@ -22,8 +22,9 @@ from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.encoders import EMPTY_TILES, ChunkIds, CredsCodes, Sequences
 from deeplake_nb.format.htypes import htype_row
-from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, label_numbers
+from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, label_numbers, plain_numbers
 from deeplake_nb.format.plans import Phase, Put
+from deeplake_nb.format.samples import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,9 @@ class Appender:
         if tensor.meta.is_sequence:
             counts = np.array([0 if row is None else len(row) for row in values], np.int64)
             values = [item for row in values if row is not None for item in row]
-        first = next((value for value in values if value is not None), None) if len(values) else None
+        if not isinstance(values, np.ndarray) and any(isinstance(value, Sample) for value in values):
+            values = [value.loaded() if isinstance(value, Sample) else value for value in values]
+        first = next((value for value in values if value is not None), None) if values else None
         tensor.meta = inferred(tensor.meta, first)
         row = htype_row(tensor.meta.htype)
         if "class_names" in row.info and row.name == "class_label":
@@ -101,8 +104,9 @@ class Appender:
         return companions.Added(len(counts) if counts is not None else items, items, seen, infos)
 
     def _numbered(self, values: Any) -> Any:
-        if isinstance(values, np.ndarray) and values.dtype.kind not in "UO":
-            return values
+        numbers = plain_numbers(values)
+        if numbers is not None:
+            return numbers
         info = self.state.tensor_info(self.tensor)
         names = list(info["class_names"])
         numbers = label_numbers(list(values), names)
@@ -123,7 +127,8 @@ class Appender:
                 done += take
         else:
             self._add_varied(batch)
-        self._fill().own()
+        if self._builder is not None:
+            self._builder.own()
 
     def _add_varied(self, batch: Varied) -> None:
         sizes = np.array([len(payload) for payload in _views(batch.payloads)], np.int64)
@@ -301,5 +306,3 @@ class Appender:
 
 def _views(payloads: Sequence[Buffer]) -> list[memoryview]:
     return [payload if isinstance(payload, memoryview) else memoryview(payload) for payload in payloads]
-
-

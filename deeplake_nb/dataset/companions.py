@@ -41,8 +41,8 @@ def _shapes(added: Added) -> Any:
     if not isinstance(added.shapes, list):
         return np.tile(np.array(added.shapes or (0,), np.int64), (added.items, 1))
     known = [shape if shape is not None else (0,) for shape in added.shapes]
-    if len({len(shape) for shape in known}) <= 1:
-        return np.array(known, np.int64).reshape(len(known), -1)
+    if len({len(shape) for shape in known}) == 1:
+        return np.array(known, np.int64)
     return [np.array(shape, np.int64) for shape in known]
 
 

@@ -10,6 +10,7 @@ from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.writer import Writer
 from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
 from deeplake_nb.format import keys
+from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.plans import Phase, Put, write_plan
@@ -18,6 +19,7 @@ from deeplake_nb.format.versions import VersionTree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
+    from typing import Self
 
     from deeplake_nb.dataset.state import OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
@@ -37,9 +39,7 @@ class Dataset:
         [['dog'], ['dog']]
     """
 
-    def __init__(
-        self, state: State, writer: Writer | None, index: Index | None = None, group: str = ""
-    ) -> None:
+    def __init__(self, state: State, writer: Writer | None, index: Index | None = None, group: str = "") -> None:
         self._state = state
         self._writer = writer
         self._group = group
@@ -214,7 +214,7 @@ class Dataset:
 
     # ------------------------------------------------------------------ writing
 
-    def create_tensor(
+    def create_tensor(  # noqa: PLR0917 - v3's signature
         self,
         name: str,
         htype: str | None = None,
@@ -247,11 +247,8 @@ class Dataset:
         full = f"{self._group}/{name}" if self._group else name
         if exist_ok and full in self._state.meta.tensor_names:
             return self._tensor(full)
-        return Tensor(
-            self._state,
-            writer.create_tensor(full, htype, dtype, sample_compression, chunk_compression, options),
-            writer,
-        )
+        spec = TensorSpec(full, htype, dtype, sample_compression, chunk_compression, options)
+        return Tensor(self._state, writer.create_tensor(spec), writer)
 
     def append(self, sample: Mapping[str, Any]) -> None:
         """Add one row: a value for each tensor, all or none.
@@ -289,7 +286,7 @@ class Dataset:
         if self._writer is not None:
             self._writer.flush()
 
-    def __enter__(self) -> Dataset:
+    def __enter__(self) -> Self:
         """Hold writes back until the block ends, which is much faster for many small appends."""
         if self._writer is not None:
             self._writer.begin()

@@ -63,13 +63,13 @@ def resolve_links(
     return codes, infos, shapes
 
 
-def stored_links(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[Link | None | LakeError]:
+def stored_links(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[Link | LakeError | None]:
     """The links themselves, not what they point to; None for an empty one."""
     tables = state.tables(tensor)
     meta = tensor.meta
     codes = tables.creds.at(items).tolist() if tables.creds is not None and len(tables.creds) else [0] * len(items)
     creds = state.linked_creds() if any(codes) else None
-    out: list[Link | None | LakeError] = []
+    out: list[Link | LakeError | None] = []
     for item, code, stored in zip(items.tolist(), codes, stored_items(state, tensor, items), strict=True):
         if isinstance(stored, LakeError):
             out.append(stored)
@@ -110,7 +110,11 @@ def _linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: st
     if isinstance(data, LakeError):
         return LinkError(f"{what}: the linked file {link.path} cannot be read: {data}")
     htype = meta.htype or "generic"
-    if not htype.startswith("image") and meta.sample_compression and COMPRESSIONS[meta.sample_compression].kind != "image":
+    if (
+        not htype.startswith("image")
+        and meta.sample_compression
+        and COMPRESSIONS[meta.sample_compression].kind != "image"
+    ):
         return UnsupportedError(f"{what}: links to {htype} files cannot be decoded yet")
     try:
         probe = images.probe(data, f"{what}: the linked file {link.path}")

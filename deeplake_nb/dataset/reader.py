@@ -19,7 +19,7 @@ from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, read_plan
-from deeplake_nb.format.samples import StoredSample, object_array
+from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,9 +56,7 @@ def _chunks(
         yield from zip(window, state.load_chunks(tensor, [part.entry for part in window]), strict=True)
 
 
-def _samples(
-    state: State, tensor: TensorState, loaded: LoadedChunk, part: ChunkRead, items: Ints
-) -> list[Stored]:
+def _samples(state: State, tensor: TensorState, loaded: LoadedChunk, part: ChunkRead, items: Ints) -> list[Stored]:
     meta, chunk = tensor.meta, loaded.chunk
     htype = meta.htype or "generic"
     dtype = meta.dtype or "uint8"
@@ -70,7 +68,9 @@ def _samples(
         return [_tiled(state, tensor, int(item)) for item in items[part.out].tolist()]
     if chunk.is_whole:
         if meta.chunk_compression in {None, "lz4"} or not len(chunk.shapes):
-            return [FormatError(f"{chunk.what}: a chunk of {len(chunk)} samples without byte positions")] * len(part.rows)
+            return [FormatError(f"{chunk.what}: a chunk of {len(chunk)} samples without byte positions")] * len(
+                part.rows
+            )
         return canvas.cut(chunk, part.rows, dtype, htype, what)
     try:
         starts, stops = chunk.spans(part.rows)
@@ -130,13 +130,15 @@ def _tiled(state: State, tensor: TensorState, item: int) -> Stored:
             if meta.sample_compression == "lz4":
                 data = memoryview(lz4.decompress(data, what))
             tile = StoredSample(data, shape, dtype, file if kind == "image" else None, "generic", what).array()
-            corner = tuple(slice(at * step, at * step + size) for at, step, size in zip(place, tiling.tile, shape, strict=True))
+            corner = tuple(
+                slice(at * step, at * step + size) for at, step, size in zip(place, tiling.tile, shape, strict=True)
+            )
             out[corner] = tile
         except FormatError as error:
             return error
         except ValueError as error:
             return FormatError(f"{what}: the tile at {place} has shape {shape}, which does not fit ({error})")
-    return StoredSample(memoryview(out.reshape(-1).view(np.uint8)), tiling.shape, dtype, None, meta.htype or "generic", what)
+    return StoredSample(as_bytes(out), tiling.shape, dtype, None, meta.htype or "generic", what)
 
 
 def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any] | None:
@@ -170,19 +172,27 @@ def _slice(numbers: Ints) -> slice | Ints:
 
 
 def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | None:
-    """One item of a tensor of uniform chunks, as fast as it goes; None where the general way is needed."""
+    """One numeric item whose chunk is in memory, as fast as it goes; None where the general way is needed."""
     meta, tables = tensor.meta, tensor.tables
-    if tables is None or not meta.is_fixed_shape or tables.tiles:
+    if tables is None or tables.tiles or meta.is_link:
         return None
     lasts = tables.ids.lasts
     entry = int(lasts.searchsorted(item))
     loaded = state.chunks.get(state.chunk_key(tensor, int(tables.ids.ids[entry])))
-    if loaded is None or loaded.array is None:
+    if loaded is None:
         return None
     inside = item - (int(lasts[entry - 1]) + 1 if entry else 0)
-    if inside >= len(loaded.array):
-        raise FormatError(f"{loaded.chunk.what}: expected {inside + 1} samples, got {len(loaded.array)}")
-    return loaded.array[inside].copy()
+    if loaded.array is not None:
+        if inside >= len(loaded.array):
+            raise FormatError(f"{loaded.chunk.what}: expected {inside + 1} samples, got {len(loaded.array)}")
+        return np.array(loaded.array[inside])
+    chunk, file = loaded.chunk, meta.sample_compression
+    if chunk.is_whole or file is None or file == "lz4" or meta.dtype is None:
+        return None
+    start, stop = chunk.span(inside)
+    shape = chunk.shape(inside) or (0,) * len(meta.max_shape)
+    what = f"tensor {meta.name!r} row {item}"
+    return StoredSample(chunk.data[start:stop], shape, meta.dtype, file, meta.htype or "generic", what).array()
 
 
 def decode_all(samples: list[StoredSample]) -> list[Any]:

@@ -156,7 +156,9 @@ class State:
                     "check the path, or make one with empty()"
                 )
         tree = VersionTree() if tree_data is None else VersionTree.decode(tree_data, keys.VERSION_CONTROL)
-        commit = tree.resolve(address if address is not None else "main" if "main" in tree.branches else keys.FIRST_COMMIT)
+        commit = tree.resolve(
+            address if address is not None else "main" if "main" in tree.branches else keys.FIRST_COMMIT
+        )
         state = cls(storage, tree, commit, open_links)
         path = keys.dataset_meta(commit.id)
         if path != keys.DATASET_META:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset import reader
 from deeplake_nb.dataset.info import Info
-from deeplake_nb.dataset.links import linked_items, stored_links
-from deeplake_nb.errors import HtypeError, LakeError, RowError
-from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.dataset.links import stored_links
+from deeplake_nb.dataset.selection import Selection
+from deeplake_nb.errors import HtypeError, LakeError, ReadOnlyError, RowError
+from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
-from deeplake_nb.format.samples import StoredSample
+from deeplake_nb.format.samples import Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.state import State, TensorState
     from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.format.meta import TensorMeta
-    from deeplake_nb.format.samples import Link
-
-Stored = StoredSample | LakeError
+    from deeplake_nb.format.samples import StoredSample
 
 
 class Tensor:
@@ -76,7 +74,7 @@ class Tensor:
 
     @property
     def dtype(self) -> np.dtype[Any] | None:
-        """numpy dtype of the samples; object for JSON and lists, None before the first sample of an untyped tensor."""
+        """Dtype of the samples; object for JSON and lists, None before the first sample of an untyped tensor."""
         dtype = self._tensor.meta.dtype
         payload = htype_row(self._tensor.meta.htype).payload
         if payload not in {"array", "polygon"}:
@@ -131,12 +129,7 @@ class Tensor:
     @property
     def shape(self) -> tuple[int | None, ...]:
         """``(rows, *sample shape)``, None where it varies; of a single row the sample's shape."""
-        if self.index.is_single or self.index.sub:
-            return self.numpy(aslist=True).shape if self.index.is_single else _common(self._arrays(), len(self))
-        if self.index.rows is None and not self.is_sequence:
-            low, high = self._tensor.meta.min_shape, self._tensor.meta.max_shape
-            return (len(self), *(a if a == b else None for a, b in zip(low, high, strict=True)))
-        return _common(self._arrays(), len(self))
+        return self._selection().shape()
 
     @property
     def ndim(self) -> int:
@@ -153,7 +146,9 @@ class Tensor:
 
     def __repr__(self) -> str:
         shown = "" if self.index == Index() else f", {len(self)} of {self._tensor.length} rows"
-        return f"Tensor({self.name!r}, htype={self.htype!r}, dtype={self.meta.dtype}, length={self._tensor.length}{shown})"
+        return (
+            f"Tensor({self.name!r}, htype={self.htype!r}, dtype={self.meta.dtype}, length={self._tensor.length}{shown})"
+        )
 
     # ------------------------------------------------------------------ reading
 
@@ -171,54 +166,30 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """So that ``np.asarray(ds.x)`` works."""
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def numpy(self, aslist: bool = False, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's argument
         """The selected samples: one array ``(rows, *shape)``, or the sample's array for a single row.
 
         With ``aslist`` a list of arrays, which may have several shapes. Text comes as arrays of strings of shape
-        ``(1,)``, JSON as object arrays of shape ``(1,)``. Chunks are cached; ``fetch_chunks`` is accepted and not needed.
+        ``(1,)``, JSON as object arrays of shape ``(1,)``. Chunks are cached: ``fetch_chunks`` has nothing to add.
 
         Raises:
             DynamicShapeError: several shapes without ``aslist``.
             FormatError: corrupt bytes.
         """
-        self._see_appended()
-        if self.index.is_single and not self.is_sequence and not self.index.sub:
-            found = reader.read_one(self._state, self._tensor, self.index.rows[0])  # type: ignore[index]
-            if found is not None:
-                return found
-        if not self.index.is_single and not aslist and not self.is_sequence and _is_plain(self.index.sub):
-            rows = self._rows()
-            whole = reader.read_uniform(self._state, self._tensor, rows) if len(rows) else None
-            if whole is not None:
-                for items in self.index.sub:
-                    whole = whole[(slice(None), *items)]
-                return whole
-        arrays = self._arrays()
-        if self.index.is_single:
-            return arrays[0] if not isinstance(arrays[0], list) or aslist else reader.stack(arrays[0], self._what())
-        if aslist:
-            return arrays
-        if self.is_sequence:
-            arrays = [reader.stack(row, self._what()) for row in arrays]
-        return reader.stack(arrays, self._what()) if arrays else np.empty((0, *self._tensor.meta.max_shape), self.dtype)
+        return self._selection().numpy(aslist=aslist)
 
     def data(self, aslist: bool = False, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's argument
         """``{"value": ...}`` in the form natural to the htype, with what describes it (class names, coords, ...)."""
-        row = htype_row(self._tensor.meta.htype)
-        if row.payload in {"text", "json", "list", "tag"}:
-            return {"value": self._values()}
-        value = self.numpy(aslist=aslist or row.payload == "polygon")
-        out = {"value": value}
-        info = self._state.tensor_info(self._tensor)
-        names = info.get("class_names")
-        if names and row.name == "class_label":
-            out["text"] = _named(value, names)
-        for property_ in row.info:
-            if property_ not in {"class_names", "intrinsics"} or (property_ == "class_names" and row.name != "class_label"):
-                out[property_] = info.get(property_)
+        row = htype_row(self.meta.htype)
+        if row.payload in TEXT_LIKE:
+            return {"value": self._selection().values()}
+        out = {"value": self.numpy(aslist=aslist or row.payload == "polygon")}
+        described = dict(self._state.tensor_info(self._tensor))
+        if row.name == "class_label" and described.get("class_names"):
+            out["text"] = _named(out["value"], described["class_names"])
+        out |= {name: described.get(name) for name in row.info if (row.name, name) not in _NOT_IN_DATA}
         if row.has_sample_info:
             out["sample_info"] = self.sample_info or {}
         return out
@@ -229,7 +200,7 @@ class Tensor:
         Raises:
             HtypeError: not a text tensor.
         """
-        return self._expect({"text"}, "text")
+        return self._expect("text", "text")
 
     def dict(self, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's argument
         """JSON values: one for a single row, else a list.
@@ -237,7 +208,7 @@ class Tensor:
         Raises:
             HtypeError: not a json tensor.
         """
-        return self._expect({"json"}, "dict")
+        return self._expect("dict", "json")
 
     def list(self, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's argument
         """Lists: one for a single row, else a list of them.
@@ -245,12 +216,21 @@ class Tensor:
         Raises:
             HtypeError: not a list or tag tensor.
         """
-        return self._expect({"list", "tag"}, "list")
+        return self._expect("list", "list", "tag")
 
-    def path(self) -> Any:
-        """Paths of a link tensor: one for a single row, else a list; empty where there is no link."""
-        links = self._each(self.links(self._rows()))
-        return links
+    def path(self, aslist: bool = True, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's arguments
+        """Paths of a link tensor: one for a single row, else a list; empty where there is no link.
+
+        Raises:
+            HtypeError: not a link tensor.
+        """
+        if not self.is_link:
+            raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; path() is for link tensors")
+        selection = self._selection()
+        links = stored_links(self._state, self._tensor, selection.rows)
+        if failed := next((link for link in links if isinstance(link, LakeError)), None):
+            raise failed
+        return selection.each([link.path if isinstance(link, Link) else "" for link in links])
 
     def tobytes(self) -> bytes:
         """The stored bytes of a single row: the file as it was appended, or raw C-order bytes.
@@ -259,27 +239,19 @@ class Tensor:
             RowError: several rows.
         """
         if not self.index.is_single or self.is_sequence:
-            raise RowError(f"{self._what()}: tobytes() takes one row, such as ds.{self.name}[0].tobytes()")
-        (stored,) = self.stored(self._rows().tolist())
+            raise RowError(f"tensor {self.name!r}: tobytes() takes one row, such as ds.{self.name}[0].tobytes()")
+        selection = self._selection()
+        (stored,) = selection.stored(selection.rows)
         if isinstance(stored, LakeError):
             raise stored
         return bytes(stored.data)  # type: ignore[union-attr]
 
     @property
     def sample_info(self) -> Any:
-        """What is known of the files behind the rows; None where nothing was kept."""
-        for key, link in self._tensor.meta.links.items():
-            if link.get("extend") == "extend_info" and key in self._state.tensors:
-                companion = Tensor(self._state, self._state.tensors[key], None)
-                if self.is_sequence:
-                    offsets = self._state.tables(self._tensor).sequences.offsets  # type: ignore[union-attr]
-                    rows = [companion[int(offsets[r]) : int(offsets[r + 1])]._values() for r in self._rows()]
-                    return rows[0] if self.index.is_single else rows
-                found = companion[self._rows()]._values()
-                return found[0] if self.index.is_single else found
-        return None
+        """What is known of the files behind the rows: one dict for a single row; None where nothing was kept."""
+        return self._selection().sample_infos()
 
-    def stored(self, rows: Sequence[int]) -> list[Stored | list[Stored]]:
+    def stored(self, rows: Sequence[int]) -> Sequence[StoredSample | LakeError | Sequence[StoredSample | LakeError]]:
         """Undecoded samples of ``rows`` (numbers within the whole tensor), in order, with coalesced requests.
 
         A row that cannot be read stands as its ``LakeError``; the others are there. Links give the linked file's
@@ -288,17 +260,7 @@ class Tensor:
         Raises:
             RowError: out of range.
         """
-        self._see_appended()
-        wanted = np.asarray(rows, np.int64).reshape(-1)
-        outside = (wanted < 0) | (wanted >= self._tensor.length)
-        if outside.any():
-            raise RowError(f"{self._what()}: row {int(wanted[outside][0])} is out of range; there are {self._tensor.length} rows")
-        if not self.is_sequence:
-            return list(self._items(wanted))
-        offsets = self._state.tables(self._tensor).sequences.offsets  # type: ignore[union-attr]
-        spans = [(int(offsets[row]), int(offsets[row + 1])) for row in wanted.tolist()]
-        items = iter(self._items(np.concatenate([np.arange(0), *(np.arange(a, b) for a, b in spans)])))
-        return [[next(items) for _ in range(a, b)] for a, b in spans]
+        return self._selection().stored(rows)
 
     # ------------------------------------------------------------------ writing
 
@@ -323,88 +285,27 @@ class Tensor:
     # ------------------------------------------------------------------ inside
 
     def _write(self) -> Writer:
-        from deeplake_nb.errors import ReadOnlyError
-
         if self._writer is None:
-            raise ReadOnlyError(f"{self._state.storage.url} was opened for reading; load it with read_only=False to write")
+            raise ReadOnlyError(
+                f"{self._state.storage.url} was opened for reading; load it with read_only=False to write"
+            )
         return self._writer
 
-    def _see_appended(self) -> None:
+    def _selection(self) -> Selection:
+        """The reading end; rows appended but not flushed are flushed first, so that it finds them."""
         if self._writer is not None:
             self._writer.settle(self._tensor.key)
+        return Selection(self._state, self._tensor, self.index)
 
-    def _what(self) -> str:
-        return f"tensor {self.name!r}"
-
-    def _rows(self) -> NDArray[np.int64]:
-        return self.index.resolve(self._tensor.length)
-
-    def _items(self, items: NDArray[np.int64]) -> Sequence[Stored]:
-        if self._tensor.meta.is_link:
-            return linked_items(self._state, self._tensor, items)
-        return reader.stored_items(self._state, self._tensor, items)
-
-    def links(self, rows: NDArray[np.int64]) -> Sequence[Link | None | LakeError]:
-        """The links of items of a link tensor, unopened."""
-        return stored_links(self._state, self._tensor, rows)
-
-    def _whole(self) -> list[Any]:
-        """Stored samples of the selected rows; a row that cannot be read raises."""
-        found = self.stored(self._rows().tolist())
-        for stored in found:
-            for one in stored if isinstance(stored, list) else [stored]:
-                if isinstance(one, LakeError):
-                    raise one
-        return found
-
-    def _arrays(self) -> list[Any]:
-        found = self._whole()
-        polygons = htype_row(self._tensor.meta.htype).payload == "polygon"
-        decode = (lambda many: [one.value() for one in many]) if polygons else reader.decode_all
-        if self.is_sequence:
-            arrays: list[Any] = [decode(row) for row in found]
-        else:
-            arrays = decode(found)
-        for items in self.index.sub:
-            arrays = [_part(array, items) for array in arrays]
-        return arrays
-
-    def _values(self) -> Any:
-        values = [[one.value() for one in row] if isinstance(row, list) else row.value() for row in self._whole()]
-        return self._each(values)
-
-    def _each(self, values: Sequence[Any]) -> Any:
-        return values[0] if self.index.is_single else list(values)
-
-    def _expect(self, payloads: set[str], method: str) -> Any:
-        payload = htype_row(self._tensor.meta.htype).payload
-        if payload not in payloads:
-            raise HtypeError(f"{self._what()} has htype {self.htype}; {method}() is for {' and '.join(sorted(payloads))}")
-        return self._values()
+    def _expect(self, method: str, *payloads: str) -> Any:
+        if htype_row(self.meta.htype).payload not in payloads:
+            expected = " and ".join(payloads)
+            raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; {method}() is for {expected} tensors")
+        return self._selection().values()
 
 
-def _is_plain(sub: tuple[Any, ...]) -> bool:
-    return all(isinstance(item, (int, slice)) for items in sub for item in items)
-
-
-def _part(array: Any, items: tuple[Any, ...]) -> Any:
-    try:
-        if isinstance(array, list):  # items of a sequence
-            chosen = Index().narrowed(items[0], len(array))
-            picked = [_part(array[at], items[1:]) if items[1:] else array[at] for at in chosen.resolve(len(array)).tolist()]
-            return picked[0] if chosen.is_single else picked
-        return array[items]
-    except IndexError as error:
-        raise RowError(str(error)) from error
-
-
-def _common(arrays: list[Any], count: int) -> tuple[int | None, ...]:
-    shapes = [_common(array, len(array)) if isinstance(array, list) else array.shape for array in arrays]
-    if not shapes:
-        return (count,)
-    rank = max(map(len, shapes))
-    dims = zip(*[shape for shape in shapes if len(shape) == rank], strict=True)
-    return (count, *(axis[0] if len(set(axis)) == 1 else None for axis in dims))
+_NOT_IN_DATA = {("class_label", "class_names"), ("image", "intrinsics")}
+"""Properties that ``data()`` of the original leaves out."""
 
 
 def _named(value: Any, names: Sequence[str]) -> Any:

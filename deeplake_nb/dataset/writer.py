@@ -17,11 +17,18 @@ import numpy as np
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.state import Tables, TensorState
-from deeplake_nb.errors import HtypeError, KeyNotFoundError, LakeError, ReadOnlyError, SampleError, TensorExistsError, UnsupportedError
+from deeplake_nb.errors import (
+    KeyNotFoundError,
+    LakeError,
+    ReadOnlyError,
+    SampleError,
+    TensorExistsError,
+    UnsupportedError,
+)
 from deeplake_nb.format import keys
 from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences
-from deeplake_nb.format.htypes import check_compression, htype_row, parse_htype
+from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import TensorMeta
 from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.samples import Link, Sample
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deeplake_nb.dataset.state import State
+    from deeplake_nb.format.creation import TensorSpec
 
 _FILES_AT_ONCE = 64
 _VALUES_AT_ONCE = 8192
@@ -130,29 +138,21 @@ class Writer:
 
     # ------------------------------------------------------------------ new tensors
 
-    def create_tensor(
-        self,
-        name: str,
-        htype: str | None,
-        dtype: Any,
-        sample_compression: Any,
-        chunk_compression: Any,
-        options: Mapping[str, Any],
-    ) -> TensorState:
+    def create_tensor(self, spec: TensorSpec) -> TensorState:
         """Add an empty tensor with its companions.
 
         Raises:
             TensorExistsError: the name is taken.
             HtypeError: unknown htype, dtype, compression or option.
         """
-        meta, info, companion_flags = new_meta(name, htype, dtype, sample_compression, chunk_compression, options)
+        name, meta, info = spec.name, spec.meta(), spec.info()
         state = self.state
         with self._change():
             if name in state.meta.tensor_names or name in state.meta.groups:
                 raise TensorExistsError(f"{name!r} exists already in {state.storage.url}; choose another name")
             if any(name.startswith(f"{other}/") for other in state.meta.tensor_names):
                 raise TensorExistsError(f"{name!r} lies below a tensor; a group cannot have a tensor's name")
-            wanted = companions.wanted(name, htype_row(meta.htype), **companion_flags)
+            wanted = companions.wanted(name, htype_row(meta.htype), **spec.companions())
             for companion in wanted:
                 self._add_tensor(TensorMeta(companion.name, hidden=True, **companion.fields), None)
             links = {self.state.meta.tensor_names[companion.name]: companion.link for companion in wanted}
@@ -269,85 +269,3 @@ def _slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
 def _parents(name: str) -> list[str]:
     parts = name.split("/")[:-1]
     return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-
-
-_OPTIONS = ("max_chunk_size", "tiling_threshold", "verify", "hidden")
-_FLAGS = {"shapes": "create_shape_tensor", "ids": "create_id_tensor", "infos": "create_sample_info_tensor"}
-
-
-def new_meta(
-    name: str, htype: str | None, dtype: Any, sample: Any, chunk: Any, options: Mapping[str, Any]
-) -> tuple[TensorMeta, dict[str, Any], dict[str, bool]]:
-    """Metadata, info and wanted companions of a tensor to create.
-
-    ``sample`` and ``chunk`` are compressions; ``...`` means not given. ``options`` are ``max_chunk_size``,
-    ``tiling_threshold``, ``verify``, ``hidden``, the ``create_*_tensor`` flags and the htype's info properties.
-
-    Raises:
-        HtypeError: anything unknown or unfitting.
-    """
-    if not isinstance(name, str) or not name or name != name.strip("/") or "//" in name or "\0" in name:
-        raise HtypeError(f"{name!r} is no tensor name; use words, with / between a group and a name")
-    base, is_sequence, is_link = parse_htype(htype)
-    row = htype_row(base)
-    if row.needs_compression and sample is ... and chunk is ...:
-        raise HtypeError(
-            f"htype {htype!r} needs sample_compression (such as {row.media[0] if row.media else 'jpeg'!r}) or "
-            "chunk_compression; None stores raw arrays"
-        )
-    sample, chunk = check_compression(base, None if sample is ... else sample, None if chunk is ... else chunk)
-    if row.media == ("dcm",):
-        sample = "dcm"
-    options = dict(options)
-    flags = {flag: bool(options.pop(option, True)) for flag, option in _FLAGS.items()}
-    fields = {option: options.pop(option) for option in _OPTIONS if option in options}
-    verify = fields.get("verify", True)
-    if is_link and not verify:
-        flags["shapes"] = flags["infos"] = False
-    if unknown := sorted(set(options) - set(row.info)):
-        raise HtypeError(
-            f"htype {row.name!r} has no option {unknown[0]!r}; it has {', '.join([*row.info, *_OPTIONS, *_FLAGS.values()])}"
-        )
-    given = {option: value for option, value in options.items() if value is not None}
-    info = {option: _info_value(option, given.get(option, value)) for option, value in row.info.items()}
-    extra: dict[str, Any] = {property_: list(value) if value == () else value for property_, value in row.meta.items()}
-    if row.info:
-        empty = {option: _info_value(option, value) for option, value in row.info.items()}
-        extra |= {"_info": list(row.info), **empty}
-    meta = TensorMeta(
-        name,
-        base,
-        _dtype_name(dtype, row.name) if dtype is not None else row.dtype,
-        sample_compression=sample,
-        chunk_compression=chunk,
-        is_sequence=is_sequence,
-        is_link=is_link,
-        extra=extra,
-        **fields,
-    )
-    return meta, info, flags
-
-
-def _info_value(option: str, value: Any) -> Any:
-    if value is None or isinstance(value, Mapping):
-        return value if value is None else dict(value)
-    values = list(value)
-    if option == "class_names" and not all(isinstance(entry, str) for entry in values):
-        raise HtypeError("class_names must be a list of strings")
-    return values
-
-
-def _dtype_name(dtype: Any, htype: str) -> str:
-    row = htype_row(htype)
-    if row.payload in {"text", "json", "list", "tag"}:
-        if row.payload == "text" and dtype not in {"str", str}:
-            raise HtypeError(f"htype text stores strings; dtype {dtype!r} does not fit")
-        return "str" if row.payload == "text" else str(dtype)
-    try:
-        found = np.dtype(dtype)
-    except TypeError as error:
-        raise HtypeError(f"{dtype!r} is no dtype ({error}); use a numpy name such as 'float32'") from error
-    if found.kind not in "biufc":
-        raise HtypeError(f"dtype {found} cannot be stored; use a number type, or htype='text' or 'json'")
-    return found.name
-

@@ -29,10 +29,13 @@ def cut(chunk: Chunk, rows: NDArray[np.int64], dtype: str, htype: str, what: str
         canvas = images.decode(chunk.data, chunk.what) if len(chunk.data) else np.zeros((0, 0), dtype)
     except FormatError as error:
         return [error] * len(rows)
-    return [_cut_one(canvas, tuple(shapes[row].tolist()), int(rights[row]), dtype, htype, f"{what} in {chunk.what}") for row in rows]
+    return [
+        _cut_one(canvas, tuple(shapes[row].tolist()), int(rights[row]), dtype, htype, f"{what} in {chunk.what}")
+        for row in rows
+    ]
 
 
-def _cut_one(
+def _cut_one(  # noqa: PLR0917 - one place calls it
     canvas: NDArray[Any], shape: tuple[int, ...], right: int, dtype: str, htype: str, what: str
 ) -> StoredSample | LakeError:
     if 0 in shape:
@@ -42,4 +45,4 @@ def _cut_one(
     if part.size != int(np.prod(shape)):
         return FormatError(f"{what}: the canvas of {canvas.shape} has no room for a sample of {shape}")
     flat = np.ascontiguousarray(part).astype(dtype, copy=False).reshape(-1)
-    return StoredSample(memoryview(flat.view(np.uint8)), shape, dtype, None, htype, what)
+    return StoredSample(flat.view(np.uint8).data, shape, dtype, None, htype, what)

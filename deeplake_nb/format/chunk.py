@@ -93,6 +93,19 @@ class Chunk:
         starts = self.positions[rows, 1] + (samples - firsts[rows]) * nbytes
         return starts, starts + nbytes
 
+    def span(self, sample: int) -> tuple[int, int]:
+        """The byte span of one sample: ``spans`` for a single one, several times as fast.
+
+        Raises:
+            FormatError: a sample this chunk does not hold.
+        """
+        row = int(self.positions[:, 2].searchsorted(sample))
+        if row >= len(self.positions):
+            raise FormatError(f"{self.what}: expected at least {sample + 1} samples, got {len(self)}")
+        nbytes, start, _ = self.positions[row].tolist()
+        start += (sample - (int(self.positions[row - 1, 2]) + 1 if row else 0)) * nbytes
+        return start, start + nbytes
+
     def uniform(self) -> tuple[int, tuple[int, ...]] | None:
         """``(bytes per sample, shape)`` when all samples are alike, so that the data is one contiguous array."""
         if len(self.shapes) == 1 and len(self.positions) == 1 and self.shapes[0, -1] == self.positions[0, -1]:

@@ -43,7 +43,8 @@ class CommitDiff:
             deleted, at = _numbers(data, at + 1)
         except (struct.error, IndexError) as error:
             raise FormatError(f"{what}: the object is cut off ({error})") from error
-        return cls(*head, updated, cleared, deleted, bytes(data[at:]))
+        created, info_updated, transformed, first, stop = head
+        return cls(created, info_updated, transformed, first, stop, updated, cleared, deleted, bytes(data[at:]))
 
     def encode(self) -> bytes:
         """The object's bytes."""

@@ -67,7 +67,9 @@ TABLE: dict[str, Htype] = {
         Htype("json", "Any", "json", "lz4"),
         Htype("list", "List", "list", "lz4"),
         Htype("video", "uint8", "array", "media", ("mp4", "mkv", "avi"), needs_compression=True, has_sample_info=True),
-        Htype("audio", "float64", "array", "media", ("mp3", "flac", "wav"), needs_compression=True, has_sample_info=True),
+        Htype(
+            "audio", "float64", "array", "media", ("mp3", "flac", "wav"), needs_compression=True, has_sample_info=True
+        ),
         Htype("dicom", None, "array", "media", ("dcm",), has_sample_info=True),
         Htype("nifti", None, "array", "media", ("nii", "nii.gz"), needs_compression=True, has_sample_info=True),
         Htype("point_cloud", "float32", "array", "media", ("las",), needs_compression=True, has_sample_info=True),

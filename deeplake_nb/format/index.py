@@ -69,6 +69,13 @@ def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:
             raise RowError(f"row {at} is out of range; there are {count} rows")
         chosen = int(rows[at])
         return range(chosen, chosen + 1), True
+    wanted = _listed(item, count)
+    all_rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64) if isinstance(rows, range) else rows
+    return all_rows[wanted], False
+
+
+def _listed(item: Any, count: int) -> Ints:
+    """A list of numbers, or a mask, as numbers of ``count`` rows counted from the front."""
     try:
         wanted = np.asarray(item)
     except ValueError:
@@ -85,6 +92,4 @@ def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:
     outside = (wanted < -count) | (wanted >= count)
     if outside.any():
         raise RowError(f"row {int(wanted[outside][0])} is out of range; there are {count} rows")
-    wanted = np.where(wanted < 0, wanted + count, wanted)
-    all_rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64) if isinstance(rows, range) else rows
-    return all_rows[wanted], False
+    return np.where(wanted < 0, wanted + count, wanted)

@@ -178,17 +178,20 @@ class TensorMeta:
         length = _typed(record.pop("length", 0), int, what, "length")
         if length < 0:
             raise FormatError(f"{what}: a negative length, {length}")
-        return cls(
-            name=_typed(record.pop("name", None) or key, str, what, "name"),
-            length=length,
-            **{f: _typed(record.pop(f, None), text, what, f) for f in _TEXT_FIELDS},
-            **{f: _dims(record.pop(f, []), what, f) for f in ("min_shape", "max_shape")},
-            **{f: _typed(record.pop(f, None), number, what, f) for f in ("max_chunk_size", "tiling_threshold")},
-            **{f: _typed(record.pop(f, False), bool, what, f) for f in ("is_sequence", "is_link", "hidden")},
-            links=_typed(record.pop("links", None) or {}, dict, what, "links"),
-            verify=_typed(record.pop("verify", True), bool, what, "verify"),
-            extra=record,
-        )
+        values: dict[str, Any] = {
+            "name": _typed(record.pop("name", None) or key, str, what, "name"),
+            "length": length,
+            "links": _typed(record.pop("links", None) or {}, dict, what, "links"),
+            "verify": _typed(record.pop("verify", True), bool, what, "verify"),
+        }
+        values |= {f: _typed(record.pop(f, None), text, what, f) for f in _TEXT_FIELDS}
+        values |= {f: _dims(record.pop(f, []), what, f) for f in ("min_shape", "max_shape")}
+        values |= {f: _typed(record.pop(f, None), number, what, f) for f in ("max_chunk_size", "tiling_threshold")}
+        values |= {f: _typed(record.pop(f, False), bool, what, f) for f in ("is_sequence", "is_link", "hidden")}
+        meta = cls(**values, extra=record)
+        if len(meta.min_shape) != len(meta.max_shape):
+            raise FormatError(f"{what}: min_shape {meta.min_shape} and max_shape {meta.max_shape} differ in rank")
+        return meta
 
     def encode(self) -> bytes:
         """The object's bytes."""

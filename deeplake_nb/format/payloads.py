@@ -16,7 +16,7 @@ from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.htypes import TEXT_LIKE, Htype, htype_row
 from deeplake_nb.format.meta import encode_json
-from deeplake_nb.format.samples import Link, Sample, encode_polygons
+from deeplake_nb.format.samples import Link, Sample, as_bytes, encode_polygons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,9 @@ def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
             return replace(meta, dtype="uint8", typestr="|u1")
         dtype = np.dtype(first.dtype) if isinstance(first, Sample) else np.asarray(first).dtype
         if dtype.kind not in "biufc":
-            raise SampleError(f"tensor {meta.name!r}: cannot store a {type(first).__name__} of dtype {dtype} as numbers")
+            raise SampleError(
+                f"tensor {meta.name!r}: cannot store a {type(first).__name__} of dtype {dtype} as numbers"
+            )
         meta = replace(meta, dtype=dtype.name, typestr=dtype.str)
     return meta
 
@@ -132,13 +134,17 @@ class Encoder:
             return (lz4.compress(payload) if self.compression else payload), shape
         if value is None:
             return b"", None
-        if isinstance(value, Sample) and value.is_file and self.is_image_file and not self.row.mode:
-            if value.compression == self.meta.sample_compression:
-                return value.buffer, self._channelled(value.shape)
+        if self._fits_as_it_is(value):
+            return value.buffer, self._channelled(value.shape)
+        return self._numeric(value)
+
+    def _fits_as_it_is(self, value: Any) -> bool:
+        is_file = isinstance(value, Sample) and value.is_file and self.is_image_file and not self.row.mode
+        return bool(is_file and value.compression == self.meta.sample_compression)
+
+    def _numeric(self, value: Any) -> tuple[Buffer, Shape]:
         if self.compression is not None and self.compression.kind == "media":
-            if isinstance(value, Sample) and value.is_file:
-                raise UnsupportedError(f"{self.what}: {self.compression.name} files cannot be appended yet")
-            raise SampleError(f"{self.what}: {self.compression.name} takes files; append read(path)")
+            raise UnsupportedError(f"{self.what}: {self.compression.name} files cannot be appended yet")
         array = self._cast(self._array(value), exact=hasattr(value, "dtype"))
         shape = self._channelled(array.shape or (1,))
         if not array.size:
@@ -154,7 +160,9 @@ class Encoder:
     def _array(self, value: Any) -> NDArray[Any]:
         if isinstance(value, (str, bytes, Link, Mapping)):
             hint = " (append read(path) for a file)" if isinstance(value, str) else ""
-            raise SampleError(f"{self.what}: expected an array for htype {self.row.name}, got a {type(value).__name__}{hint}")
+            raise SampleError(
+                f"{self.what}: expected an array for htype {self.row.name}, got a {type(value).__name__}{hint}"
+            )
         try:
             array = value.array if isinstance(value, Sample) else np.asarray(value)
         except ValueError as error:
@@ -219,11 +227,6 @@ class Encoder:
         return (value.path.encode() if value else b""), (1,)
 
 
-def as_bytes(array: NDArray[Any]) -> memoryview:
-    """The bytes of a contiguous array, without copying (also of an empty one)."""
-    return memoryview(array.reshape(-1).view(np.uint8)) if array.size else memoryview(b"")
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, complex, np.number, np.bool_))
 
@@ -249,6 +252,15 @@ def label_numbers(value: Any, names: list[str]) -> Any:
         return names.index(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
         value = value.tolist()
-    if isinstance(value, (list, tuple)) and any(isinstance(entry, (str, list, tuple)) for entry in value):
+    if isinstance(value, (list, tuple)):
         return [label_numbers(entry, names) for entry in value]
     return value
+
+
+def plain_numbers(values: Any) -> NDArray[Any] | None:
+    """A batch of labels as one numeric array; None when names, or lists of several lengths, are among them."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" else None

@@ -49,7 +49,13 @@ class Sample:
         """The file's bytes (an array's own, C-order, where there is no file)."""
         if self._load is not None:
             return memoryview(self._load() or b"").cast("B")
-        return memoryview(np.ascontiguousarray(self._array)).cast("B")
+        return as_bytes(np.ascontiguousarray(self._array))
+
+    def loaded(self) -> Sample:
+        """The same sample with its bytes in memory, so that they are fetched once."""
+        if self._load is None:
+            return self
+        return Sample(self.buffer, compression=self._compression, path=self.path)
 
     @property
     def is_file(self) -> bool:
@@ -148,7 +154,9 @@ class StoredSample:
         if self.compression is None:
             return raw_array(self.data, self.shape, self.dtype, self.what)
         if COMPRESSIONS[self.compression].kind != "image":
-            raise UnsupportedError(f"{self.what}: {self.compression} files cannot be decoded yet; tobytes() gives the file")
+            raise UnsupportedError(
+                f"{self.what}: {self.compression} files cannot be decoded yet; tobytes() gives the file"
+            )
         pixels = images.decode(self.data, self.what)
         if pixels.shape != self.shape:
             try:
@@ -168,6 +176,11 @@ def raw_array(data: memoryview, shape: tuple[int, ...], dtype: str, what: str) -
         return np.frombuffer(data, dtype).reshape(shape)
     except (ValueError, TypeError) as error:
         raise FormatError(f"{what}: {len(data)} bytes are no {dtype} array of shape {shape}") from error
+
+
+def as_bytes(array: NDArray[Any]) -> memoryview:
+    """The bytes of a contiguous array (also of an empty one), without copying."""
+    return array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
 
 
 def object_array(values: list[Any]) -> NDArray[Any]:

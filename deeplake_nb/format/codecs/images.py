@@ -40,7 +40,9 @@ def probe(data: Buffer, what: str) -> Probe:
         FormatError: not an image that can be read.
     """
     view = memoryview(data).cast("B")
-    found = _probe_jpeg(view) if view[:2] == b"\xff\xd8" else _probe_png(view) if view[:8] == _PNG else None
+    found = (
+        _probe_jpeg(view) if bytes(view[:2]) == b"\xff\xd8" else _probe_png(view) if bytes(view[:8]) == _PNG else None
+    )
     return found or _probe_pillow(view, what)
 
 
@@ -56,14 +58,14 @@ def _probe_jpeg(view: memoryview) -> Probe | None:
         if marker == 0xFF:  # noqa: PLR2004 - fill byte
             at += 1
             continue
-        if marker == 0xE2 and view[at + 4 : at + 8] == b"MPF\0":  # noqa: PLR2004 - several pictures: Pillow decides
+        if marker == 0xE2 and bytes(view[at + 4 : at + 8]) == b"MPF\0":  # noqa: PLR2004 - several pictures: Pillow decides
             return None
         at += 2 + (view[at + 2] << 8 | view[at + 3])
     return None
 
 
 def _probe_png(view: memoryview) -> Probe | None:
-    if len(view) < 33 or view[12:16] != b"IHDR":  # noqa: PLR2004 - signature and first chunk
+    if len(view) < 33 or bytes(view[12:16]) != b"IHDR":  # noqa: PLR2004 - signature and first chunk
         return None
     width, height, depth, kind = struct.unpack_from(">IIBB", view, 16)
     if depth != 8 or kind not in _PNG_CHANNELS:  # noqa: PLR2004 - palettes, bits and 16-bit depend on Pillow
@@ -78,7 +80,9 @@ def _open(data: Buffer, what: str) -> Any:
     try:
         return Image.open(io.BytesIO(data))
     except UnidentifiedImageError:
-        raise FormatError(f"{what}: not an image file, or cut off (starts with {bytes(memoryview(data)[:8])!r})") from None
+        raise FormatError(
+            f"{what}: not an image file, or cut off (starts with {bytes(memoryview(data)[:8])!r})"
+        ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FormatError(f"{what}: an image file that cannot be opened ({error})") from error
 

@@ -20,7 +20,7 @@ def compress(data: Buffer) -> bytes:
     import lz4.block
 
     view = memoryview(data).cast("B")
-    return lz4.block.compress(view) if len(view) else b""  # type: ignore[no-any-return]
+    return bytes(lz4.block.compress(view)) if len(view) else b""
 
 
 def decompress(data: memoryview, what: str) -> bytes:
@@ -37,13 +37,13 @@ def decompress(data: memoryview, what: str) -> bytes:
         if bytes(data[:4]) == _FRAME:
             import lz4.frame
 
-            return lz4.frame.decompress(data)  # type: ignore[no-any-return]
+            return bytes(lz4.frame.decompress(data))
         if len(data) < 5:  # noqa: PLR2004 - the prefix and one byte
             raise FormatError(f"{what}: an lz4 block of {len(data)} bytes is cut off")
         (size,) = struct.unpack_from("<I", data)
         if size > _MAX_RATIO * len(data):
             raise FormatError(f"{what}: an lz4 block of {len(data)} bytes cannot hold {size}")
-        return lz4.block.decompress(data)  # type: ignore[no-any-return]
+        return bytes(lz4.block.decompress(data))
     except (RuntimeError, ValueError, lz4.block.LZ4BlockError) as error:
         if isinstance(error, FormatError):
             raise

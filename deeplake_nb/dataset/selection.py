@@ -1,0 +1,175 @@
+"""The reading end of a tensor: the rows, and parts of samples, that an index selects, in the forms users ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset import reader
+from deeplake_nb.dataset.links import linked_items
+from deeplake_nb.errors import LakeError, RowError
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.format.samples import StoredSample
+
+    Stored = StoredSample | LakeError
+    Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some rows of one tensor of one version."""
+
+    state: State
+    tensor: TensorState
+    index: Index
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Numbers of the selected rows within the whole tensor."""
+        return self.index.resolve(self.tensor.length)
+
+    @property
+    def what(self) -> str:
+        """For messages."""
+        return f"tensor {self.tensor.meta.name!r}"
+
+    def stored(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Stored | list[Stored]]:
+        """Undecoded samples of any rows of the tensor; see ``Tensor.stored``."""
+        length = self.tensor.length
+        wanted = np.asarray(rows, np.int64).reshape(-1)
+        outside = (wanted < 0) | (wanted >= length)
+        if outside.any():
+            raise RowError(f"{self.what}: row {int(wanted[outside][0])} is out of range; there are {length} rows")
+        if not self.tensor.meta.is_sequence:
+            return list(self._items(wanted))
+        spans = [self._span(row) for row in wanted.tolist()]
+        found = iter(self._items(np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])))
+        return [[next(found) for _ in range(*span)] for span in spans]
+
+    def arrays(self) -> list[Any]:
+        """The selected samples as arrays (lists of arrays for rows of a sequence, and for polygons)."""
+        found = self._whole()
+        polygons = htype_row(self.tensor.meta.htype).payload == "polygon"
+        decode = (lambda many: [one.value() for one in many]) if polygons else reader.decode_all
+        arrays: list[Any] = [decode(row) for row in found] if self.tensor.meta.is_sequence else decode(found)
+        for items in self.index.sub:
+            arrays = [_part(array, items) for array in arrays]
+        return arrays
+
+    def values(self) -> Any:
+        """The selected samples as Python values: one for a single row, else a list."""
+        values = [[one.value() for one in row] if isinstance(row, list) else row.value() for row in self._whole()]
+        return self.each(values)
+
+    def each(self, values: list[Any]) -> Any:
+        """``values`` of the selected rows; of a single row just its one."""
+        return values[0] if self.index.is_single else values
+
+    def numpy(self, *, aslist: bool) -> Any:
+        """See ``Tensor.numpy``. Three ways, fastest first: one row in memory; rows of one shape; anything."""
+        is_sequence, is_single = self.tensor.meta.is_sequence, self.index.is_single
+        if is_single and not is_sequence and not self.index.sub:
+            found = reader.read_one(self.state, self.tensor, int(self.index.rows[0]))  # type: ignore[index]
+            if found is not None:
+                return found
+        if not is_single and not aslist and not is_sequence and _is_plain(self.index.sub):
+            rows = self.rows
+            whole = reader.read_uniform(self.state, self.tensor, rows) if len(rows) else None
+            if whole is not None:
+                for items in self.index.sub:
+                    whole = whole[(slice(None), *items)]
+                return whole
+        arrays = self.arrays()
+        if is_single:
+            return reader.stack(arrays[0], self.what) if isinstance(arrays[0], list) and not aslist else arrays[0]
+        if aslist:
+            return arrays
+        if is_sequence:
+            arrays = [reader.stack(row, self.what) for row in arrays]
+        if not arrays:
+            return np.empty((0, *self.tensor.meta.max_shape), _numpy_dtype(self.tensor.meta.dtype))
+        return reader.stack(arrays, self.what)
+
+    def shape(self) -> Shape:
+        """``(rows, *sample shape)`` with None where it varies; of a single row its shape."""
+        meta = self.tensor.meta
+        if self.index == Index() and not meta.is_sequence:
+            pairs = zip(meta.min_shape, meta.max_shape, strict=True)
+            return (meta.length, *(low if low == high else None for low, high in pairs))
+        if self.index.sub or meta.is_sequence:
+            shape = _common(self.arrays(), self.index.count(self.tensor.length))
+        else:
+            shape = _common(self._whole(), self.index.count(self.tensor.length))
+        return shape[1:] if self.index.is_single else shape
+
+    def sample_infos(self) -> Any:
+        """What the companion tensor knows of the files behind the rows; None where there is no such tensor."""
+        for key, link in self.tensor.meta.links.items():
+            companion = self.state.tensors.get(key)
+            if link.get("extend") == "extend_info" and companion is not None:
+                spans = [self._span(row) for row in self.rows.tolist()]
+                found = [Selection(self.state, companion, Index(range(*span))).values() for span in spans]
+                return self.each(found if self.tensor.meta.is_sequence else [one[0] for one in found])
+        return None
+
+    def _span(self, row: int) -> tuple[int, int]:
+        """The items of a row."""
+        sequences = self.state.tables(self.tensor).sequences if self.tensor.meta.is_sequence else None
+        if sequences is None:
+            return row, row + 1
+        return int(sequences.offsets[row]), int(sequences.offsets[row + 1])
+
+    def _items(self, items: NDArray[np.int64]) -> Sequence[Stored]:
+        if self.tensor.meta.is_link:
+            return linked_items(self.state, self.tensor, items)
+        return reader.stored_items(self.state, self.tensor, items)
+
+    def _whole(self) -> list[Any]:
+        """Stored samples of the selected rows; the first that cannot be read raises."""
+        found = self.stored(self.rows)
+        for row in found:
+            for one in row if isinstance(row, list) else [row]:
+                if isinstance(one, LakeError):
+                    raise one
+        return found
+
+
+def _is_plain(sub: tuple[Any, ...]) -> bool:
+    return all(isinstance(item, (int, slice)) for items in sub for item in items)
+
+
+def _numpy_dtype(dtype: str | None) -> np.dtype[Any]:
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        return np.dtype(object)  # a JSON schema
+
+
+def _part(array: Any, items: tuple[Any, ...]) -> Any:
+    try:
+        if not isinstance(array, list):
+            return array[items]
+        chosen = Index().narrowed(items[0], len(array))  # items of a sequence
+        picked = [_part(array[at], items[1:]) if items[1:] else array[at] for at in chosen.resolve(len(array)).tolist()]
+        return picked[0] if chosen.is_single else picked
+    except IndexError as error:
+        raise RowError(str(error)) from error
+
+
+def _common(samples: list[Any], count: int) -> Shape:
+    shapes = [_common(sample, len(sample)) if isinstance(sample, list) else sample.shape for sample in samples]
+    if not shapes:
+        return (count,)
+    rank = max(map(len, shapes))
+    axes = zip(*[shape for shape in shapes if len(shape) == rank], strict=True)
+    return (count, *(axis[0] if len(set(axis)) == 1 else None for axis in axes))

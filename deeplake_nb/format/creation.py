@@ -1,0 +1,121 @@
+"""What a new tensor starts with: its metadata, its info and the companions it wants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from deeplake_nb.errors import HtypeError, did_you_mean
+from deeplake_nb.format.htypes import TEXT_LIKE, check_compression, htype_row, parse_htype
+from deeplake_nb.format.meta import TensorMeta
+
+_FIELDS: dict[str, type] = {"max_chunk_size": int, "tiling_threshold": int, "verify": bool, "hidden": bool}
+_COMPANIONS = ("create_shape_tensor", "create_id_tensor", "create_sample_info_tensor")
+_BAD_NAME = re.compile(r"[\x00-\x1f,:\\]|^$|^/|/$|//|(^|/)\.|^versions(/|$)")
+"""Separators of the format's own lists, hidden files, and the folder where commits live."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What the user asks for. A compression of ``...`` is not given; ``options`` are the keywords of ``create_tensor``.
+
+    Raises:
+        HtypeError: anything unknown or unfitting, when one of the methods meets it.
+    """
+
+    name: str
+    htype: str | None = None
+    dtype: Any = None
+    sample_compression: Any = ...
+    chunk_compression: Any = ...
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def meta(self) -> TensorMeta:
+        """Metadata of the empty tensor, without companions."""
+        if _BAD_NAME.search(self.name):
+            raise HtypeError(f"{self.name!r} is no tensor name: expected words without , : or \\ and / between groups")
+        base, is_sequence, is_link = parse_htype(self.htype)
+        row = htype_row(base)
+        given = [None if one is ... else one for one in (self.sample_compression, self.chunk_compression)]
+        if row.needs_compression and self.sample_compression is ... and self.chunk_compression is ...:
+            raise HtypeError(
+                f"tensor {self.name!r}: htype {self.htype} needs a sample_compression, such as "
+                f"{row.media[0] if row.media else 'jpeg'!r}; None stores raw arrays"
+            )
+        sample, chunk = check_compression(base, *given)
+        self._check_options()
+        extra: dict[str, Any] = {name: _mutable(value) for name, value in row.meta.items()}
+        if row.info:
+            extra |= {"_info": list(row.info), **{name: _mutable(value) for name, value in row.info.items()}}
+        return TensorMeta(
+            self.name,
+            base,
+            self._dtype() if self.dtype is not None else row.dtype,
+            sample_compression="dcm" if row.media == ("dcm",) else sample,
+            chunk_compression=chunk,
+            is_sequence=is_sequence,
+            is_link=is_link,
+            extra=extra,
+            **{name: value for name, value in self.options.items() if name in _FIELDS and value is not None},
+        )
+
+    def info(self) -> dict[str, Any]:
+        """The htype's properties, such as class names, with the values given for them."""
+        row = htype_row(parse_htype(self.htype)[0])
+        return {name: self._info_value(name, value) for name, value in row.info.items()}
+
+    def companions(self) -> dict[str, bool]:
+        """Which companion tensors are wanted: ``shapes``, ``ids``, ``infos``."""
+        shapes, ids, infos = (bool(self.options.get(name, True)) for name in _COMPANIONS)
+        if parse_htype(self.htype)[2] and not self.options.get("verify", True):
+            shapes = infos = False  # nobody looks at the linked files, so nothing is known of them
+        return {"shapes": shapes, "ids": ids, "infos": infos}
+
+    def _check_options(self) -> None:
+        row = htype_row(parse_htype(self.htype)[0])
+        known = [*row.info, *_FIELDS, *_COMPANIONS]
+        for name, value in self.options.items():
+            if name not in known:
+                raise HtypeError(
+                    f"tensor {self.name!r}: htype {row.name} has no option {name!r}{did_you_mean(name, known)}; "
+                    f"it has {', '.join(known)}"
+                )
+            expected = _FIELDS.get(name)
+            if expected is not None and value is not None and type(value) is not expected:
+                raise HtypeError(f"tensor {self.name!r}: {name} is a {expected.__name__}, got {value!r}")
+        if (self.options.get("max_chunk_size") or 1) <= 0:
+            raise HtypeError(f"tensor {self.name!r}: max_chunk_size is a positive number of bytes")
+
+    def _info_value(self, name: str, default: Any) -> Any:
+        value = self.options.get(name)
+        value = default if value is None else value
+        if value is None or isinstance(value, Mapping):
+            return value if value is None else dict(value)
+        values = list(value)
+        if name == "class_names" and (isinstance(value, str) or not all(isinstance(entry, str) for entry in values)):
+            raise HtypeError(f"tensor {self.name!r}: class_names is a list of strings, got {value!r:.60}")
+        return values
+
+    def _dtype(self) -> str:
+        payload = htype_row(parse_htype(self.htype)[0]).payload
+        if payload in TEXT_LIKE:
+            if payload == "text" and self.dtype not in {"str", str}:
+                raise HtypeError(f"tensor {self.name!r}: htype text stores strings; dtype {self.dtype!r} does not fit")
+            return "str" if payload == "text" else str(self.dtype)
+        try:
+            found = np.dtype(self.dtype)
+        except TypeError as error:
+            raise HtypeError(f"tensor {self.name!r}: {self.dtype!r} is no numpy dtype, such as 'float32'") from error
+        if found.kind not in "biufc":
+            raise HtypeError(
+                f"tensor {self.name!r}: dtype {found} is no number; use htype='text' or 'json' for other values"
+            )
+        return str(found.name)
+
+
+def _mutable(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
