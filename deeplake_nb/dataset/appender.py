@@ -82,7 +82,7 @@ class Appender:
             values = [item for row in values if row is not None for item in row]
         if not isinstance(values, np.ndarray) and any(isinstance(value, Sample) for value in values):
             values = [value.loaded() if isinstance(value, Sample) else value for value in values]
-        first = next((value for value in values if value is not None), None) if values else None
+        first = next((value for value in values if value is not None), None)
         tensor.meta = inferred(tensor.meta, first)
         row = htype_row(tensor.meta.htype)
         if "class_names" in row.info and row.name == "class_label":
