@@ -13,6 +13,7 @@
     ├── TensorExistsError (ValueError)            a tensor name already taken
     ├── VersionNotFoundError (KeyError)           an unknown branch or commit
     ├── ReadOnlyError (PermissionError)           a write to something opened for reading
+    ├── LockedError (PermissionError)             someone else is writing to the dataset
     ├── RowError (IndexError)                     a row out of range
     ├── HtypeError (ValueError)                   an unknown or unfitting htype, dtype or compression
     ├── SampleError (ValueError)                  a value that does not fit its tensor
@@ -117,6 +118,13 @@ class ReadOnlyError(LakeError, PermissionError):
     """A write to something that was opened for reading, or to a committed version."""
 
     kind = "read-only"
+
+
+class LockedError(LakeError, PermissionError):
+    """Another writer holds the dataset's lock; names it, and when the lock runs out. Nothing was written."""
+
+    kind = "locked"
+    retryable = True
 
 
 class RowError(LakeError, IndexError):

@@ -60,6 +60,7 @@ class Appender:
         self.is_info_dirty = False
         self._builder: ChunkBuilder | None = None
         self._chunk_id = 0
+        self._has_tiles = False  # whether the (empty) table of tiles is known to be stored
         self.written: list[int] = []  # chunks of this commit that its chunk set does not list yet
 
     @property
@@ -258,7 +259,7 @@ class Appender:
                 puts.append(put)
             if len(tables.ids):
                 puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
-                if not tables.tiles:
+                if not tables.tiles and not self._has_tiles:
                     puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), EMPTY_TILES))
             if tables.sequences is not None:
                 puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
@@ -270,6 +271,7 @@ class Appender:
 
     def flushed(self) -> None:
         """All puts have been made."""
+        self._has_tiles = bool(len(self.tables.ids))
         self.is_dirty = self.is_info_dirty = False
         self.written.clear()
 

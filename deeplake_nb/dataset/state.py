@@ -89,6 +89,12 @@ class ChunkCache:
             while self._nbytes > self._limit and len(self._chunks) > 1:
                 self._drop(next(iter(self._chunks)))
 
+    def clear(self) -> None:
+        """Forget all chunks."""
+        with self._lock:
+            self._chunks.clear()
+            self._nbytes = 0
+
     def drop(self, key: str) -> None:
         """Forget a chunk that was rewritten."""
         with self._lock:
@@ -142,6 +148,18 @@ class State:
             VersionNotFoundError: no such branch or commit.
             FormatError: objects that cannot be understood.
         """
+        tree = VersionTree()
+        state = cls(storage, tree, tree.commits[keys.FIRST_COMMIT], open_links)
+        state._read(address)
+        return state
+
+    def refresh(self) -> None:
+        """Read everything again, after another writer may have changed it; a head follows its branch."""
+        with self.lock:
+            self._read(self.commit.branch if self.commit.is_head else self.commit.id)
+
+    def _read(self, address: str | None) -> None:
+        storage = self.storage
         found = _fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META])
         tree_data, meta_data = found[keys.VERSION_CONTROL], found[keys.DATASET_META]
         if tree_data is None:
@@ -156,27 +174,37 @@ class State:
                     "check the path, or make one with empty()"
                 )
         tree = VersionTree() if tree_data is None else VersionTree.decode(tree_data, keys.VERSION_CONTROL)
-        commit = tree.resolve(
-            address if address is not None else "main" if "main" in tree.branches else keys.FIRST_COMMIT
-        )
-        state = cls(storage, tree, commit, open_links)
+        commit = tree.resolve(address or ("main" if "main" in tree.branches else keys.FIRST_COMMIT))
         path = keys.dataset_meta(commit.id)
         if path != keys.DATASET_META:
             meta_data = _fetch(storage, [path])[path]
         if meta_data is None:
             raise FormatError(f"{storage.url}: {path} is missing, though the commit tree names its commit")
-        state.meta = DatasetMeta.decode(meta_data, path)
-        paths = {key: keys.tensor_meta(commit.id, key) for key in state.meta.tensors}
+        meta = DatasetMeta.decode(meta_data, path)
+        paths = {key: keys.tensor_meta(commit.id, key) for key in meta.tensors}
         metas = _fetch(storage, list(paths.values()))
+        tensors: dict[str, TensorState] = {}
         for key, meta_path in paths.items():
             data = metas[meta_path]
             if data is None:
                 raise FormatError(f"{storage.url}: {meta_path} is missing, though {path} names its tensor")
-            state.tensors[key] = TensorState(key, TensorMeta.decode(data, meta_path, key))
-        sequences = [tensor for tensor in state.tensors.values() if tensor.meta.is_sequence]
-        for tensor in sequences:
-            state.tables(tensor)
-        return state
+            tensors[key] = TensorState(key, TensorMeta.decode(data, meta_path, key))
+        self.tree, self.commit, self.meta, self.info = tree, commit, meta, None
+        self._adopt(tensors)
+        self._chunk_sets.clear()
+        self.chunks.clear()
+        for tensor in self.tensors.values():
+            if tensor.meta.is_sequence:
+                self.tables(tensor)  # only they know how many rows there are
+
+    def _adopt(self, tensors: dict[str, TensorState]) -> None:
+        """Take over what was read; a tensor that users hold already stays the same object."""
+        for key, tensor in tensors.items():
+            known = self.tensors.get(key)
+            if known is not None:
+                known.meta, known.info, known.tables, known.owners = tensor.meta, None, None, {}
+                tensors[key] = known
+        self.tensors = tensors
 
     # ------------------------------------------------------------------ what there is
 

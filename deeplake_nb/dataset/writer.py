@@ -6,6 +6,7 @@ tensors' metadata, then the dataset's own, so that a reader or a crash in betwee
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +17,12 @@ import numpy as np
 
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.appender import Appender
+from deeplake_nb.dataset.lock import WriteLock
 from deeplake_nb.dataset.state import Tables, TensorState
 from deeplake_nb.errors import (
     KeyNotFoundError,
     LakeError,
+    LockedError,
     ReadOnlyError,
     SampleError,
     TensorExistsError,
@@ -56,6 +59,17 @@ class Writer:
         self._diffs: dict[str, CommitDiff] = {}  # by tensor key, once it was changed
         self._first_rows: dict[str, int] = {}  # rows each tensor had before it was appended to
         self._open = 0
+        itself = weakref.ref(self)
+        self._lock = WriteLock(
+            state.storage, keys.write_lock(state.commit.id), lambda: (writer := itself()) is not None and writer.is_busy
+        )
+        weakref.finalize(self, self._lock.release)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is appended or changed that no flush has written."""
+        appenders = self._appenders.values()
+        return self._info_dirty or self._meta_dirty or any(one.is_dirty or one.is_info_dirty for one in appenders)
 
     # ------------------------------------------------------------------ when to flush
 
@@ -70,14 +84,35 @@ class Writer:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
+        with self.state.lock:
+            self._lock_for_writing()
+            yield
+            self.flush(held=True)
+
+    def _lock_for_writing(self) -> None:
+        """Hold the write lock; what others have written since this dataset was loaded is read first.
+
+        Raises:
+            LockedError: another writer holds it, or had it while rows here were unwritten.
+            ReadOnlyError: a closed commit.
+        """
+        if self._lock.acquire():
+            if self.is_busy:
+                self._lock.release()
+                raise LockedError(
+                    f"{self.state.storage.url}: the write lock ran out while rows were unwritten, and another writer "
+                    "may have gone on; load the dataset again and append them anew"
+                )
+            self.state.refresh()
+            self._appenders.clear()
+            self._diffs.clear()
+            self._first_rows.clear()
         if not self.state.commit.is_head:
+            self._lock.release()
             raise ReadOnlyError(
                 f"commit {self.state.commit.id[:12]} of {self.state.storage.url} is closed; "
                 "check out a branch to write to"
             )
-        with self.state.lock:
-            yield
-            self.flush(held=True)
 
     def flush(self, *, held: bool = False) -> None:
         """Write everything that is not written yet; with ``held``, only outside ``with ds:``.
@@ -86,8 +121,9 @@ class Writer:
             StorageError: the storage failed; everything stays in memory and the next flush tries again.
         """
         with self.state.lock:
-            if held and self._open:
+            if (held and self._open) or not self.is_busy:
                 return
+            self._lock_for_writing()
             puts = [put for appender in self._appenders.values() for put in appender.puts()]
             puts += self._bookkeeping()
             for put in write_plan(puts):
@@ -95,6 +131,11 @@ class Writer:
             for appender in self._appenders.values():
                 appender.flushed()
             self._info_dirty = self._meta_dirty = False
+
+    def close(self) -> None:
+        """Flush and give the write lock up; a later write takes it again."""
+        self.flush()
+        self._lock.release()
 
     def settle(self, key: str) -> None:
         """Flush if a tensor has rows that a reader would not find yet."""

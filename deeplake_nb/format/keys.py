@@ -38,6 +38,11 @@ def commit_info(commit: str) -> str:
     return f"{root(commit)}commit_info.json"
 
 
+def write_lock(commit: str) -> str:
+    """Held by whoever writes to this commit."""
+    return f"{root(commit)}dataset_lock.lock"
+
+
 def tensor_root(commit: str, tensor: str) -> str:
     """Prefix of everything of one tensor in one commit."""
     return f"{root(commit)}{tensor}/"

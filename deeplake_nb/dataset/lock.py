@@ -1,0 +1,210 @@
+"""One writer at a time: a lock object beside the dataset, as the original keeps it, and a table within this process.
+
+The object has 18 bytes: machine (6, its MAC address), Unix time at which the lock runs out (f8), process (4). It is
+made with a put that fails if it exists, so one of several racing writers gets it; it is renewed while its holder
+lives, given up when nothing was written for a while, and may be taken over when it has run out, or at once when its
+process on this machine is gone. Several ``Dataset`` objects of one process pass the lock on among themselves.
+
+A thread renews it: the one thread below the widgets that is not in ``storage.provider``.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+import uuid
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, LakeError, LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deeplake_nb.storage.provider import StorageProvider
+
+VALID_SECONDS = 300.0
+RENEW_SECONDS = 60.0
+IDLE_SECONDS = 60.0
+_SETTLE_SECONDS = 0.05
+_LAYOUT = struct.Struct("<6sdI")
+
+_in_process: dict[tuple[str, str], WriteLock] = {}
+_in_process_lock = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock, and until when (Unix seconds)."""
+
+    machine: bytes
+    process: int
+    until: float
+
+    @classmethod
+    def here(cls, until: float) -> Holder:
+        """This process."""
+        return cls(uuid.getnode().to_bytes(6, "little"), os.getpid(), until)
+
+    @classmethod
+    def decode(cls, data: memoryview) -> Holder | None:
+        """Read the object; None for one that is no lock, which then holds nobody off."""
+        if len(data) != _LAYOUT.size:
+            return None
+        machine, until, process = _LAYOUT.unpack(data)
+        return cls(machine, process, until)
+
+    def encode(self) -> bytes:
+        """The object's bytes."""
+        return _LAYOUT.pack(self.machine, self.until, self.process)
+
+    def is_same(self, other: Holder) -> bool:
+        """Whether both are one process."""
+        return (self.machine, self.process) == (other.machine, other.process)
+
+
+class WriteLock:
+    """The right to write to one version of a dataset. ``is_busy`` tells whether its owner has unwritten rows."""
+
+    def __init__(
+        self, storage: StorageProvider, key: str, is_busy: Callable[[], bool], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._storage = storage
+        self._key = key
+        self._is_busy = is_busy
+        self._clock = clock
+        self._name = (str(storage.url), key)
+        self._until = 0.0
+        self._used = 0.0
+        self._stop = threading.Event()
+        self._is_shared = storage.url.scheme != "mem"  # a memory store has no other processes
+        self.is_held = False
+
+    def acquire(self) -> bool:
+        """Make sure that the lock is held; True when it was not, so that others may have written meanwhile.
+
+        Raises:
+            LockedError: someone else holds it.
+        """
+        with _in_process_lock:
+            self._used = self._clock()
+            if self.is_held and (not self._is_shared or self._until > self._clock() + RENEW_SECONDS):
+                return False
+            was_held = self.is_held
+            other = _in_process.get(self._name)
+            if other is not None and other is not self:
+                if other._is_busy():  # noqa: SLF001 - of its own class
+                    raise LockedError(
+                        f"{self._storage.url}: another Dataset object of this process has unwritten rows; "
+                        "leave its 'with' block, or flush() it, first"
+                    )
+                other._let_go()  # noqa: SLF001
+            if self._is_shared:
+                self._take()
+                self._renew_in_background()
+            _in_process[self._name] = self
+            self.is_held = True
+            return not was_held
+
+    def release(self) -> None:
+        """Give the lock up; a lock that is not held is left alone."""
+        with _in_process_lock:
+            if not self.is_held:
+                return
+            self._let_go()
+            if self._is_shared and self._is_ours(self._read()):
+                self._storage.delete(self._key)
+
+    def _let_go(self) -> None:
+        self.is_held = False
+        self._stop.set()
+        if _in_process.get(self._name) is self:
+            del _in_process[self._name]
+
+    # ------------------------------------------------------------------ the object
+
+    def _take(self) -> None:
+        mine = Holder.here(self._clock() + VALID_SECONDS)
+        found = self._read()
+        if found is None:
+            try:
+                self._storage.put(self._key, mine.encode(), if_absent=True)
+            except KeyExistsError:
+                found = self._read()
+        if found is not None and not self._is_ours(found):
+            if found.until > self._clock() and not self._is_gone(found):
+                raise LockedError(
+                    f"{self._storage.url} is being written to by process {found.process} on machine "
+                    f"{found.machine[::-1].hex(':')}; its lock runs out in {found.until - self._clock():.0f} s. "
+                    "Wait for it, or load with read_only=True"
+                )
+            self._storage.put(self._key, mine.encode())
+            time.sleep(_SETTLE_SECONDS)  # whoever takes over a dead lock at the same moment has written by now
+            if not self._is_ours(self._read()):
+                raise LockedError(
+                    f"{self._storage.url}: another writer took over the lock at the same moment; try again"
+                )
+        elif found is not None:
+            self._storage.put(self._key, mine.encode())
+        self._until = mine.until
+
+    def _read(self) -> Holder | None:
+        try:
+            return Holder.decode(self._storage.get(self._key))
+        except KeyNotFoundError:
+            return None
+
+    def _is_ours(self, found: Holder | None) -> bool:
+        return found is not None and found.is_same(Holder.here(0))
+
+    def _is_gone(self, found: Holder) -> bool:
+        """Whether the holder was a process of this machine, on this machine's disk, that has ended."""
+        if self._storage.url.scheme != "file" or found.machine != Holder.here(0).machine:
+            return False
+        try:
+            os.kill(found.process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    # ------------------------------------------------------------------ renewing
+
+    def _renew_in_background(self) -> None:
+        self._stop = threading.Event()
+        thread = threading.Thread(
+            target=_renew, args=(weakref.ref(self), self._stop), name="deeplake-nb-lock", daemon=True
+        )
+        thread.start()
+
+    def _renew_once(self) -> bool:
+        """Renew, or give up an idle lock; False when there is nothing more to renew."""
+        with _in_process_lock:
+            if not self.is_held:
+                return False
+            if self._clock() - self._used > IDLE_SECONDS and not self._is_busy():
+                self.release()
+                return False
+            if not self._is_ours(self._read()):
+                self._let_go()  # it ran out, as on a machine that slept, and another writer has it
+                return False
+            self._until = self._clock() + VALID_SECONDS
+            self._storage.put(self._key, Holder.here(self._until).encode())
+            return True
+
+
+def _renew(lock: weakref.ref[WriteLock], stop: threading.Event) -> None:
+    """Until told to stop. A failed renewal is tried again: the lock is valid five times as long as the pause."""
+    while not stop.wait(RENEW_SECONDS):
+        held = lock()
+        try:
+            if held is None or not held._renew_once():  # noqa: SLF001
+                return
+        except LakeError:
+            continue
+        finally:
+            del held
