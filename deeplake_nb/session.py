@@ -166,17 +166,20 @@ class Session:
     def _store(self, url: Url, creds: Any) -> tuple[StorageProvider, str]:
         """The storage to fetch a file from, and its key there; stores are kept, as many files share one."""
         if url.scheme == "file":  # a relative path means something else once the working directory has changed
-            folder, key = os.path.split(os.path.abspath(os.path.expanduser(url.path)))  # noqa: PTH100, PTH111 - three times as fast
-            root = Url("file", path=folder)
+            path = url.path
+            if path[:1] != "/" or "/." in path or "//" in path:
+                path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - three times as fast
+            drive, rest = os.path.splitdrive(path)
+            root, key = Url("file", path=f"{drive}/"), rest.replace(os.sep, "/")[1:]
         else:
             root, key = Url(url.scheme, url.authority), url.path
         if creds is not None:
             return self.storage(root, creds), key
-        with self._lock:
-            found = self._stores.get(root)
-            if found is None:
-                found = self._stores[root] = self.storage(root)
-            return found, key
+        found = self._stores.get(root)
+        if found is None:
+            with self._lock:
+                found = self._stores.setdefault(root, self.storage(root))
+        return found, key
 
     def open_links(self, links: Sequence[Link]) -> list[memoryview | LakeError]:
         """The linked files' bytes, in order; one that cannot be had stands as its error. Concurrent per storage."""

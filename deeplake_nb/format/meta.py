@@ -40,7 +40,8 @@ def encode_json(value: Any, *, indent: int | None = None) -> bytes:
     Raises:
         TypeError: something JSON cannot express.
     """
-    return json.dumps(value, default=_mark, indent=indent, sort_keys=indent is not None).encode()
+    encoder = _COMPACT if indent is None else json.JSONEncoder(default=_mark, indent=indent, sort_keys=True)
+    return encoder.encode(value).encode()
 
 
 def _restore(value: dict[str, Any]) -> Any:
@@ -76,6 +77,9 @@ def _mark(value: Any) -> Any:
             data = base64.b64encode(value.buffer).decode()
             return {_CUSTOM: "Sample", "data": data, "compression": value.compression}
     raise TypeError(f"a {type(value).__name__} cannot be stored as JSON")
+
+
+_COMPACT = json.JSONEncoder(default=_mark)  # made once: it costs as much as encoding a small value
 
 
 def _record(data: Buffer, what: str) -> dict[str, Any]:
