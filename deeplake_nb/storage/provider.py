@@ -1,25 +1,39 @@
 """The seam between keys and bytes: one protocol, five verbs, and functions over it.
 
-A provider is rooted at a url: its keys are relative to that, use ``/`` and never start with one.
+A provider is rooted at a url: its keys are relative to that, use ``/`` and never start with one. No part of a key is
+empty, ``.`` or ``..``, on any storage, so that a key means the same everywhere and never leaves the root.
 All verbs are synchronous and thread-safe. Threads live here, in ``get_many``, and nowhere else below the widgets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+
+from deeplake_nb.errors import KeyNotFoundError, LakeError, UrlError
+from deeplake_nb.storage.ranges import ByteRange, Request, coalesce, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
     from typing_extensions import Buffer
 
     from deeplake_nb.urls import Url
 
-
-class ByteRange(NamedTuple):
-    """Half-open range of bytes ``[start, stop)`` of an object."""
-
-    start: int
-    stop: int
+__all__ = [
+    "ByteRange",
+    "DeletesAll",
+    "Entry",
+    "ReadsInto",
+    "Request",
+    "StorageProvider",
+    "delete_all",
+    "exists",
+    "get_into",
+    "get_many",
+    "is_empty",
+]
 
 
 class Entry(NamedTuple):
@@ -30,17 +44,26 @@ class Entry(NamedTuple):
 
 
 class StorageProvider(Protocol):
-    """Keys to bytes, at one url."""
+    """Keys to bytes, at one url.
+
+    Every verb raises `UrlError` for a key that leaves the root, `PermissionDeniedError` and the `CredentialsError`
+    family where there are credentials, and `StorageError` for all else that fails.
+    """
 
     @property
     def url(self) -> Url:
         """The root all keys are relative to."""
         ...
 
+    @property
+    def concurrency(self) -> int:
+        """Requests worth having under way at once; 1 where an answer costs no waiting, and so no thread."""
+        ...
+
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
         """The object's bytes, read-only; one request.
 
-        A local file comes as a memory map, so that bulk reads copy once. A range is clipped to the object.
+        A large local file comes as a memory map, so that bulk reads copy once. A range is clipped to the object.
 
         Raises:
             KeyNotFoundError: no such object.
@@ -50,8 +73,8 @@ class StorageProvider(Protocol):
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object atomically: a reader sees the old bytes or the new ones.
 
-        ``data`` is one buffer or several to be written one after the other (never joined in memory where the
-        storage can avoid it).
+        ``data`` is one C-contiguous buffer, or several to be written one after the other (never joined in memory
+        where the storage can avoid it).
 
         Raises:
             KeyExistsError: ``if_absent`` and the object exists; exactly one of several racing writers wins.
@@ -62,8 +85,8 @@ class StorageProvider(Protocol):
         """Remove the object; removing what is not there is no error."""
         ...
 
-    def list(self, prefix: str = "", *, delimiter: str = "") -> Iterator[Entry]:
-        """Objects whose key starts with ``prefix``, sorted by key.
+    def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
+        """Objects whose key starts with ``prefix``, sorted by key (by code points).
 
         With ``delimiter="/"`` keys below the next ``/`` are folded into one ``Entry`` per folder.
         """
@@ -76,3 +99,146 @@ class StorageProvider(Protocol):
             KeyNotFoundError: no such object.
         """
         ...
+
+
+@runtime_checkable
+class ReadsInto(Protocol):
+    """A provider that reads straight into the caller's memory; call it through `get_into`."""
+
+    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
+        """As the function `get_into`."""
+        ...
+
+
+@runtime_checkable
+class DeletesAll(Protocol):
+    """A provider that deletes many objects at once; call it through `delete_all`."""
+
+    def delete_all(self, folder: str = "") -> None:
+        """As the function `delete_all`."""
+        ...
+
+
+def exists(provider: StorageProvider, key: str) -> bool:
+    """Whether there is such an object; one request."""
+    try:
+        provider.size(key)
+    except KeyNotFoundError:
+        return False
+    return True
+
+
+def is_empty(provider: StorageProvider) -> bool:
+    """Whether there is no object at all; one request."""
+    return next(iter(provider.list()), None) is None
+
+
+def delete_all(provider: StorageProvider, folder: str = "") -> None:
+    """Delete every object below ``folder`` (text that ends in ``/``; ``""`` is the root), leaving nothing behind."""
+    if folder and not folder.endswith("/"):
+        raise UrlError(f"cannot delete {folder!r} of {provider.url}: a folder ends in '/'")
+    if isinstance(provider, DeletesAll):
+        provider.delete_all(folder)
+        return
+    for entry in list(provider.list(folder)):
+        provider.delete(entry.key)
+
+
+def get_into(provider: StorageProvider, key: str, buffer: Buffer, start: int = 0) -> int:
+    """Fill writable memory with the object's bytes from ``start`` on; one request, one copy where that is possible.
+
+    Returns:
+        How many bytes were written: fewer than the buffer has if the object ends before.
+
+    Raises:
+        KeyNotFoundError: no such object.
+    """
+    if isinstance(provider, ReadsInto):
+        return provider.get_into(key, buffer, start)
+    target = flat(buffer)
+    data = provider.get(key, ByteRange(start, start + len(target)))
+    target[: len(data)] = data
+    return len(data)
+
+
+def get_many(
+    provider: StorageProvider, requests: Sequence[Request], *, max_workers: int | None = None
+) -> Iterator[memoryview | LakeError]:
+    """The answers to many requests, in their order; a request that fails yields its error in its place.
+
+    Where the provider waits for its answers, near ranges are joined and ``max_workers`` (default: the provider's
+    ``concurrency``) requests are under way at once. Reading runs ahead of the consumer by twice that and no further,
+    so that memory stays bounded; a consumer that stops early cancels the rest.
+    """
+    workers = provider.concurrency if max_workers is None else max_workers
+    if workers <= 1:
+        for request in requests:
+            yield _attempt(provider, request)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    reads, owner = coalesce(requests)
+    last_use = {number: index for index, number in enumerate(owner)}
+    under_way: dict[int, Future[memoryview | LakeError]] = {}
+    started = 0
+    pool = ThreadPoolExecutor(min(workers, len(reads)) or 1, thread_name_prefix="get_many")
+    try:
+        for index, number in enumerate(owner):
+            ahead = min(len(reads), number + 1 + 2 * workers)
+            for following in range(started, ahead):
+                under_way[following] = pool.submit(_attempt, provider, reads[following])
+            started = max(started, ahead)
+            answer = under_way[number].result()
+            if last_use[number] == index:
+                del under_way[number]
+            yield answer if isinstance(answer, LakeError) else cut(answer, reads[number][1], requests[index][1])
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(provider: StorageProvider, request: Request) -> memoryview | LakeError:
+    try:
+        return provider.get(*request)
+    except LakeError as error:
+        return error
+
+
+_BAD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
+
+
+def check_key(key: str) -> str:
+    """The key itself, if it is one.
+
+    Raises:
+        UrlError: a part of it is empty, ``.`` or ``..``, or it has a NUL character.
+    """
+    if _BAD_PART.search(key):
+        raise UrlError(f"{key!r} is no key: expected parts joined by '/', none of them empty, '.' or '..'")
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """The prefix itself, if a key can start with it (the last part may be incomplete).
+
+    Raises:
+        UrlError: as `check_key`.
+    """
+    folder = prefix.rpartition("/")[0]
+    if folder or prefix.startswith("/"):
+        check_key(folder)
+    return prefix
+
+
+def flat(buffer: Buffer) -> memoryview:
+    """A C-contiguous buffer as bytes; its length is its number of bytes."""
+    view = memoryview(buffer)
+    if view.ndim == 1 and view.format == "B":
+        return view
+    return view.cast("B") if view.nbytes else memoryview(bytearray())  # empty shapes cannot be cast
+
+
+def parts(data: Buffer | Sequence[Buffer]) -> list[memoryview]:
+    """What ``put`` was given, as flat buffers."""
+    if isinstance(data, list | tuple):
+        return [flat(part) for part in data]
+    return [flat(data)]  # type: ignore[arg-type]  # any other sequence of buffers fails here, with a TypeError

@@ -1,0 +1,156 @@
+"""Which source is in force: asked in order, the first answer wins."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deeplake_nb.credentials.provider import sealed
+from deeplake_nb.errors import CredentialsError, ExpiredCredentialsError, LakeError, MissingCredentialsError
+from deeplake_nb.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deeplake_nb.credentials.provider import CredentialProvider, Credentials
+    from deeplake_nb.urls import Url
+
+    Clock = Callable[[], datetime]
+
+_log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The time, aware of its zone."""
+    return datetime.now(UTC)
+
+
+class Row(NamedTuple):
+    """One source in `Chain.explain`: what it is called and what it said."""
+
+    source: str
+    outcome: str
+
+
+class Chain:
+    """Sources in order. The one that answers first stays in force until it has nothing more. Thread-safe.
+
+    Args:
+        target: what the credentials are for, redacted, for messages.
+        sources: in order of precedence.
+        settings: fields that hold whatever the source, such as a region; they override the source's own.
+        advice: what to do when no source has any.
+        clock: gives the time, aware of its zone.
+    """
+
+    name = "chain"
+
+    def __init__(
+        self,
+        target: str,
+        sources: Sequence[CredentialProvider],
+        *,
+        settings: Mapping[str, Any],
+        advice: str,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._target = target
+        self._sources = tuple(sources)
+        self._settings = dict(settings)
+        self._advice = advice
+        self._clock = clock
+        self._winner: CredentialProvider | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def absent(self) -> str:
+        """What each source lacks."""
+        return ", ".join(f"{source.name} ({source.absent})" for source in self._sources)
+
+    def __call__(self) -> Credentials:
+        """The credentials in force.
+
+        Raises:
+            MissingCredentialsError: no source has any; every one is named.
+            ExpiredCredentialsError: those found are past their time.
+            CredentialsError: a source has something that cannot be used.
+        """
+        winner = self._winner
+        found = winner() if winner else None
+        if found is None:
+            with self._lock:  # one search, however many threads wait for it
+                found = self._search()
+        if found.expires_at is not None and found.expires_at <= self._clock():
+            raise ExpiredCredentialsError(
+                f"the credentials for {self._target} from {found.source} expired at {found.expires_at}: renew them"
+            )
+        return replace(found, **self._settings) if self._settings else found
+
+    def _search(self) -> Credentials:
+        for source in self._sources:
+            found = source()
+            if found is not None:
+                _log.debug("credentials for %s: %s", self._target, found.source)
+                self._winner = source
+                return found
+            _log.debug("credentials for %s: %s has none (%s)", self._target, source.name, source.absent)
+        raise MissingCredentialsError(f"no credentials for {self._target}: tried {self.absent}. {self._advice}")
+
+    def explain(self) -> list[Row]:
+        """Every source with what it says: ``in force``, why it has none, its error, or ``not asked``."""
+        rows: list[Row] = []
+        decided = False
+        for source in self._sources:
+            if decided:
+                rows.append(Row(source.name, "not asked"))
+                continue
+            try:
+                found = source()
+            except LakeError as error:
+                found, outcome = None, str(error)
+                decided = True
+            else:
+                outcome = source.absent if found is None else f"in force: {found}"
+                decided = found is not None
+            rows.append(Row(source.name, outcome))
+        return rows
+
+
+_CHAINS: Registry[Callable[..., Chain]] = Registry(
+    "storage with credentials", {"s3": "deeplake_nb.credentials.s3:chain"}
+)
+
+
+def credentials_from(
+    url: Url,
+    creds: Mapping[str, object] | CredentialProvider | str | None = None,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock = utc_now,
+) -> CredentialProvider | None:
+    """The source of credentials for a url; finding them waits until it is called.
+
+    Args:
+        url: what is to be opened.
+        creds: what the user gave: a dictionary with the lowercase keys, a provider of their own, or nothing.
+        environ: usually ``os.environ``; read again whenever the environment is asked.
+        clock: gives the time, aware of its zone.
+
+    Returns:
+        A provider, or ``None`` for storages that know no credentials (``creds`` is not looked at then).
+
+    Raises:
+        CredentialsError: ``creds`` has an unknown key, half a set, or is not one of the above.
+    """
+    creds = sealed(creds)
+    if url.scheme not in _CHAINS:
+        return None
+    if callable(creds):
+        return creds
+    if creds is not None and not isinstance(creds, Mapping):
+        raise CredentialsError(f"creds for {url.scheme}:// is a dictionary, not {type(creds).__name__}")
+    return _CHAINS[url.scheme](url, creds or {}, environ=environ, clock=clock)

@@ -1,0 +1,248 @@
+"""Objects as files below a folder."""
+# A pathlib object costs as much as the system call it makes, so there is none here:
+# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH111, PTH112, PTH114, PTH116, PTH120, PTH123
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+import shutil
+import stat
+import weakref
+from typing import TYPE_CHECKING, Literal
+
+from deeplake_nb.errors import (
+    KeyExistsError,
+    KeyNotFoundError,
+    LakeError,
+    PermissionDeniedError,
+    StorageError,
+    UrlError,
+)
+from deeplake_nb.storage.provider import Entry, check_key, check_prefix, flat, parts
+from deeplake_nb.storage.ranges import ByteRange, clip
+from deeplake_nb.urls import Url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from io import BufferedWriter, FileIO
+
+    from typing_extensions import Buffer
+
+    from deeplake_nb.credentials.provider import CredentialProvider
+
+# Measured: below this, one read costs less than a map and its page faults; above, the map saves a copy.
+_MAP_NBYTES = 512 << 10
+# Python keeps a file descriptor open per map, and a process may have as few as 256 of them.
+_MAX_MAPS = 64
+_maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()  # of the whole process, as descriptors are
+_TEMPORARY = ".deeplake_nb-"  # starts the name of a file that is still being written; listings leave it out
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EFBIG: "larger than this process or file system may write: use smaller chunks",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EMFILE: "too many open files: close some, or raise the limit with ulimit -n",
+    errno.ENAMETOOLONG: "the name is too long for this file system: choose a shorter one",
+    errno.EISDIR: "a folder of this name is in the way",
+    errno.ENOTDIR: "a file is in the way where a folder is needed",
+    errno.EEXIST: "a file is in the way where a folder is needed",
+    errno.EACCES: "check the permissions of the file and its folder",
+    errno.EPERM: "check the permissions of the file and its folder",
+    errno.EROFS: "the file system is mounted read-only",
+}
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+class LocalStorage:
+    """A folder. It need not exist: the first put makes it.
+
+    A put writes a temporary file beside its target and renames it: readers see old or new bytes, and a writer that is
+    killed leaves the old object. Nothing is forced to the disk, so that a power cut may lose what was written last.
+    Objects of half a megabyte and more come as memory maps: they stay valid when the object is replaced or deleted
+    here; a program that shortens the file in place takes their bytes away.
+    """
+
+    concurrency = 1
+
+    def __init__(self, url: Url, credentials: CredentialProvider | None = None) -> None:
+        del credentials  # every storage is opened alike; the file system knows who we are
+        path = os.path.expanduser(url.path)
+        if path.startswith("~") and url.path == path:
+            raise UrlError(f"no home folder for {url}: give an absolute path, or ./{url} for a folder of that name")
+        self._root = os.path.abspath(path)
+        self._base = self._root.rstrip("/") + "/"
+        self.url = Url("file", path=self._root)
+
+    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
+        """The object's bytes: read, or mapped if there are many."""
+        try:
+            with open(self._base + check_key(key), "rb", buffering=0) as file:
+                start, stop = clip(byte_range, os.fstat(file.fileno()).st_size)
+                if stop - start >= _MAP_NBYTES and (mapped := _map(file)) is not None:
+                    return memoryview(mapped)[start:stop]
+                if start:
+                    file.seek(start)
+                if stop - start < _MAP_NBYTES:
+                    return memoryview(file.read(stop - start))
+                content = bytearray(stop - start)
+                return memoryview(content)[: _fill(file, memoryview(content))].toreadonly()
+        except OSError as error:
+            raise self._error("read", key, error) from error
+
+    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
+        """Read the object from ``start`` on straight into the buffer; returns the bytes read."""
+        try:
+            with open(self._base + check_key(key), "rb", buffering=0) as file:
+                if start:
+                    file.seek(start)
+                return _fill(file, flat(buffer))
+        except OSError as error:
+            raise self._error("read", key, error) from error
+
+    def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
+        """Write a temporary file, then rename it."""
+        path = self._base + check_key(key)
+        folder, _, name = path.rpartition("/")
+        if name.startswith(_TEMPORARY):
+            raise UrlError(f"cannot write {key!r}: names that start with {_TEMPORARY!r} are kept for temporary files")
+        buffers = parts(data)
+        temporary = f"{folder}/{_TEMPORARY}{os.urandom(8).hex()}"
+        try:
+            with _create(temporary) as file:
+                file.writelines(buffers)  # a large buffer goes to the system as it is, without a copy
+            if if_absent:
+                self._claim(temporary, path, key)
+            else:
+                os.replace(temporary, path)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            if isinstance(error, OSError) and not isinstance(error, LakeError):
+                raise self._error("write", key, error, reading=False) from error
+            raise
+
+    def _claim(self, temporary: str, path: str, key: str) -> None:
+        """Give a complete file its name, if no one has it."""
+        try:
+            try:
+                os.link(temporary, path)
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                open(path, "xb").close()  # still one winner, but a reader may catch the object empty for a moment
+                os.replace(temporary, path)
+            else:
+                os.unlink(temporary)
+        except FileExistsError as error:
+            raise KeyExistsError(f"{self.url.join(key)} exists already") from error
+
+    def delete(self, key: str) -> None:
+        """Remove the file, if it is there; its folder stays."""
+        path = self._base + check_key(key)
+        try:
+            os.unlink(path)
+        except OSError as error:
+            if isinstance(error, _ABSENT) or os.path.isdir(path):  # macOS refuses to unlink a folder with EPERM
+                return
+            raise self._error("delete", key, error) from error
+
+    def delete_all(self, folder: str = "") -> None:
+        """Remove the folder and everything in it, temporary files of killed writers too."""
+        path = self._base + check_prefix(folder)
+        if path in ("/", os.path.expanduser("~/")):
+            raise PermissionDeniedError(f"{path} is not deleted as a whole: give a folder in it")
+        try:
+            if os.path.islink(path.rstrip("/")):  # empty what it points to; the link is the user's
+                with os.scandir(path) as children:
+                    for child in list(children):
+                        shutil.rmtree(child) if child.is_dir(follow_symlinks=False) else os.unlink(child)
+            else:
+                shutil.rmtree(path)
+        except _ABSENT:
+            return
+        except OSError as error:
+            raise self._error("delete", folder, error) from error
+
+    def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
+        """Files in key order, one folder read at a time. Links to files count, links to folders are not entered."""
+        folder, slash, start = check_prefix(prefix).rpartition("/")
+        try:
+            for key, entry in self._walk(folder + slash, start, deep=not delimiter):
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    yield Entry(key, None if key.endswith("/") else entry.stat().st_size)
+        except OSError as error:
+            raise self._error("list", prefix, error) from error
+
+    def _walk(self, folder: str, start: str, *, deep: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        try:
+            with os.scandir(self._base + folder) as found:
+                children = [
+                    (f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
+                    for entry in found
+                    if entry.name.startswith(start) and not entry.name.startswith(_TEMPORARY)
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        children.sort(key=lambda child: child[0])  # with the slash, so that "a-b" comes before "a/b", as in any store
+        for name, entry in children:
+            below = folder + name
+            if not name.endswith("/"):
+                if entry.is_file():
+                    yield below, entry
+            elif deep:
+                yield from self._walk(below, "", deep=True)
+            elif any(True for _ in self._walk(below, "", deep=True)):  # an empty folder holds no object
+                yield below, entry
+
+    def size(self, key: str) -> int:
+        """Bytes of the file."""
+        try:
+            found = os.stat(self._base + check_key(key))
+            if stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "a folder")
+        except OSError as error:
+            raise self._error("read", key, error) from error
+        return found.st_size
+
+    def _error(self, verb: str, key: str, error: OSError, *, reading: bool = True) -> LakeError:
+        """Our error for the system's. Only numbers are looked at: texts differ by platform and language."""
+        shown = self._base + key
+        if reading and isinstance(error, _ABSENT):
+            return KeyNotFoundError(f"no object {shown}")
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        message = f"cannot {verb} {shown}: {reason}; {_ADVICE.get(error.errno or 0, 'check the disk')}"
+        return PermissionDeniedError(message) if error.errno in _DENIED else StorageError(message)
+
+
+def _create(path: str) -> BufferedWriter:
+    """A new file, its folders made as needed."""
+    try:
+        return open(path, "xb")
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return open(path, "xb")
+
+
+def _map(file: FileIO) -> mmap.mmap | None:
+    """A map of the whole file, or None where that cannot be had."""
+    if len(_maps) >= _MAX_MAPS:
+        return None
+    try:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # no maps on this file system, no descriptor left, or emptied meanwhile
+        return None
+    _maps.add(mapped)
+    return mapped
+
+
+def _fill(file: FileIO, target: memoryview) -> int:
+    """Read until the target is full or the file ends; one system call carries 2 GB at most."""
+    done = 0
+    while done < len(target) and (count := file.readinto(target[done:])):
+        done += count
+    return done

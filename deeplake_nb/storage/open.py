@@ -1,0 +1,52 @@
+"""From a url to the provider that serves it: one row per storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from deeplake_nb.credentials.provider import CredentialProvider
+from deeplake_nb.errors import UnsupportedError
+from deeplake_nb.registry import Registry
+from deeplake_nb.storage.provider import StorageProvider
+from deeplake_nb.urls import Url
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Opener: TypeAlias = Callable[[Url, CredentialProvider | None], StorageProvider]
+
+SCHEMES: Registry[Opener] = Registry(
+    "storage",
+    {
+        "file": "deeplake_nb.storage.local:LocalStorage",
+        "mem": "deeplake_nb.storage.memory:MemoryStorage",
+        "s3": "deeplake_nb.storage.s3:S3Storage",
+    },
+)
+
+
+def open_storage(url: Url, credentials: CredentialProvider | None = None) -> StorageProvider:
+    """A provider rooted at the url. No request is made and nothing need exist there yet.
+
+    Args:
+        url: where.
+        credentials: who asks, as `deeplake_nb.credentials.chain.credentials_from` gives it. With ``None`` an S3
+            storage uses the AWS SDK's own chain; local and memory storages ask for none.
+
+    Raises:
+        UnsupportedError: a storage this version cannot open.
+        UrlError: ``~name`` without such a user.
+
+    Example:
+        >>> from deeplake_nb.urls import parse
+        >>> storage = open_storage(parse("mem://scratch"))
+        >>> storage.put("a", b"12345")
+        >>> bytes(open_storage(parse("mem://scratch")).get("a"))
+        b'12345'
+    """
+    if url.scheme not in SCHEMES:
+        raise UnsupportedError(
+            f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, mem:// or s3://"
+        )
+    return SCHEMES[url.scheme](url, credentials)

@@ -1,0 +1,95 @@
+"""A real S3 server on this machine: moto in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import botocore.session
+from botocore.config import Config
+
+SECONDS = 60
+ADMIN = {"aws_access_key_id": "AKIAOPENMODE", "aws_secret_access_key": "any"}  # the open mode takes whatever comes
+
+
+@contextlib.contextmanager
+def moto_server():
+    """Start a server in open mode and give its endpoint, as ``http://127.0.0.1:port``."""
+    with tempfile.TemporaryFile() as log:
+        for _ in range(5):  # another program may take the port between choosing and binding it
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+            environ = os.environ | {"PYTHONWARNINGS": "ignore", "AWS_EC2_METADATA_DISABLED": "true"}
+            server = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
+            endpoint = f"http://127.0.0.1:{port}"
+            try:
+                if _answers(server, endpoint):
+                    yield endpoint
+                    return
+            finally:
+                server.terminate()
+                server.wait()
+        log.seek(0)
+        raise RuntimeError(f"moto did not start:\n{log.read().decode()[-4000:]}")
+
+
+def _answers(server, endpoint):
+    deadline = time.monotonic() + SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5).close()
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def client(endpoint, service="s3", **keys):
+    """An SDK client of our own, to look behind the storage's back."""
+    keys = keys or ADMIN
+    config = Config(retries={"mode": "standard", "max_attempts": 1}, max_pool_connections=40)
+    session = botocore.session.Session()
+    return session.create_client(service, region_name="us-east-1", endpoint_url=endpoint, config=config, **keys)
+
+
+def user(endpoint, name, statements):
+    """Create a user with one policy, in open mode; gives the keys as ``creds=`` takes them."""
+    iam = client(endpoint, "iam")
+    iam.create_user(UserName=name)
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=json.dumps(policy))
+    made = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+
+
+def role(endpoint, name, statements):
+    """Create a role with one policy and assume it, in open mode; gives temporary keys as ``creds=`` takes them."""
+    iam, sts = client(endpoint, "iam"), client(endpoint, "sts")
+    anyone = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=json.dumps(policy))
+    made = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    return {
+        "aws_access_key_id": made["AccessKeyId"],
+        "aws_secret_access_key": made["SecretAccessKey"],
+        "aws_session_token": made["SessionToken"],
+    }
+
+
+def close_doors(endpoint):
+    """From now on every signature and policy counts (and moto's own pages answer no more)."""
+    request = urllib.request.Request(
+        f"{endpoint}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
+    )
+    urllib.request.urlopen(request, timeout=SECONDS).close()
