@@ -83,7 +83,10 @@ class Chain:
         found = winner() if winner else None
         if found is None:
             with self._lock:  # one search, however many threads wait for it
-                found = self._search()
+                if self._winner is not None and self._winner is not winner:
+                    found = self._winner()
+                if found is None:
+                    found = self._search()
         if found.expires_at is not None and found.expires_at <= self._clock():
             raise ExpiredCredentialsError(
                 f"the credentials for {self._target} from {found.source} expired at {found.expires_at}: renew them"

@@ -196,7 +196,7 @@ class SdkCredentials:
         except LakeError:
             raise
         except Exception as error:  # noqa: BLE001  # the SDK runs the user's own programs: anything may come
-            known = list(session.available_profiles) if session is not None else []
+            known = sorted(session.available_profiles) if session is not None else []
             raise _sdk_error(self.name, error, known) from without_frames(error)
 
 

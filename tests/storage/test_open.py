@@ -1,0 +1,36 @@
+"""From urls to providers."""
+
+from __future__ import annotations
+
+import pytest
+
+from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.errors import UnsupportedError
+from deeplake_nb.storage.local import LocalStorage
+from deeplake_nb.storage.memory import MemoryStorage
+from deeplake_nb.storage.open import SCHEMES, open_storage
+from deeplake_nb.storage.s3 import S3Storage
+from deeplake_nb.urls import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("mem://scratch/a", MemoryStorage), ("/data", LocalStorage), ("s3://bucket/a", S3Storage)]
+)
+def test_each_scheme_has_its_storage(text, kind):
+    url = parse(text)
+    storage = open_storage(url, credentials_from(url, environ={}))
+    assert type(storage) is kind
+    assert storage.url == url
+    assert storage.concurrency == (32 if kind is S3Storage else 1)
+
+
+@pytest.mark.parametrize("text", ["azure://account/box", "gs://bucket", "hub://org/name", "https://host/a?sig=c4nary"])
+def test_what_cannot_be_opened_yet_says_so(text):
+    url = parse(text)
+    assert url.scheme not in SCHEMES
+    with pytest.raises(UnsupportedError) as caught:
+        open_storage(url, credentials_from(url, {"account_key": "c4nary"}, environ={}))
+    assert str(caught.value) == (
+        f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, mem:// or s3://"
+    )
+    assert "c4nary" not in str(caught.value)
