@@ -117,7 +117,7 @@ class Ls(Call):
     @property
     def python(self) -> str:
         """``listing(...)``."""
-        return f"deeplake_nb.magics.listing.listing({self.url!r})"
+        return f"deeplake_nb.magics.listing.listing(deeplake_nb.session.default().storage({self.url!r}))"
 
 
 @dataclass(frozen=True, slots=True)

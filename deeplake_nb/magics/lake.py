@@ -60,7 +60,9 @@ class LakeMagics(Magics):
     def _load(self, command: Load, scope: Mapping[str, Any]) -> object:
         name = command.name
         if name is not None and name in scope and scope is not self.shell.user_ns:
-            raise CommandError(f"{name!r} is a local variable here, which a magic can't bind: {name} = %lake load ...")
+            raise CommandError(
+                f"{name!r} is a local variable here, which a magic can't bind: write {name} = %lake load ..."
+            )
         dataset = self.session.load(command.address, read_only=command.read_only or None)
         if name is not None:
             self.shell.push({name: dataset})  # type: ignore[no-untyped-call]

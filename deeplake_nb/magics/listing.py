@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deeplake_nb.errors import KeyNotFoundError
+from deeplake_nb.errors import KeyNotFoundError, LakeError, PermissionDeniedError
 from deeplake_nb.format import keys
 from deeplake_nb.preview.text import byte_count
+from deeplake_nb.storage.provider import get_many
+from deeplake_nb.storage.ranges import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,20 +55,24 @@ class Listing:
 
 
 def listing(storage: StorageProvider) -> Listing:
-    """What is at the root of ``storage``: one listing, and one small request per folder to mark the datasets."""
+    """What is at the root of ``storage``; costs one listing, and one byte of each folder to mark the datasets.
+
+    Raises:
+        PermissionDeniedError: the place may not be listed.
+        StorageError: the storage failed.
+    """
     entries = list(storage.list(delimiter="/"))
-    items = tuple(
-        Item(entry.key, "file", entry.nbytes)
-        if entry.nbytes is not None
-        else Item(entry.key, "dataset" if _holds_dataset(storage, entry.key) else "folder")
-        for entry in entries
-    )
-    return Listing(str(storage.url), items, any(entry.key == keys.DATASET_META for entry in entries))
+    folders = [entry.key for entry in entries if entry.key.endswith("/")]
+    heads = get_many(storage, [(folder + keys.DATASET_META, ByteRange(0, 1)) for folder in folders])
+    kinds = {folder: _kind(head) for folder, head in zip(folders, heads, strict=True)}
+    items = tuple(Item(entry.key, kinds.get(entry.key, "file"), entry.nbytes) for entry in entries)
+    return Listing(str(storage.url), items, is_dataset=any(entry.key == keys.DATASET_META for entry in entries))
 
 
-def _holds_dataset(storage: StorageProvider, folder: str) -> bool:
-    try:
-        storage.size(folder + keys.DATASET_META)
-    except KeyNotFoundError:
-        return False
-    return True
+def _kind(head: memoryview | LakeError) -> Kind:
+    """A folder by what was found of a dataset in it; what may not be read is listed like any folder."""
+    if isinstance(head, KeyNotFoundError | PermissionDeniedError):
+        return "folder"
+    if isinstance(head, LakeError):
+        raise head
+    return "dataset"

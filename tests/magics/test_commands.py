@@ -32,7 +32,7 @@ def test_every_example_is_a_line_of_its_verb(verb):
         (Load("./it's", "c"), """c = deeplake_nb.load("./it's")"""),
         (Load("s3://b/c", branch="dev", read_only=True), "deeplake_nb.load('s3://b/c@dev', read_only=True)"),
         (Show("cars[1:2]", "images"), "deeplake_nb.widgets.display.show(cars[1:2], tensor='images')"),
-        (Ls("./x"), "deeplake_nb.magics.listing.listing('./x')"),
+        (Ls("./x"), "deeplake_nb.magics.listing.listing(deeplake_nb.session.default().storage('./x'))"),
     ],
 )
 def test_the_equal_python_call(command, python):
