@@ -84,10 +84,10 @@ class S3Storage:
         while True:
             try:
                 self._request("put", key, "put_object", parameters)
-            except s3_errors.CollisionError:
+            except s3_errors.CollisionError as error:
                 attempt += 1
                 if attempt > _ATTEMPTS:
-                    raise
+                    raise StorageError(str(error)) from error.__cause__
             else:
                 return
 

@@ -17,14 +17,17 @@ from deeplake_nb.errors import (
 
 
 class PastEndError(LakeError):
-    """A range that starts behind the object's last byte."""
+    """A range that starts behind the object's last byte; never leaves the storage."""
 
 
-class CollisionError(StorageError):
-    """A conditional put that met another one."""
+class CollisionError(LakeError):
+    """A conditional put that met another one; never leaves the storage."""
 
 
-_DENIED = "ask for the permission on this bucket, or pass other creds="
+_DENIED = (
+    "ask for the permission on this bucket, or pass other creds="
+    " (without s3:ListBucket an object that is not there is refused too)"
+)
 _UNKNOWN = "see the cause with the full traceback"
 _REGION = "pass creds={'aws_region': …} with the bucket's region"
 _BUSY = "the storage is overloaded: try again in a moment"

@@ -119,8 +119,9 @@ def test_a_collision_is_tried_again(server, storage):
     with pytest.raises(KeyExistsError, match="s3://bucket/x/k exists already"):
         storage.put("k", b"x", if_absent=True)
     server.answers = [collision]
-    with pytest.raises(StorageError, match="others are writing it"):
+    with pytest.raises(StorageError, match="others are writing it") as caught:
         storage.put("k", b"x", if_absent=True)
+    assert type(caught.value) is StorageError
 
 
 def test_a_body_that_breaks_off_is_read_again(server, storage):
