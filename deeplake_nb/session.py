@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.credentials.provider import sealed
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import (
     DatasetExistsError,
@@ -49,6 +50,7 @@ class Session:
             UrlError: a path that cannot be understood.
             CredentialsError: ``creds`` that are incomplete or not for this storage.
         """
+        creds = sealed(creds)  # so that no frame of a traceback below holds a secret
         url = parse(path)
         return open_storage(url, credentials_from(url, creds, environ=os.environ))
 

@@ -10,6 +10,7 @@ A thread renews it: the one thread below the widgets that is not in ``storage.pr
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import threading
@@ -30,6 +31,7 @@ VALID_SECONDS = 300.0
 RENEW_SECONDS = 60.0
 IDLE_SECONDS = 60.0
 _SETTLE_SECONDS = 0.05
+_log = logging.getLogger(__name__)
 _LAYOUT = struct.Struct("<6sdI")
 
 _in_process: dict[tuple[str, str], WriteLock] = {}
@@ -117,6 +119,13 @@ class WriteLock:
             self._let_go()
             if self._is_shared and self._is_ours(self._read()):
                 self._storage.delete(self._key)
+
+    def abandon(self) -> None:
+        """Release, when nobody is left to be told of an error: a lock that cannot be removed runs out by itself."""
+        try:
+            self.release()
+        except LakeError as error:
+            _log.warning("the write lock of %s is left to run out: %s", self._storage.url, error)
 
     def _let_go(self) -> None:
         self.is_held = False

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import DynamicShapeError, FormatError, LakeError
+from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError, LakeError
 from deeplake_nb.format import canvas
+from deeplake_nb.format.chunk import uniform_start
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, read_plan
 from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
+from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Stored = StoredSample | LakeError
+
+_STRAIGHT_NBYTES = 1 << 20
+"""From here on reading straight into the result beats keeping the chunk for later."""
+
+_HEAD_NBYTES = 256
+"""Holds the header of any chunk of uniform samples."""
 
 _WINDOW = 16
 """Chunks asked for at once: bounds the memory of a large read and still fills the line."""
@@ -148,8 +156,10 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
         return None
     if meta.sample_compression or state.tables(tensor).tiles:
         return None
-    out: NDArray[Any] | None = None
-    for part, loaded in _chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+    out = np.empty((len(items), *meta.max_shape), meta.dtype)
+    plan = read_plan(state.tables(tensor).ids, items)
+    left = [part for part in plan if not _read_straight(state, tensor, part, out)]
+    for part, loaded in _chunks(state, tensor, left):
         if isinstance(loaded, LakeError):
             raise loaded
         array = loaded.array
@@ -157,10 +167,33 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
             return None
         if len(array) <= int(part.rows.max()):
             raise FormatError(f"{loaded.chunk.what}: expected {int(part.rows.max()) + 1} samples, got {len(array)}")
-        if out is None:
-            out = np.empty((len(items), *meta.max_shape), meta.dtype)
         out[_slice(part.out)] = array[_slice(part.rows)]
     return out
+
+
+def _read_straight(state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any]) -> bool:
+    """Read many neighbouring samples of an uncompressed chunk from the storage into ``out``, with a single copy.
+
+    False where that does not apply; the chunk is then loaded.
+    """
+    storage, rows, places = state.storage, _slice(part.rows), _slice(part.out)
+    if not isinstance(rows, slice) or not isinstance(places, slice) or out[places].nbytes < _STRAIGHT_NBYTES:
+        return False
+    path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[part.entry]))
+    if not isinstance(storage, ReadsInto) or tensor.meta.chunk_compression or state.chunks.get(path) is not None:
+        return False
+    try:
+        found = uniform_start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path)
+    except KeyNotFoundError:
+        return False
+    if found is None:
+        return False
+    start, shape, position = found
+    nbytes = out.itemsize * int(np.prod(out.shape[1:], dtype=np.int64))
+    if tuple(shape[:-1].tolist()) != out.shape[1:] or int(position[0]) != nbytes or rows.stop > int(position[-1]) + 1:
+        return False
+    target = as_bytes(out[places])
+    return storage.get_into(path, target, start + rows.start * nbytes) == len(target)
 
 
 def _slice(numbers: Ints) -> slice | Ints:

@@ -63,7 +63,7 @@ class Writer:
         self._lock = WriteLock(
             state.storage, keys.write_lock(state.commit.id), lambda: (writer := itself()) is not None and writer.is_busy
         )
-        weakref.finalize(self, self._lock.release)
+        weakref.finalize(self, self._lock.abandon)
 
     @property
     def is_busy(self) -> bool:

@@ -48,10 +48,7 @@ class Chunk:
         Raises:
             FormatError: a header that is cut off, negative counts, or samples beyond the end of the data.
         """
-        _, rest = split_version(buffer, what)
-        shapes, rest = _table(rest, None, what)
-        positions, rest = _table(rest, 3, what)
-        data = rest
+        shapes, positions, data = _header(memoryview(buffer).cast("B"), what)
         if decompress is not None and len(data):
             data = memoryview(decompress(data)).cast("B").toreadonly()
         if len(positions):
@@ -111,6 +108,27 @@ class Chunk:
         if len(self.shapes) == 1 and len(self.positions) == 1 and self.shapes[0, -1] == self.positions[0, -1]:
             return int(self.positions[0, 0]), tuple(self.shapes[0, :-1].tolist())
         return None
+
+
+def uniform_start(head: memoryview, what: str) -> tuple[int, Ints, Ints] | None:
+    """Where the data of a chunk of uniform samples starts, and its one row of shapes and of positions.
+
+    ``head`` is the beginning of the object. None for other chunks, so that the caller reads them whole.
+    """
+    try:
+        shapes, positions, rest = _header(head, what)
+    except FormatError:
+        return None  # the header may just be longer than the head: whoever reads it whole will tell
+    if len(shapes) != 1 or len(positions) != 1 or shapes[0, -1] != positions[0, -1]:
+        return None
+    return len(head) - len(rest) + int(positions[0, 1]), shapes[0], positions[0]
+
+
+def _header(view: memoryview, what: str) -> tuple[Ints, Ints, memoryview]:
+    _, rest = split_version(view, what)
+    shapes, rest = _table(rest, None, what)
+    positions, rest = _table(rest, 3, what)
+    return shapes, positions, rest
 
 
 def _table(data: memoryview, columns: int | None, what: str) -> tuple[Ints, memoryview]:

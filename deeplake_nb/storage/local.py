@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import os
 import shutil
 import stat
-import weakref
 from typing import TYPE_CHECKING, Literal
 
 from deeplake_nb.errors import (
@@ -33,11 +31,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.provider import CredentialProvider
 
-# Measured: below this, one read costs less than a map and its page faults; above, the map saves a copy.
-_MAP_NBYTES = 512 << 10
-# Python keeps a file descriptor open per map, and a process may have as few as 256 of them.
-_MAX_MAPS = 64
-_maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()  # of the whole process, as descriptors are
+_ONE_READ_NBYTES = 1 << 30  # one system call carries no more than 2 GB
 _TEMPORARY = ".deeplake_nb-"  # starts the name of a file that is still being written; listings leave it out
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -63,8 +57,8 @@ class LocalStorage:
 
     A put writes a temporary file beside its target and renames it: readers see old or new bytes, and a writer that is
     killed leaves the old object. Nothing is forced to the disk, so that a power cut may lose what was written last.
-    Objects of half a megabyte and more come as memory maps: they stay valid when the object is replaced or deleted
-    here; a program that shortens the file in place takes their bytes away.
+    Objects are read, never mapped into memory: another program that shortens a file in place, as the original library
+    does, would take the mapped bytes away and this process with them. Bulk reads copy once through `get_into`.
     """
 
     concurrency = 1
@@ -79,18 +73,16 @@ class LocalStorage:
         self.url = Url("file", path=self._root)
 
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes: read, or mapped if there are many."""
+        """The object's bytes, read in one piece."""
         try:
             with open(self._base + check_key(key), "rb", buffering=0) as file:
                 start, stop = clip(byte_range, os.fstat(file.fileno()).st_size)
-                if stop - start >= _MAP_NBYTES and (mapped := _map(file)) is not None:
-                    return memoryview(mapped)[start:stop]
                 if start:
                     file.seek(start)
-                if stop - start < _MAP_NBYTES:
+                if stop - start <= _ONE_READ_NBYTES:
                     return memoryview(file.read(stop - start))
-                content = bytearray(stop - start)
-                return memoryview(content)[: _fill(file, memoryview(content))].toreadonly()
+                content = memoryview(bytearray(stop - start))
+                return content[: _fill(file, content)].toreadonly()
         except OSError as error:
             raise self._error("read", key, error) from error
 
@@ -226,18 +218,6 @@ def _create(path: str) -> BufferedWriter:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return open(path, "xb")
-
-
-def _map(file: FileIO) -> mmap.mmap | None:
-    """A map of the whole file, or None where that cannot be had."""
-    if len(_maps) >= _MAX_MAPS:
-        return None
-    try:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # no maps on this file system, no descriptor left, or emptied meanwhile
-        return None
-    _maps.add(mapped)
-    return mapped
 
 
 def _fill(file: FileIO, target: memoryview) -> int:

@@ -112,32 +112,13 @@ def test_opening_and_reading_make_no_folder(provider):
     assert not Path(provider.url.path).exists()
 
 
-def test_large_objects_are_maps_and_maps_are_limited(provider):
-    provider.put("large", os.urandom(local._MAP_NBYTES))
-    provider.put("small", os.urandom(local._MAP_NBYTES - 1))
-    before = descriptors()
-    held = [provider.get("large") for _ in range(3 * local._MAX_MAPS)]
-    assert descriptors() - before <= local._MAX_MAPS
-    assert all(data == held[0] for data in held)
-    assert type(held[0].obj).__name__ == "mmap"
-    assert type(provider.get("small").obj).__name__ == "bytes"
-    del held
-    assert len(local._maps) == 0
-    assert type(provider.get("large", ByteRange(1, local._MAP_NBYTES)).obj).__name__ == "bytes"
-
-
-def test_a_map_is_not_needed(provider, monkeypatch):
-    content = os.urandom(local._MAP_NBYTES + 10)
+def test_an_object_shortened_in_place_by_another_program_stays_whole_here(provider):
+    content = os.urandom(8 << 20)
     provider.put("large", content)
-
-    def no_device(*args, **kwargs):
-        raise OSError(19, "No such device")
-
-    monkeypatch.setattr(local.mmap, "mmap", no_device)
-    data = provider.get("large")
-    assert data == content
-    assert data.readonly
-    assert data[5:] == provider.get("large", ByteRange(5, 1 << 40))
+    held = provider.get("large")
+    with Path(provider.url.path, "large").open("r+b") as file:
+        file.truncate(10)
+    assert held == content
 
 
 def test_files_get_the_users_mask(provider):
