@@ -122,6 +122,8 @@ def parse(line: str) -> Command:
         path = f" (did you mean %lake load {verb.raw}?)" if {"/", "\\"} & set(verb.value) else ""
         hint = path or did_you_mean(verb.value, VERBS)
         raise CommandError(f"%lake has no verb {verb.raw!r}{hint}; %lake help lists them")
+    if any(word.raw.startswith("#") for word in rest):
+        raise CommandError("a comment can't follow %lake: give it a line of its own (a name with # goes in quotes)")
     if any(word.raw == "--help" for word in rest) or (rest and rest[0].raw == "-h"):
         return Help(verb.value)
     if words[-1].open_quote:
