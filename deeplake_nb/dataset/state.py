@@ -277,21 +277,21 @@ class State:
         found = _fetch(self.storage, list(paths.values()))
         data = {name: found[path] for name, path in paths.items()}
         ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
-        if len(ids) < meta.length:
-            raise FormatError(
-                f"{paths['ids']}: the table ends at row {len(ids)}, but {keys.tensor_meta(commit, key)} counts "
-                f"{meta.length}; the dataset is damaged"
-            )
+        meta_path = keys.tensor_meta(commit, key)
+        _check_length(paths["ids"], len(ids), meta_path, meta.length)
         sequences = creds = None
         if meta.is_sequence:
             stored = data["sequences"]
             sequences = Sequences() if not stored else Sequences.decode(stored, paths["sequences"])
-            whole = int(np.searchsorted(sequences.offsets, meta.length, side="right"))
-            sequences = Sequences(sequences.offsets[: max(whole, 1)])
+            sequences = sequences.truncated(meta.length)
+            _check_length(paths["sequences"], sequences.items, meta_path, meta.length)
         if meta.is_link:
             stored = data["creds"]
-            creds = CredsCodes() if not stored else CredsCodes.decode(stored, paths["creds"]).truncated(meta.length)
+            creds = CredsCodes.none(meta.length) if not stored else CredsCodes.decode(stored, paths["creds"])
+            _check_length(paths["creds"], len(creds), meta_path, meta.length)
+            creds = creds.truncated(meta.length)
         tiles = {} if not data["tiles"] else decode_tiles(data["tiles"], paths["tiles"])
+        tiles = {item: tiling for item, tiling in tiles.items() if item < meta.length}
         return Tables(ids.truncated(meta.length), tiles, sequences, creds)
 
     def chunk_key(self, tensor: TensorState, chunk_id: int) -> str:
@@ -351,6 +351,11 @@ class State:
             return error
         self.chunks.put(path, loaded)
         return loaded
+
+
+def _check_length(table: str, items: int, meta: str, length: int) -> None:
+    if items < length:
+        raise FormatError(f"{table}: the table ends at row {items}, but {meta} counts {length}; the dataset is damaged")
 
 
 def _as_array(chunk: Chunk, meta: TensorMeta) -> NDArray[Any] | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _VERSION = bytes([len(FORMAT_VERSION)]) + FORMAT_VERSION.encode()
+_U4_ITEMS = 2**32
 
 
 def split_version(data: Buffer, what: str) -> tuple[tuple[int, ...], memoryview]:
@@ -68,6 +69,10 @@ def run_lengths(values: NDArray[Any]) -> NDArray[np.bool_]:
     return ends
 
 
+def _none() -> Ints:
+    return np.empty(0, np.int64)
+
+
 @dataclass(slots=True)
 class ChunkIds:
     """Row to chunk: ``ids[k]`` holds rows up to and including ``lasts[k]``.
@@ -76,7 +81,7 @@ class ChunkIds:
     """
 
     ids: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
-    lasts: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    lasts: Ints = field(default_factory=_none)
 
     @classmethod
     def decode(cls, data: Buffer, what: str) -> ChunkIds:
@@ -135,37 +140,76 @@ class ChunkIds:
 
 @dataclass(slots=True)
 class Sequences:
-    """Row to items: row ``i`` of a sequence tensor is the items ``[offsets[i], offsets[i + 1])``."""
+    """Row to items: rows up to and including ``lasts[k]`` have ``counts[k]`` items each, from ``starts[k]`` on.
 
-    offsets: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    Kept in runs, as it is stored: a few bytes can stand for billions of rows without items.
+    """
+
+    counts: Ints = field(default_factory=_none)
+    starts: Ints = field(default_factory=_none)
+    lasts: Ints = field(default_factory=_none)
 
     @classmethod
     def decode(cls, data: Buffer, what: str) -> Sequences:
         """Read ``sequence_index/unsharded``."""
         _, rest = split_version(data, what)
-        rows = table(rest, "<u4", 3, what).astype(np.int64)
-        repeats = np.diff(rows[:, 2], prepend=-1)
-        offsets = np.concatenate([[0], np.cumsum(np.repeat(rows[:, 0], repeats))])
-        if len(rows) and not np.array_equal(offsets[rows[:, 2] + 1 - repeats], rows[:, 1]):
+        found = cls(*table(rest, "<u4", 3, what).astype(np.int64).T)
+        follows = not len(found.starts) or (
+            not found.starts[0] and np.array_equal(found.starts[1:], found._stops()[:-1])
+        )
+        if not follows or found.items > _U4_ITEMS:
             raise FormatError(f"{what}: items of the rows do not follow each other")
-        return cls(offsets)
+        return found
 
     def encode(self) -> bytes:
         """The object's bytes."""
-        counts = np.diff(self.offsets)
-        ends = np.flatnonzero(run_lengths(counts))
-        rows = np.empty((len(ends), 3), "<u4")
-        rows[:, 0] = counts[ends]
-        rows[:, 1] = self.offsets[np.concatenate([[0], ends[:-1] + 1])] if len(ends) else 0
-        rows[:, 2] = ends
-        return _VERSION + rows.tobytes()
+        return _VERSION + np.stack([self.counts, self.starts, self.lasts], axis=1).astype("<u4").tobytes()
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return int(self.lasts[-1]) + 1 if len(self.lasts) else 0
+
+    @property
+    def items(self) -> int:
+        """Items of all rows together."""
+        return self.span(len(self) - 1)[1] if len(self) else 0
+
+    def span(self, row: int) -> tuple[int, int]:
+        """The items ``[start, stop)`` of a row; it must be in range."""
+        run = int(self.lasts.searchsorted(row))
+        first = int(self.lasts[run - 1]) + 1 if run else 0
+        count = int(self.counts[run])
+        start = int(self.starts[run]) + (row - first) * count
+        return start, start + count
 
     def extended(self, counts: Ints) -> Sequences:
         """The table with rows of ``counts`` items added."""
-        return Sequences(np.concatenate([self.offsets, self.offsets[-1] + np.cumsum(counts)]))
+        ends = np.flatnonzero(run_lengths(counts))
+        firsts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+        before = np.cumsum(counts) - counts
+        runs = Sequences(counts[ends], self.items + before[firsts], len(self) + ends)
+        kept = len(self.lasts)
+        if kept and len(ends) and runs.counts[0] == self.counts[-1]:
+            kept -= 1
+            runs.starts[0] = self.starts[-1]
+        return Sequences(
+            np.concatenate([self.counts[:kept], runs.counts]),
+            np.concatenate([self.starts[:kept], runs.starts]),
+            np.concatenate([self.lasts[:kept], runs.lasts]),
+        )
+
+    def truncated(self, items: int) -> Sequences:
+        """The table for the rows that lie within the first ``items`` items."""
+        whole = int(np.searchsorted(self._stops(), items, side="right"))
+        if whole == len(self.lasts):
+            return self
+        first = int(self.lasts[whole - 1]) + 1 if whole else 0
+        last = first + (items - int(self.starts[whole])) // int(self.counts[whole]) - 1
+        lasts = np.append(self.lasts[:whole], last)
+        kept = whole + (last >= first)
+        return Sequences(self.counts[:kept], self.starts[:kept], lasts[:kept])
+
+    def _stops(self) -> Ints:
+        return self.starts + self.counts * np.diff(self.lasts, prepend=-1)
 
 
 @dataclass(slots=True)
@@ -173,7 +217,12 @@ class CredsCodes:
     """Item to credentials: 0 is none, ``k`` the ``k``-th name of ``linked_creds.json``."""
 
     codes: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
-    lasts: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    lasts: Ints = field(default_factory=_none)
+
+    @classmethod
+    def none(cls, length: int) -> CredsCodes:
+        """The table of ``length`` items that need no credentials."""
+        return cls(np.zeros(min(length, 1), np.uint32), np.full(min(length, 1), length - 1, np.int64))
 
     @classmethod
     def decode(cls, data: Buffer, what: str) -> CredsCodes:
