@@ -77,33 +77,44 @@ class Selection:
 
     def numpy(self, *, aslist: bool) -> Any:
         """See ``Tensor.numpy``. Three ways, fastest first: one row in memory; rows of one shape; anything."""
-        is_sequence, is_single = self.tensor.meta.is_sequence, self.index.is_single
-        if is_single and not is_sequence and not self.index.sub:
-            found = reader.read_one(self.state, self.tensor, int(self.index.rows[0]))  # type: ignore[index]
-            if found is not None:
-                return found
-        if not is_single and not aslist and not is_sequence and _is_plain(self.index.sub):
-            rows = self.rows
-            whole = reader.read_uniform(self.state, self.tensor, rows) if len(rows) else None
-            if whole is not None:
-                for items in self.index.sub:
-                    whole = whole[(slice(None), *items)]
-                return whole
+        meta = self.tensor.meta
+        found = None if meta.is_sequence else self._at_once(aslist=aslist)
+        if found is not None:
+            return found
         arrays = self.arrays()
-        if is_single:
-            return reader.stack(arrays[0], self.what) if isinstance(arrays[0], list) and not aslist else arrays[0]
+        aslist = aslist or htype_row(meta.htype).payload == "polygon"  # no two are alike
+        if self.index.is_single:
+            return reader.stack(arrays[0], self.what) if meta.is_sequence and not aslist else _own(arrays[0])
         if aslist:
-            return arrays
-        if is_sequence:
+            return _own(arrays)
+        if meta.is_sequence:
             arrays = [reader.stack(row, self.what) for row in arrays]
-        if not arrays:
-            return np.empty((0, *self.tensor.meta.max_shape), _numpy_dtype(self.tensor.meta.dtype))
-        return reader.stack(arrays, self.what)
+        return reader.stack(arrays, self.what) if arrays else self._nothing()
+
+    def _at_once(self, *, aslist: bool) -> NDArray[Any] | None:
+        """One row whose chunk is in memory, or rows of one shape; None where there is work to be done per row."""
+        if self.index.is_single:
+            row = int(self.index.rows[0])  # type: ignore[index]
+            return None if self.index.sub else reader.read_one(self.state, self.tensor, row)
+        rows = self.rows
+        if aslist or not len(rows) or not _is_plain(self.index.sub):
+            return None
+        whole = reader.read_uniform(self.state, self.tensor, rows)
+        for items in self.index.sub if whole is not None else ():
+            whole = _part(whole, (slice(None), *items))
+        return whole
+
+    def _nothing(self) -> NDArray[Any]:
+        meta = self.tensor.meta
+        one = np.broadcast_to(np.empty((), _numpy_dtype(meta.dtype)), meta.max_shape)
+        for items in self.index.sub:
+            one = _part(one, items)
+        return np.empty((0, *one.shape), one.dtype)
 
     def shape(self) -> Shape:
         """``(rows, *sample shape)`` with None where it varies; of a single row its shape."""
         meta = self.tensor.meta
-        if self.index == Index() and not meta.is_sequence:
+        if self.index.is_whole and not meta.is_sequence:
             pairs = zip(meta.min_shape, meta.max_shape, strict=True)
             return (meta.length, *(low if low == high else None for low, high in pairs))
         if self.index.sub or meta.is_sequence:
@@ -127,7 +138,7 @@ class Selection:
         sequences = self.state.tables(self.tensor).sequences if self.tensor.meta.is_sequence else None
         if sequences is None:
             return row, row + 1
-        return int(sequences.offsets[row]), int(sequences.offsets[row + 1])
+        return sequences.span(row)
 
     def _items(self, items: NDArray[np.int64]) -> Sequence[Stored]:
         if self.tensor.meta.is_link:
@@ -155,10 +166,18 @@ def _numpy_dtype(dtype: str | None) -> np.dtype[Any]:
         return np.dtype(object)  # a JSON schema
 
 
+def _own(array: Any) -> Any:
+    """Arrays that the caller may write to: neither a chunk kept in memory nor a decoder's."""
+    if isinstance(array, list):
+        return [_own(one) for one in array]
+    return array if not isinstance(array, np.ndarray) or array.flags.writeable else array.copy()
+
+
 def _part(array: Any, items: tuple[Any, ...]) -> Any:
     try:
         if not isinstance(array, list):
-            return array[items]
+            part = array[items]
+            return part if isinstance(part, (np.ndarray, np.generic)) else np.array(part, object)[()]
         chosen = Index().narrowed(items[0], len(array))  # items of a sequence
         picked = [_part(array[at], items[1:]) if items[1:] else array[at] for at in chosen.resolve(len(array)).tolist()]
         return picked[0] if chosen.is_single else picked

@@ -145,7 +145,7 @@ class Tensor:
         return len(self)
 
     def __repr__(self) -> str:
-        shown = "" if self.index == Index() else f", {len(self)} of {self._tensor.length} rows"
+        shown = "" if self.index.is_whole else f", {len(self)} of {self._tensor.length} rows"
         return (
             f"Tensor({self.name!r}, htype={self.htype!r}, dtype={self.meta.dtype}, length={self._tensor.length}{shown})"
         )

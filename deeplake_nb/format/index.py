@@ -19,17 +19,22 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Index:
     """A selection.
 
     ``rows`` is None for all rows of however many there are, a ``range``, or an int64 array. ``is_single`` drops the
-    row axis. ``sub`` indexes each sample.
+    row axis. Each entry of ``sub`` is one bracket's index into a sample, applied one after the other.
     """
 
     rows: range | Ints | None = None
     is_single: bool = False
-    sub: tuple[Any, ...] = ()
+    sub: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is selected."""
+        return self.rows is None and not self.sub
 
     def count(self, length: int) -> int:
         """How many rows are selected out of ``length``."""
@@ -50,19 +55,22 @@ class Index:
         """
         items = item if isinstance(item, tuple) else (item,)
         if self.is_single:
-            return Index(self.rows, is_single=True, sub=(*self.sub, *items))
+            return Index(self.rows, is_single=True, sub=(*self.sub, items))
         if not items:
             return self
+        if items[0] is Ellipsis:  # in front it stands for the rows, and for axes of the sample
+            return Index(self.rows, sub=(*self.sub, items) if items[1:] else self.sub)
         rows, is_single = _select(self.rows if self.rows is not None else range(length), items[0])
-        return Index(rows, is_single, (*self.sub, *items[1:]))
+        return Index(rows, is_single, (*self.sub, items[1:]) if items[1:] else self.sub)
 
 
 def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:
     count = len(rows)
-    if item is Ellipsis:
-        return rows, False
     if isinstance(item, slice):
-        return rows[item], False
+        try:
+            return rows[item], False
+        except (TypeError, ValueError) as error:
+            raise RowError(f"cannot select rows with {item!r:.60}: {error}") from error
     if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
         at = int(item)
         if not -count <= at < count:
