@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from deeplake_nb.format.meta import TensorMeta
 from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.samples import Link, Sample
 from deeplake_nb.format.versions import encode_chunk_set
-from deeplake_nb.storage.provider import get_many
+from deeplake_nb.storage.provider import get_many, put_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,8 +127,8 @@ class Writer:
             self._lock_for_writing()
             puts = [put for appender in self._appenders.values() for put in appender.puts()]
             puts += self._bookkeeping()
-            for put in write_plan(puts):
-                self.state.storage.put(put.key, put.data)
+            for _, phase in groupby(write_plan(puts), key=attrgetter("phase")):
+                put_many(self.state.storage, [(put.key, put.data) for put in phase])
             for appender in self._appenders.values():
                 appender.flushed()
             self._info_dirty = self._meta_dirty = False

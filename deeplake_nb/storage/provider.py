@@ -2,27 +2,34 @@
 
 A provider is rooted at a url: its keys are relative to that, use ``/`` and never start with one. No part of a key is
 empty, ``.`` or ``..``, on any storage, so that a key means the same everywhere and never leaves the root.
-All verbs are synchronous and thread-safe. Threads live here, in ``get_many``, and nowhere else below the widgets.
+All verbs are synchronous and thread-safe. Threads live here, in ``get_many`` and ``in_parallel``, and nowhere else
+below the widgets.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+from collections import deque
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from deeplake_nb.errors import KeyNotFoundError, LakeError, UrlError
 from deeplake_nb.storage.ranges import ByteRange, Request, coalesce, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from typing_extensions import Buffer
 
     from deeplake_nb.urls import Url
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 __all__ = [
     "ByteRange",
+    "Check",
+    "Checkable",
     "DeletesAll",
     "Entry",
     "ReadsInto",
@@ -32,7 +39,9 @@ __all__ = [
     "exists",
     "get_into",
     "get_many",
+    "in_parallel",
     "is_empty",
+    "put_many",
 ]
 
 
@@ -119,6 +128,31 @@ class DeletesAll(Protocol):
         ...
 
 
+class Check(NamedTuple):
+    """One thing a storage can find out about itself.
+
+    Attributes:
+        name: what it is about: ``identity``, ``region``, ``CORS``.
+        run: makes the request and says what it found, in a few words without secrets; raises a LakeError.
+    """
+
+    name: str
+    run: Callable[[], str]
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A provider that knows more about its storage than the five verbs say; the doctor asks it."""
+
+    def endpoint(self) -> str:
+        """Where requests go, as ``https://host:port``; asks nothing but the credentials."""
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """What can be found out: who the credentials say we are (first), the region, CORS and the like."""
+        ...
+
+
 def exists(provider: StorageProvider, key: str) -> bool:
     """Whether there is such an object; one request."""
     try:
@@ -194,6 +228,49 @@ def get_many(
             yield answer if isinstance(answer, LakeError) else cut(answer, reads[number][1], requests[index][1])
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def put_many(
+    provider: StorageProvider,
+    puts: Sequence[tuple[str, Buffer | Sequence[Buffer]]],
+    *,
+    max_workers: int | None = None,
+) -> None:
+    """Write many objects, in no order; when it returns all of them are there.
+
+    Where the provider waits for its answers, ``max_workers`` (default: the provider's ``concurrency``) puts are under
+    way at once. What has an order is written in several calls.
+
+    Raises:
+        LakeError: the first that failed, when nothing is under way any more; puts that had not begun are left out.
+    """
+    workers = provider.concurrency if max_workers is None else max_workers
+    for _ in in_parallel(lambda put: provider.put(*put), puts, min(workers, len(puts))):
+        pass
+
+
+def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """What ``task`` gives for each item, in their order, ``workers`` at once; no threads for fewer than two.
+
+    Items are taken at most twice as far ahead as there are workers. The first error is raised in its place, and
+    when this generator ends, for whatever reason, nothing is under way any more.
+    """
+    if workers <= 1:
+        yield from map(task, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="in_parallel")
+    under_way: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(task, item))
+            if len(under_way) >= 2 * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _attempt(provider: StorageProvider, request: Request) -> memoryview | LakeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -10,7 +11,16 @@ import pytest
 
 from deeplake_nb.errors import KeyNotFoundError, StorageError
 from deeplake_nb.storage.memory import MemoryStorage
-from deeplake_nb.storage.provider import DeletesAll, ReadsInto, delete_all, get_into, get_many, is_empty
+from deeplake_nb.storage.provider import (
+    DeletesAll,
+    ReadsInto,
+    delete_all,
+    get_into,
+    get_many,
+    in_parallel,
+    is_empty,
+    put_many,
+)
 from deeplake_nb.storage.ranges import ByteRange
 from deeplake_nb.storage.wrappers import Wrapper
 from deeplake_nb.urls import parse
@@ -27,6 +37,15 @@ class Distant(Wrapper):
         self.lock = threading.Lock()
 
     def get(self, key, byte_range=None):
+        with self.travel(key):
+            return super().get(key, byte_range)
+
+    def put(self, key, data, *, if_absent=False):
+        with self.travel(key):
+            super().put(key, data, if_absent=if_absent)
+
+    @contextlib.contextmanager
+    def travel(self, key):
         with self.lock:
             self.begun.append(key)
             self.threads.add(threading.get_ident())
@@ -38,7 +57,7 @@ class Distant(Wrapper):
                 raise StorageError("injected")
             if key == "bug":
                 raise ZeroDivisionError
-            return super().get(key, byte_range)
+            yield
         finally:
             with self.lock:
                 self.now -= 1
@@ -98,6 +117,44 @@ def test_an_error_stands_in_its_place_and_a_bug_is_raised(distant):
     assert [type(answer) for answer in answers] == [memoryview, StorageError, KeyNotFoundError, memoryview]
     with pytest.raises(ZeroDivisionError):
         list(get_many(distant, [("1", None), ("bug", None), ("2", None)]))
+
+
+def test_puts_go_side_by_side_up_to_the_limit(distant, memory):
+    put_many(distant, [(f"new/{n}", [b"%d" % n, b"!"]) for n in range(20)])
+    assert [bytes(memory.get(f"new/{n}")) for n in range(20)] == [b"%d!" % n for n in range(20)]
+    assert distant.most == 4
+    put_many(distant, [(f"new/{n}", b"") for n in range(20)], max_workers=9)
+    assert distant.most == 9
+    put_many(distant, [])
+
+
+@pytest.mark.parametrize("puts", [[("a", b"1")], [("a", b"1"), ("b", b"2"), ("c", b"3")]])
+def test_one_put_or_one_worker_needs_no_thread(distant, memory, puts):
+    put_many(distant, puts, max_workers=1 if len(puts) > 1 else None)
+    assert distant.threads == {threading.get_ident()}
+    put_many(memory, puts)
+    assert distant.begun == [key for key, _ in puts]
+
+
+def test_a_failed_put_is_raised_when_nothing_is_under_way_any_more(distant, memory):
+    puts = [("new/0", b""), ("fails", b""), *((f"new/{n}", b"") for n in range(1, 60))]
+    with pytest.raises(StorageError, match="injected"):
+        put_many(distant, puts)
+    assert distant.now == 0
+    begun = list(distant.begun)
+    assert 2 <= len(begun) < 20
+    time.sleep(0.05)
+    assert distant.begun == begun
+    assert {entry.key for entry in memory.list("new/")} == set(begun) - {"fails"}
+
+
+def test_items_are_taken_no_faster_than_they_are_worked_off():
+    taken = []
+    results = in_parallel(lambda n: n * n, (taken.append(n) or n for n in range(100)), 4)
+    assert next(results) == 0
+    assert len(taken) == 8
+    assert list(results) == [n * n for n in range(1, 100)]
+    assert list(in_parallel(str, range(3), 0)) == ["0", "1", "2"]
 
 
 def test_ranges_of_a_failing_read_all_fail(distant):
