@@ -139,7 +139,8 @@ def credentials_from(
 
     Args:
         url: what is to be opened.
-        creds: what the user gave: a dictionary with the lowercase keys, a provider of their own, or nothing.
+        creds: what the user gave: a dictionary with the lowercase keys, a word or path that the storage's own chain
+            understands (``"anonymous"``), a provider of their own, or nothing.
         environ: usually ``os.environ``; read again whenever the environment is asked.
         clock: gives the time, aware of its zone.
 
@@ -147,13 +148,13 @@ def credentials_from(
         A provider, or ``None`` for storages that know no credentials (``creds`` is not looked at then).
 
     Raises:
-        CredentialsError: ``creds`` has an unknown key, half a set, or is not one of the above.
+        CredentialsError: ``creds`` has an unknown key or word, half a set, or is not one of the above.
     """
     creds = sealed(creds)
     if url.scheme not in _CHAINS:
         return None
     if callable(creds):
         return creds
-    if creds is not None and not isinstance(creds, Mapping):
-        raise CredentialsError(f"creds for {url.scheme}:// is a dictionary, not {type(creds).__name__}")
+    if creds is not None and not isinstance(creds, Mapping | str):
+        raise CredentialsError(f"creds for {url.scheme}:// is a dictionary or a word, not {type(creds).__name__}")
     return _CHAINS[url.scheme](url, creds or {}, environ=environ, clock=clock)

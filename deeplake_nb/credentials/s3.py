@@ -46,6 +46,12 @@ def _utc(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _yes(text: str) -> bool:
+    if text.lower() not in {"yes", "true", "1"}:
+        raise ValueError("expected 'yes', or leave it out")
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Credentials:
     """Who we are to an S3 storage, and which one it is.
@@ -96,6 +102,12 @@ class S3Credentials:
         help="A profile of `aws configure`, in place of keys.",
         role="setting",
     )
+    anonymous: bool | None = credential(
+        label="Anonymous",
+        help="'yes' asks without keys, as public buckets allow; the same as creds='anonymous'.",
+        role="setting",
+        read=_yes,
+    )
     source: str = field(default="argument", compare=False)
 
 
@@ -107,13 +119,19 @@ _AMBIENT = frozenset({"container-role", "iam-role"})  # the SDK's names for its 
 
 
 def chain(
-    url: Url, creds: Mapping[str, object], *, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
+    url: Url, creds: Mapping[str, object] | str, *, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
 ) -> Chain:
-    """Argument, environment, profile, then the role of this machine; a ``profile_name`` given stands alone.
+    """Argument, environment, profile, then the role of this machine.
+
+    A ``profile_name`` given stands alone, and so does ``"anonymous"``.
 
     Raises:
-        CredentialsError: an unknown key, half a set, or keys together with a profile.
+        CredentialsError: an unknown key or word, half a set, or keys together with a profile.
     """
+    if isinstance(creds, str):
+        if creds != "anonymous":  # not shown: it may be a key
+            raise CredentialsError("creds for s3:// is a dictionary, or the word 'anonymous' for a public bucket")
+        creds = {"anonymous": "yes"}
     values = given(S3Credentials, creds)
     argument = Static(S3Credentials, values)
     settings = {
@@ -123,7 +141,12 @@ def chain(
     }
     profile = values.get("profile_name")
     sources: list[CredentialProvider]
-    if profile is None:
+    if values.get("anonymous"):
+        if profile is not None or argument() is not None:
+            raise CredentialsError("creds is anonymous and has keys or profile_name: give one of the two")
+        nobody = {"aws_access_key_id": "", "aws_secret_access_key": Secret(""), "anonymous": True}
+        sources = [Static(S3Credentials, nobody, "anonymous")]
+    elif profile is None:
         sources = [argument, Env(S3Credentials, environ), sdk_profile(environ.get("AWS_PROFILE")), sdk_role()]
     elif argument() is None:
         sources = [sdk_profile(profile, explicit=True)]

@@ -159,6 +159,7 @@ class S3Storage:
             request_checksum_calculation="when_required",  # storages that are not AWS refuse the newer checksums
             response_checksum_validation="when_required",
             user_agent_extra="deeplake-nb",
+            **({"signature_version": aws_sdk().UNSIGNED} if found.anonymous else {}),
         )
         # With an endpoint of its own the SDK puts the bucket in the path, unless the profile says otherwise.
         return session.create_client("s3", region_name=found.aws_region, endpoint_url=found.endpoint_url, config=config)
@@ -206,6 +207,8 @@ class _Identity:
 
     def get_frozen_credentials(self) -> Any:
         found = self.current()
+        if found.anonymous:
+            return None
         return aws_sdk().credentials.ReadOnlyCredentials(
             found.aws_access_key_id,
             found.aws_secret_access_key.reveal(),

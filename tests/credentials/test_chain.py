@@ -148,7 +148,15 @@ def test_a_provider_of_the_users_own_is_taken_as_it_is():
     assert credentials_from(parse("s3://bucket"), source, environ={}) is source
 
 
-@pytest.mark.parametrize("creds", ["browser", 7, ["a"]])
-def test_creds_of_the_wrong_kind(creds):
-    with pytest.raises(CredentialsError, match="creds for s3:// is a dictionary, not "):
+@pytest.mark.parametrize(
+    ("creds", "message"),
+    [
+        (CANARY, "creds for s3:// is a dictionary, or the word 'anonymous' for a public bucket"),
+        (7, "creds for s3:// is a dictionary or a word, not int"),
+        (["a"], "creds for s3:// is a dictionary or a word, not list"),
+    ],
+)
+def test_creds_of_the_wrong_kind(creds, message):
+    with pytest.raises(CredentialsError) as caught:
         credentials_from(parse("s3://bucket"), creds, environ={})
+    assert str(caught.value) == message

@@ -95,6 +95,23 @@ def test_a_profile_that_is_named_stands_alone(monkeypatch):
         found({"profile_name": "work", **KEYS})
 
 
+def test_anonymous_only_when_asked_for(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    for creds in ("anonymous", {"anonymous": "yes"}):
+        nobody = found(creds)
+        assert (nobody.anonymous, nobody.aws_access_key_id, nobody.source) == (True, "", "anonymous")
+        assert nobody.aws_region == "eu-west-1"
+    assert found({"anonymous": "true", "endpoint_url": "http://localhost:9000"}).endpoint_url == "http://localhost:9000"
+    assert found({"anonymous": ""}).aws_access_key_id == "ENV"
+    with pytest.raises(CredentialsError, match="expected 'yes', or leave it out"):
+        found({"anonymous": "no"})
+    for more in (KEYS, {"profile_name": "work"}):
+        with pytest.raises(CredentialsError, match="creds is anonymous and has keys or profile_name"):
+            found({"anonymous": "yes", **more})
+
+
 def test_half_a_profile_is_an_error():
     configure("[default]\naws_access_key_id = FILE\n")
     with pytest.raises(PartialCredentialsError, match="profile 'default' has no aws_secret_access_key"):
