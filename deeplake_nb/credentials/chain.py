@@ -103,6 +103,11 @@ class Chain:
             _log.debug("credentials for %s: %s has none (%s)", self._target, source.name, source.absent)
         raise MissingCredentialsError(f"no credentials for {self._target}: tried {self.absent}. {self._advice}")
 
+    def first(self) -> Credentials | None:
+        """What the source of the highest precedence has, which is what was given; the others are not asked."""
+        found = self._sources[0]()
+        return replace(found, **self._settings) if found is not None else None
+
     def explain(self) -> list[Row]:
         """Every source with what it says: ``in force``, why it has none, its error, or ``not asked``."""
         rows: list[Row] = []
@@ -140,7 +145,8 @@ def credentials_from(
     Args:
         url: what is to be opened.
         creds: what the user gave: a dictionary with the lowercase keys, a word or path that the storage's own chain
-            understands (``"anonymous"``), a provider of their own, or nothing.
+            understands (``"anonymous"``), a function that gives one of these (called again before ``expires_at``
+            in its answer), a provider of their own, or nothing.
         environ: usually ``os.environ``; read again whenever the environment is asked.
         clock: gives the time, aware of its zone.
 
@@ -154,7 +160,25 @@ def credentials_from(
     if url.scheme not in _CHAINS:
         return None
     if callable(creds):
-        return creds
+        return creds if hasattr(creds, "absent") else _vended(url, creds, environ=environ, clock=clock)
     if creds is not None and not isinstance(creds, Mapping | str):
         raise CredentialsError(f"creds for {url.scheme}:// is a dictionary or a word, not {type(creds).__name__}")
     return _CHAINS[url.scheme](url, creds or {}, environ=environ, clock=clock)
+
+
+def _vended(url: Url, function: Callable[[], Any], *, environ: Mapping[str, str], clock: Clock) -> CredentialProvider:
+    """A user's function as a source: what it answers counts as given, and is kept until it ends."""
+    from deeplake_nb.credentials.refreshing import Refreshing
+
+    name = f"{getattr(function, '__name__', type(function).__name__)}()"
+
+    def fetch() -> Credentials | None:
+        answer = sealed(function())
+        if answer is None:
+            return None
+        if not isinstance(answer, Mapping):
+            raise CredentialsError(f"{name} gave a {type(answer).__name__}: expected a dictionary as creds= takes it")
+        found = _CHAINS[url.scheme](url, answer, environ=environ, clock=clock).first()
+        return replace(found, source=name) if found is not None else None
+
+    return Refreshing(name, fetch, clock=clock)

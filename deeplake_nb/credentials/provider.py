@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar
 
 from deeplake_nb.errors import CredentialsError, PartialCredentialsError, did_you_mean
@@ -108,6 +109,8 @@ def sealed(creds: Any) -> Any:
 def given(kind: type[C], creds: Mapping[str, object]) -> dict[str, Any]:
     """What a ``creds=`` dictionary holds, by field name; ``None`` and empty text count as not given.
 
+    Values are text; a time may be a ``datetime`` too.
+
     Raises:
         CredentialsError: an unknown key, or a value that is no text or cannot be read.
     """
@@ -118,6 +121,8 @@ def given(kind: type[C], creds: Mapping[str, object]) -> dict[str, Any]:
         if key not in names:
             hint = did_you_mean(str(key).lower(), names)
             raise CredentialsError(f"creds has no key {key!r}{hint}; known: {', '.join(known)}")
+        if isinstance(value, datetime):
+            value = Secret(value.isoformat())  # noqa: PLW2901
         if value is not None and not isinstance(value, Secret):
             raise CredentialsError(f"creds[{key!r}] must be text, not {type(value).__name__}")
         if value is not None and value.reveal().strip():
@@ -216,3 +221,19 @@ class Env(Generic[C]):
         """A value if the variables are set."""
         values = from_environ(self._kind, self._environ)
         return self._kind(**values, source=self.name) if is_complete(self._kind, values, "the environment") else None
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """An SDK's error as a cause, without what holds secrets: local variables of its frames, and answers."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        current.__traceback__ = None
+        pending += [current.__cause__, current.__context__]
+        if isinstance(answer := getattr(current, "response", None), dict) and "Error" in answer:
+            answer["Error"] = {name: answer["Error"].get(name, "") for name in ("Code", "Message")}
+    return error

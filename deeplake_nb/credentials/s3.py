@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import Chain, utc_now
-from deeplake_nb.credentials.provider import Env, Secret, Static, credential, from_environ, given
+from deeplake_nb.credentials.provider import (
+    Env,
+    Secret,
+    Static,
+    credential,
+    from_environ,
+    given,
+    without_frames,
+)
 from deeplake_nb.errors import (
     CredentialsError,
     ExpiredCredentialsError,
@@ -277,19 +285,3 @@ def _no_debug(record: logging.LogRecord) -> bool:
 def _loader() -> Any:
     """The SDK's descriptions of its services: constant, and 100 ms to read, so all sessions share them."""
     return aws_sdk().session.Session().get_component("data_loader")
-
-
-def without_frames(error: BaseException) -> BaseException:
-    """The SDK's error as a cause, without what holds secrets: local variables of its frames, and answers."""
-    seen: set[int] = set()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        current = pending.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        current.__traceback__ = None
-        pending += [current.__cause__, current.__context__]
-        if isinstance(answer := getattr(current, "response", None), dict) and "Error" in answer:
-            answer["Error"] = {name: answer["Error"].get(name, "") for name in ("Code", "Message")}
-    return error

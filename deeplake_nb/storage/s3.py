@@ -8,7 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from deeplake_nb.credentials.s3 import aws_sdk, sdk_default, sdk_session, without_frames
+from deeplake_nb.credentials.provider import without_frames
+from deeplake_nb.credentials.s3 import aws_sdk, sdk_default, sdk_session
 from deeplake_nb.errors import LakeError, MissingCredentialsError, StorageError
 from deeplake_nb.storage import s3_errors
 from deeplake_nb.storage.provider import Entry, check_key, check_prefix, parts

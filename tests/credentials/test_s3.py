@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk, sdk_profile, without_frames
+from deeplake_nb.credentials.provider import without_frames
+from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk, sdk_profile
 from deeplake_nb.errors import (
     CredentialsError,
     ExpiredCredentialsError,
