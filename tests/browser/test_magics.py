@@ -1,0 +1,82 @@
+"""`%lake` as it is typed: completion by Tab, and mistakes that are one line on the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import deeplake_nb
+
+CELLS = ["%load_ext deeplake_nb", "", "%lake load ./nope as ds", "%lake", "%lake ls", "%lake load s3://b/c --token abc"]
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    for name in ("cars", "my photos"):
+        deeplake_nb.empty(lab.root / name).close()
+    (lab.root / "raw").mkdir()
+    (lab.root / "raw" / "a.txt").write_text("a")
+    page = lab.open(CELLS)
+    page.run(0)
+    return page
+
+
+def complete(notebook, text, choice):
+    """Type into the second cell, press Tab and take a choice; the cell's text, and what was offered with its kind."""
+    notebook.edit(1, "")
+    notebook.cell(1).locator(".cm-content").click()
+    notebook.page.keyboard.type(text)
+    notebook.page.keyboard.press("Tab")
+    items = notebook.page.locator(".jp-Completer-item")
+    items.filter(has=notebook.page.get_by_text(choice, exact=True)).first.wait_for(timeout=10_000)
+    offered = [tuple(item.split("\n")[1:]) for item in items.all_inner_texts()]
+    items.filter(has=notebook.page.get_by_text(choice, exact=True)).first.click()
+    items.first.wait_for(state="hidden", timeout=10_000)
+    return notebook.cell(1).locator(".cm-content").inner_text().strip(), offered
+
+
+def test_tab_offers_the_verbs(notebook):
+    text, offered = complete(notebook, "%lake ", "show")
+    assert text == "%lake show"
+    assert offered[:5] == [(verb, "verb") for verb in ("load", "show", "ls", "help", "why")]
+
+
+def test_tab_offers_folders_and_says_which_are_datasets(notebook):
+    text, offered = complete(notebook, "x = %lake load ./", "'./my photos'")
+    assert text == "x = %lake load './my photos'"
+    assert offered == [("./cars", "dataset"), ("'./my photos'", "dataset"), ("./raw/", "folder")]
+
+
+@pytest.mark.parametrize(
+    ("text", "choice", "taken"),
+    [
+        ("%lake load ./ca", "./cars", "%lake load ./cars"),
+        ("%lake load 'my", "'my photos'", "%lake load 'my photos'"),
+        ("%lake load ./cars --re", "--read-only", "%lake load ./cars --read-only"),
+        ("%lake load ./cars as ", "cars", "%lake load ./cars as cars"),
+    ],
+)
+def test_what_is_taken_replaces_what_was_typed(notebook, text, choice, taken):
+    assert complete(notebook, text, choice)[0] == taken
+
+
+@pytest.mark.parametrize(("cell", "line"), [(2, "dataset-not-found: no dataset at "), (5, "command: this line holds")])
+def test_a_mistake_is_one_line_on_the_page(notebook, cell, line):
+    (output,) = notebook.run(cell)
+    assert output["output_type"] == "error"
+    shown = notebook.output(cell).inner_text().strip()
+    assert shown.startswith(line)
+    assert "\n" not in shown
+    assert "Traceback" not in shown
+
+
+def test_help_and_listings_are_text(notebook):
+    notebook.run(3)
+    assert "%lake load URL [as NAME]" in notebook.text(3)
+    notebook.run(4)
+    assert re.search(r"dataset\s+cars/", notebook.text(4))
+    assert re.search(r"folder\s+raw/", notebook.text(4))
+    notebook.screenshot("magics-light")
+    notebook.set_theme("dark")
+    notebook.screenshot("magics-dark")
