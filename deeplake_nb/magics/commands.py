@@ -65,12 +65,19 @@ class Call(Command):
 
 @dataclass(frozen=True, slots=True)
 class Load(Call):
-    """Open a dataset and show it; with a NAME, also bind it to that variable (a final ; then shows nothing)."""
+    """Open a dataset and show it; with a NAME, also bind it to that variable."""
 
     example: ClassVar[str] = "load s3://bucket/photos as photos"
 
     url: str = _argument("URL", "a folder, s3://bucket/prefix or mem://name; quotes go around spaces", "url")
-    name: str | None = _argument("NAME", "the variable to bind", "variable", "as", "--as", default=None)
+    name: str | None = _argument(
+        "NAME",
+        "the variable to bind; a ; at the end of the line then shows nothing",
+        "variable",
+        "as",
+        "--as",
+        default=None,
+    )
     branch: str | None = _argument(
         "BRANCH", "a branch or commit, not the newest of main", "branch", "--branch", default=None
     )

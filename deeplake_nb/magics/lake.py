@@ -121,4 +121,4 @@ def _one_line(mistake: LakeError) -> str:
     """Its kind and message, in one line whatever the message holds."""
     message = " ".join(str(mistake).split())
     where = "" if isinstance(mistake, CommandError) else "  (%lake why: the traceback)"
-    return f"\x1b[31m{mistake.kind}\x1b[0m: {message}{where}"
+    return f"\x1b[1;31m{mistake.kind}\x1b[0m: {message}{where}"

@@ -77,6 +77,4 @@ def test_help_and_listings_are_text(notebook):
     notebook.run(4)
     assert re.search(r"dataset\s+cars/", notebook.text(4))
     assert re.search(r"folder\s+raw/", notebook.text(4))
-    notebook.screenshot("magics-light")
-    notebook.set_theme("dark")
-    notebook.screenshot("magics-dark")
+    notebook.screenshot("magics")
