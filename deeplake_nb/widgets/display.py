@@ -1,0 +1,107 @@
+"""What a cell shows of a dataset: its summary, a static picture of its first rows, and the live gallery.
+
+Three outputs, so that each reader finds one it can show: GitHub, an export or an untrusted notebook the first two, a
+live notebook all of them, of which the page hides the picture once the gallery is in its place. In a terminal only
+the summary is printed. Nothing waits for a browser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.preview.preview import Preview
+
+_DATASET = ("deeplake_nb.dataset.dataset", "Dataset")
+_SHEET_BOX_PX = 256
+
+# In a reopened notebook without a kernel the widget's output says "Error displaying widget": the picture stands there.
+_STYLE = """\
+.jp-OutputArea-child:has(.deeplake-nb-summary) + .jp-OutputArea-child + .jp-OutputArea-child
+ > .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(.deeplake-nb))
+ { display: none }"""
+
+
+def register(shell: InteractiveShell) -> None:
+    """Let the shell show datasets. Nothing is imported before the first one is shown."""
+    assert shell.display_formatter is not None
+    shell.display_formatter.ipython_display_formatter.for_type_by_name(*_DATASET, show)
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Show datasets as any other object again."""
+    assert shell.display_formatter is not None
+    formatter = shell.display_formatter.ipython_display_formatter
+    try:
+        formatter.pop(".".join(_DATASET))
+    except KeyError:
+        from deeplake_nb.dataset.dataset import Dataset
+
+        formatter.pop(Dataset, None)
+
+
+def show(ds: Dataset, tensor: str | None = None) -> None:
+    """Show a dataset or a view of it in the cell that runs; ``tensor`` names the one whose samples are the pictures.
+
+    Raises:
+        TensorNotFoundError: no tensor of that name.
+    """
+    from deeplake_nb.preview.summary import summary_html, summary_text
+    from deeplake_nb.widgets.source import Source
+
+    source = Source(ds)
+    if tensor is not None:
+        source.tensor(tensor)
+    heading, rows = source.heading(), source.summary()
+    text = summary_text(heading, rows)
+    if not _has_page():
+        print(text)  # noqa: T201 - a terminal shows what is printed
+        return
+    _publish({"text/plain": text, "text/html": summary_html(heading, rows, _STYLE)})
+    if not len(source) or not source.names:
+        return
+    name = tensor or source.names[0]
+    sheet = _contact_sheet(source, name)
+    size = [sheet.width, sheet.height]
+    words = f"[picture of the first rows of {name!r}]"
+    metadata = {sheet.media_type: {"width": sheet.width, "height": sheet.height}}
+    _publish({sheet.media_type: _base64(sheet), "text/plain": words}, metadata)
+    _show_gallery(ds, name, size)
+
+
+def _contact_sheet(source: Any, name: str) -> Preview:
+    from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet
+
+    rows = range(min(len(source), MAX_TILES))
+    return contact_sheet(source.tiles(name, rows, _SHEET_BOX_PX))
+
+
+def _show_gallery(ds: Dataset, tensor: str, sheet: list[int]) -> None:
+    from deeplake_nb.widgets.gallery import Gallery
+
+    bundle: Any = Gallery(ds, tensor, sheet=sheet)._repr_mimebundle_()
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    hint = "[live gallery: run this cell in Jupyter to scroll through all rows]"
+    _publish({**data, "text/plain": hint}, metadata)
+
+
+def _publish(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell.instance().display_pub.publish(data, metadata)
+
+
+def _base64(preview: Preview) -> str:
+    import base64
+
+    return base64.b64encode(preview.data).decode()
+
+
+def _has_page() -> bool:
+    """Whether this is a kernel, whose outputs go to a page or into a notebook, and not a terminal."""
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None

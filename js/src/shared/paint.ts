@@ -1,0 +1,106 @@
+// A picture with its masks, boxes and labels, drawn on a canvas.
+
+import type { BoxMessage } from "../messages.ts";
+
+export interface Overlays {
+  readonly boxes: boolean;
+  readonly masks: boolean;
+  readonly labels: boolean;
+}
+
+export interface Picture {
+  readonly image: ImageBitmap;
+  readonly masks: readonly ImageBitmap[];
+  readonly boxes: readonly BoxMessage[];
+}
+
+export interface Rect {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const MAGNIFIED = 2;
+const INK = "#101418";
+
+/** The largest rectangle of the picture's shape in the middle of a room; magnified at most `limit` times. */
+export function fitted(width: number, height: number, room: Rect, limit = Infinity): Rect {
+  const zoom = Math.min(room.width / Math.max(width, 1), room.height / Math.max(height, 1), limit);
+  const size = { width: Math.max(1, width * zoom), height: Math.max(1, height * zoom) };
+  return {
+    left: room.left + (room.width - size.width) / 2,
+    top: room.top + (room.height - size.height) / 2,
+    ...size,
+  };
+}
+
+/** Where a box given in fractions of the picture lies. */
+export function placed([left, top, right, bottom]: BoxMessage, at: Rect): Rect {
+  return {
+    left: at.left + left * at.width,
+    top: at.top + top * at.height,
+    width: (right - left) * at.width,
+    height: (bottom - top) * at.height,
+  };
+}
+
+/** Draw into a canvas of `width` x `height` CSS pixels. */
+export function paint(
+  canvas: HTMLCanvasElement,
+  picture: Picture,
+  width: number,
+  height: number,
+  overlays: Overlays,
+): void {
+  const dense = Math.max(1, globalThis.devicePixelRatio || 1);
+  canvas.width = Math.round(width * dense);
+  canvas.height = Math.round(height * dense);
+  const pen = canvas.getContext("2d");
+  if (pen === null) return;
+  pen.scale(dense, dense);
+  const at = fitted(picture.image.width, picture.image.height, { left: 0, top: 0, width, height });
+  pen.imageSmoothingQuality = "high";
+  // A few pixels stay squares when magnified, as in the static picture.
+  pen.imageSmoothingEnabled = at.width / picture.image.width < MAGNIFIED;
+  pen.drawImage(picture.image, at.left, at.top, at.width, at.height);
+  if (overlays.masks) {
+    pen.imageSmoothingEnabled = false;
+    for (const mask of picture.masks) pen.drawImage(mask, at.left, at.top, at.width, at.height);
+  }
+  if (overlays.boxes) drawBoxes(pen, picture.boxes, at, width, height, overlays.labels);
+}
+
+function drawBoxes(
+  pen: CanvasRenderingContext2D,
+  boxes: readonly BoxMessage[],
+  at: Rect,
+  width: number,
+  height: number,
+  withLabels: boolean,
+): void {
+  for (const box of boxes) {
+    const edge = placed(box, at);
+    pen.strokeStyle = INK;
+    pen.lineWidth = 3.5;
+    pen.strokeRect(edge.left, edge.top, edge.width, edge.height);
+    pen.strokeStyle = box[5];
+    pen.lineWidth = 1.75;
+    pen.strokeRect(edge.left, edge.top, edge.width, edge.height);
+  }
+  if (!withLabels) return;
+  pen.font = "500 10.5px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  for (const box of boxes) {
+    if (!box[4]) continue;
+    const edge = placed(box, at);
+    const chip = { width: Math.min(pen.measureText(box[4]).width + 8, width), height: 15 };
+    const left = Math.min(Math.max(edge.left - 1, 0), width - chip.width);
+    const above = edge.top >= chip.height ? edge.top - chip.height : edge.top;
+    const top = Math.min(Math.max(above, 0), height - chip.height);
+    pen.fillStyle = box[5];
+    pen.fillRect(left, top, chip.width, chip.height);
+    pen.fillStyle = INK;
+    pen.fillText(box[4], left + 4, top + chip.height / 2 + 0.5, chip.width - 8);
+  }
+}
