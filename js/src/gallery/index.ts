@@ -11,6 +11,7 @@ import "./gallery.css";
 
 const SMALLEST = 72;
 const LARGEST = 320;
+const SHORTEST = 380;
 const BOX_PX = 256;
 
 interface Traits {
@@ -43,9 +44,13 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const show = () => {
     if (isLive) return;
     isLive = true;
-    root.hidden = false;
     const picture = staticPicture(el, read(model, "sheet"));
-    if (picture !== null) picture.style.display = "none";
+    if (picture !== null) {
+      // Exactly in its place, so that nothing on the page moves.
+      root.style.height = `${Math.max(SHORTEST, picture.offsetHeight)}px`;
+      picture.style.display = "none";
+    }
+    root.hidden = false;
     grid.measure();
   };
 
