@@ -69,10 +69,17 @@ class LakeMagics(Magics):
         return dataset
 
     @run.register
-    def _show(self, command: Show, scope: Mapping[str, Any]) -> object:
+    def _show(self, command: Show, scope: Mapping[str, Any]) -> None:
+        from deeplake_nb.dataset.dataset import Dataset
         from deeplake_nb.widgets import display
 
-        return display.show(self._evaluate(command.expression, scope), tensor=command.tensor)
+        value = self._evaluate(command.expression, scope)
+        if not isinstance(value, Dataset):
+            kind = type(value).__name__
+            raise CommandError(
+                f"{command.expression} is a {kind}: %lake show takes a dataset, or rows such as ds[10:20]"
+            )
+        display.show(value, command.tensor)
 
     @run.register
     def _ls(self, command: Ls, _scope: Mapping[str, Any]) -> object:
