@@ -51,8 +51,6 @@ class Gallery(anywidget.AnyWidget):
     def __init__(self, ds: Dataset, tensor: str | None = None, **traits: Any) -> None:
         self._source = Source(ds)
         names = self._source.names
-        if tensor is not None:
-            self._source.tensor(tensor)
         super().__init__(
             length=len(self._source),
             tensors=names,
@@ -60,6 +58,9 @@ class Gallery(anywidget.AnyWidget):
             overlays=self._source.overlays,
             **traits,
         )
+        if tensor is not None and tensor not in names:
+            super().close()
+            self._source.tensor(tensor)  # says what is wrong with the name
         self._dispatcher = Dispatcher(self._reply, {"tiles": self._tiles, "sample": self._sample})
         self.on_msg(lambda _, content, __: self._dispatcher.receive(content))
         _answer_where_asked(self.comm)

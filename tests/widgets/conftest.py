@@ -1,0 +1,46 @@
+"""A small dataset of plain colours, whose pixels a test can know."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplake_nb as deeplake
+
+RED, BLUE = (220, 20, 30), (10, 60, 200)
+
+
+def file(color, width=96, height=64, kind="png"):
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), color).save(out, kind)
+    return deeplake.Sample(out.getvalue())
+
+
+@pytest.fixture
+def colours(request):
+    """Two pictures, red and blue, with a class, a box and a mask each, a caption, and a list of numbers."""
+    ds = deeplake.empty(f"mem://{request.node.name}", overwrite=True)
+    with ds:
+        ds.create_tensor("images", htype="image", sample_compression="png")
+        ds.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
+        ds.create_tensor("boxes", htype="bbox", coords={"type": "fractional", "mode": "LTRB"})
+        ds.create_tensor("masks", htype="binary_mask", sample_compression="lz4")
+        ds.create_tensor("captions", htype="text")
+        ds.create_tensor("numbers", dtype="int64")
+        for index, color in enumerate((RED, BLUE)):
+            mask = np.zeros((64, 96), bool)
+            mask[:32] = True
+            ds.append(
+                {
+                    "images": file(color),
+                    "labels": index,
+                    "boxes": np.array([[0.25, 0.25, 0.75, 0.75]], "float32"),
+                    "masks": mask,
+                    "captions": f"caption <b>{index}</b>",
+                    "numbers": np.arange(3) + index,
+                }
+            )
+    return ds

@@ -1,0 +1,106 @@
+"""What a cell shows: in a terminal, and in a kernel with or without a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import subprocess
+import sys
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from PIL import Image
+
+from deeplake_nb.errors import TensorNotFoundError
+from deeplake_nb.widgets import display
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell that says it is a kernel's: its outputs go into a notebook."""
+    made = InteractiveShell.instance()
+    monkeypatch.setattr(made, "kernel", object(), raising=False)
+    yield made
+    display.unregister(made)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def outputs(shell):
+    def shown(*args, **kwargs):
+        with capture_output() as captured:
+            display.show(*args, **kwargs)
+        return [(output.data, output.metadata) for output in captured.outputs]
+
+    return shown
+
+
+def test_a_cell_shows_summary_picture_and_gallery(outputs, colours):
+    (summary, _), (sheet, metadata), (gallery, _) = outputs(colours)
+    assert set(summary) == {"text/plain", "text/html"}
+    assert "2 rows · 6 tensors" in summary["text/plain"]
+    picture = Image.open(io.BytesIO(base64.b64decode(sheet["image/jpeg"])))
+    assert picture.width > metadata["image/jpeg"]["width"], "drawn for dense screens"
+    assert len(sheet["image/jpeg"]) < 280_000
+    assert WIDGET in gallery
+    assert "run this cell" in gallery["text/plain"]
+
+
+def test_the_picture_is_the_same_bytes_on_every_run(outputs, colours):
+    assert outputs(colours)[1] == outputs(colours)[1]
+
+
+def test_names_from_a_dataset_are_escaped(outputs, colours):
+    colours.create_tensor("<script>alert(1)</script>", dtype="int64")
+    html = outputs(colours)[0][0]["text/html"]
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_dataset_without_rows_shows_its_summary_alone(outputs):
+    import deeplake_nb as deeplake
+
+    ((summary, _),) = outputs(deeplake.empty("mem://display-empty", overwrite=True))
+    assert "no tensors yet" in summary["text/plain"]
+
+
+def test_another_tensor_can_be_shown(outputs, colours):
+    assert outputs(colours, tensor="captions")[1][0]["text/plain"] == "[picture of the first rows of 'captions']"
+    with pytest.raises(TensorNotFoundError, match="did you mean 'captions'"):
+        outputs(colours, tensor="caption")
+
+
+def test_a_terminal_gets_the_summary_as_text(capsys, colours):
+    display.show(colours)
+    assert "2 rows · 6 tensors" in capsys.readouterr().out
+
+
+def test_a_cell_that_ends_in_a_dataset_shows_it_once_registered(shell, colours):
+    display.register(shell)
+    with capture_output() as captured:
+        shell.display_formatter.format(colours)
+    assert len(captured.outputs) == 3
+    display.unregister(shell)
+    with capture_output() as captured:
+        shell.display_formatter.format(colours)
+    assert captured.outputs == []
+
+
+def test_a_view_is_shown_with_its_own_rows(outputs, colours):
+    assert "1 row · " in outputs(colours[1:])[0][0]["text/plain"]
+
+
+def test_plain_ipython_prints_text_and_waits_for_nobody(tmp_path):
+    script = tmp_path / "cells.ipy"
+    script.write_text(
+        "%load_ext deeplake_nb\nimport deeplake_nb as deeplake\n"
+        "ds = deeplake.empty('mem://terminal')\nx = ds.create_tensor('x', dtype='int64')\n"
+        "x.extend([1, 2])\n%lake show ds\n"
+    )
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(script)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "2 rows · 1 tensor" in run.stdout
