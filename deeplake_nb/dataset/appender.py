@@ -15,7 +15,7 @@ import numpy as np
 
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.links import resolve_links
-from deeplake_nb.errors import LakeError, UnsupportedError
+from deeplake_nb.errors import LakeError, SampleError, UnsupportedError
 from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import ChunkBuilder
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
@@ -44,7 +44,9 @@ class _Mark:
     sequences: Sequences | None
     creds: CredsCodes | None
     builder: ChunkBuilder | None
+    built: Any
     chunk_id: int
+    held: Put | None
     written: int
     is_dirty: bool
     is_info_dirty: bool
@@ -60,8 +62,11 @@ class Appender:
         self.is_info_dirty = False
         self._builder: ChunkBuilder | None = None
         self._chunk_id = 0
+        self._flushed_id = 0  # the chunk of flushed rows that further ones may join
+        self._held: Put | None = None  # it, full, until the next flush: before that nothing that counts is touched
         self._has_tiles = False  # whether the (empty) table of tiles is known to be stored
         self.written: list[int] = []  # chunks of this commit that its chunk set does not list yet
+        self.flushed_tensor: TensorState | None = None  # as the last flush left it; None before the first change
 
     @property
     def tables(self) -> Tables:
@@ -79,12 +84,15 @@ class Appender:
         tensor = self.tensor
         counts = None
         if tensor.meta.is_sequence:
-            counts = np.array([0 if row is None else len(row) for row in values], np.int64)
-            values = [item for row in values if row is not None for item in row]
+            rows = [_items(row, tensor.meta.name) for row in values]
+            counts = np.array([len(row) for row in rows], np.int64)
+            values = [item for row in rows for item in row]
         if not isinstance(values, np.ndarray) and any(isinstance(value, Sample) for value in values):
             values = [value.loaded() if isinstance(value, Sample) else value for value in values]
         first = next((value for value in values if value is not None), None)
         tensor.meta = inferred(tensor.meta, first)
+        if tensor.meta.extra.get("vdb_indexes"):  # they know nothing of the new rows, and others would search them
+            tensor.meta = replace(tensor.meta, extra={**tensor.meta.extra, "vdb_indexes": []})
         row = htype_row(tensor.meta.htype)
         if "class_names" in row.info and row.name == "class_label":
             values = self._numbered(values)
@@ -152,8 +160,13 @@ class Appender:
 
     def _fill(self) -> ChunkBuilder:
         if self._builder is None:
-            self._builder = ChunkBuilder(len(self.tensor.meta.max_shape) or None)
+            self._builder = ChunkBuilder(self._rank)
         return self._builder
+
+    @property
+    def _rank(self) -> int | None:
+        """Rank of what is stored, once it is known: of a link, its path."""
+        return 1 if self.tensor.meta.is_link else len(self.tensor.meta.max_shape) or None
 
     def _open(self, nbytes: int) -> int:
         """Make sure a chunk is open that takes a sample of ``nbytes``; returns the room left in it."""
@@ -183,9 +196,11 @@ class Appender:
         chunk = loaded.chunk
         if chunk.is_whole or len(chunk.data) >= self.tensor.meta.chunk_target:
             return
+        if None not in {self._rank, chunk.rank} and self._rank != chunk.rank:
+            return  # old versions left (H, W) pictures among (H, W, C) ones
         count = last + 1 - int(ids.firsts()[-1])
-        self._builder = ChunkBuilder.resumed(chunk, count, len(self.tensor.meta.max_shape) or None)
-        self._chunk_id = chunk_id
+        self._builder = ChunkBuilder.resumed(chunk, count, self._rank)
+        self._chunk_id = self._flushed_id = chunk_id
 
     def _start(self) -> None:
         packed = self.tensor.meta.chunk_compression
@@ -204,7 +219,9 @@ class Appender:
         """Let the open chunk's entry in the table cover ``count`` more rows."""
         ids = self.tables.ids
         if len(ids.ids) and int(ids.ids[-1]) == self._chunk_id:
-            ids.lasts[-1] += count
+            lasts = ids.lasts.copy()  # a reader in another thread may hold the old ones
+            lasts[-1] += count
+            self.tables.ids = ChunkIds(ids.ids, lasts)
             return
         last = len(ids) + count - 1
         self.tables.ids = ChunkIds(np.append(ids.ids, np.uint64(self._chunk_id)), np.append(ids.lasts, last))
@@ -232,8 +249,10 @@ class Appender:
 
     def _write_chunk(self) -> None:
         put = self._chunk_put()
-        self.state.storage.put(put.key, put.data)
-        self.state.chunks.drop(put.key)
+        if self._chunk_id == self._flushed_id:
+            self._held = put
+        else:
+            self.state.storage.put(put.key, put.data)
 
     def _chunk_put(self) -> Put:
         pack = lz4.compress if self.tensor.meta.chunk_compression and not self.tensor.meta.is_link else None
@@ -253,10 +272,10 @@ class Appender:
             puts.append(Put(Phase.TABLES, keys.tensor_info(commit, tensor.key), info))
         if self.is_dirty:
             tables = self.tables
+            if self._held is not None:
+                puts.append(self._held)
             if self._builder is not None and self._builder.count:
-                put = self._chunk_put()
-                self.state.chunks.drop(put.key)
-                puts.append(put)
+                puts.append(self._chunk_put())
             if len(tables.ids):
                 puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
                 if not tables.tiles and not self._has_tiles:
@@ -273,37 +292,59 @@ class Appender:
         """All puts have been made."""
         self._has_tiles = bool(len(self.tables.ids))
         self.is_dirty = self.is_info_dirty = False
+        self._held = None
+        self._flushed_id = self._chunk_id
+        self.flushed_tensor = self.tensor.snapshot()
         self.written.clear()
 
     def mark(self) -> _Mark:
         """A point to come back to."""
         tables = self.tables
+        if self.flushed_tensor is None:
+            self.flushed_tensor = self.tensor.snapshot()
         return _Mark(
             self.tensor.meta,
             copy.copy(self.tensor.info),
-            ChunkIds(tables.ids.ids, tables.ids.lasts.copy()),
+            tables.ids,
             tables.sequences,
             tables.creds,
-            self._builder.clone() if self._builder is not None else None,
+            self._builder,
+            self._builder.mark() if self._builder is not None else None,
             self._chunk_id,
+            self._held,
             len(self.written),
             self.is_dirty,
             self.is_info_dirty,
         )
 
-    def restore(self, mark: _Mark) -> None:
-        """Forget everything since ``mark``; chunks written meanwhile are removed."""
-        for chunk_id in self.written[mark.written :]:
-            path = self.state.chunk_key(self.tensor, chunk_id)
-            self.state.storage.delete(path)
-            self.state.chunks.drop(path)
-            self.tensor.owners.pop(chunk_id, None)
+    def cut(self, length: int) -> None:
+        """Forget rows beyond ``length``."""
+        if self.tensor.meta.length > length:
+            self.tensor.meta = replace(self.tensor.meta, length=length)
+            self.tables.ids = self.tables.ids.truncated(length)
+            self._builder = None
+
+    def restore(self, mark: _Mark) -> list[str]:
+        """Forget everything since ``mark``; returns the keys of chunks that were written for nothing."""
+        orphans = [self.tensor.owners.pop(chunk_id) for chunk_id in self.written[mark.written :]]
         del self.written[mark.written :]
         tables = self.tables
         self.tensor.meta, self.tensor.info = mark.meta, mark.info
         tables.ids, tables.sequences, tables.creds = mark.ids, mark.sequences, mark.creds
-        self._builder, self._chunk_id = mark.builder, mark.chunk_id
+        self._builder, self._chunk_id, self._held = mark.builder, mark.chunk_id, mark.held
+        if self._builder is not None:
+            self._builder.restore(mark.built)
         self.is_dirty, self.is_info_dirty = mark.is_dirty, mark.is_info_dirty
+        return orphans
+
+
+def _items(row: Any, name: str) -> Any:
+    """The items of one row of a sequence tensor."""
+    if isinstance(row, (list, tuple)) or (isinstance(row, np.ndarray) and row.ndim):
+        return row
+    if row is None:
+        return ()
+    raise SampleError(f"tensor {name!r}: a row of a sequence is a list of samples, got a {type(row).__name__}")
 
 
 def _views(payloads: Sequence[Buffer]) -> list[memoryview]:

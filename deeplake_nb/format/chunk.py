@@ -51,19 +51,26 @@ class Chunk:
         shapes, positions, data = _header(memoryview(buffer).cast("B"), what)
         if decompress is not None and len(data):
             data = memoryview(decompress(data)).cast("B").toreadonly()
-        if len(positions):
-            counts = np.diff(positions[:, 2], prepend=-1)
-            ends = positions[:, 1] + counts * positions[:, 0]
-            if int(ends.max()) > len(data):
-                raise FormatError(
-                    f"{what}: expected {int(ends.max())} bytes of samples, got {len(data)}; the chunk is cut off"
-                )
+        nbytes, starts, lasts = positions.T
+        counts = np.diff(lasts, prepend=-1)
+        room = len(data) - starts
+        if bool(((room < 0) | (counts > room // np.maximum(nbytes, 1)) & (nbytes > 0)).any()):
+            ends = [
+                start + count * size
+                for start, count, size in zip(starts.tolist(), counts.tolist(), nbytes.tolist(), strict=True)
+            ]
+            raise FormatError(f"{what}: expected {max(ends)} bytes of samples, got {len(data)}; the chunk is cut off")
         return cls(shapes, positions, data, what)
 
     def __len__(self) -> int:
         """Number of samples."""
         counted = self.shapes if len(self.shapes) else self.positions
         return int(counted[-1, -1]) + 1 if len(counted) else 0
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dimensions of the samples; None where all of them are missing ones."""
+        return self.shapes.shape[1] - 1 if len(self.shapes) else None
 
     @property
     def is_whole(self) -> bool:
@@ -150,6 +157,9 @@ def _table(data: memoryview, columns: int | None, what: str) -> tuple[Ints, memo
     return table, data[head + size :]
 
 
+_Mark = tuple[int | None, int, int, int, tuple[int, int, int]]
+
+
 class ChunkBuilder:
     """Collects samples until a chunk is full, then gives its bytes; sample bytes are kept as views, never joined."""
 
@@ -158,6 +168,7 @@ class ChunkBuilder:
         self.nbytes = 0
         self.count = 0
         self._payloads: list[Buffer] = []
+        self._owned = 0  # so many of them nobody else can change
         self._shapes: list[Ints] = []  # tables of dimensions and run length
         self._sizes: list[Ints] = []  # tables of bytes per sample and run length
         self._unshaped = 0  # leading samples whose rank is not known yet
@@ -167,18 +178,24 @@ class ChunkBuilder:
         """A builder that goes on after the first ``count`` samples of a stored chunk.
 
         A writer that died may have left more samples in the chunk than the tensor knows of: these are cut away.
+
+        Raises:
+            FormatError: the chunk holds fewer samples.
         """
         builder = cls(rank)
         if not count:
             return builder
-        sizes, starts, _ = chunk.positions.T
+        chunk.spans(np.array([count - 1]))
         lasts = np.minimum(chunk.positions[:, 2], count - 1)
         runs = np.diff(lasts, prepend=-1)
-        used = runs > 0
-        builder._sizes.append(np.stack([sizes, runs], axis=1)[used])
-        stop = int((starts + sizes * runs)[used][-1])
-        builder._payloads.append(chunk.data[:stop])
-        builder.nbytes, builder.count = stop, count
+        sizes, starts, _ = chunk.positions[runs > 0].T
+        runs = runs[runs > 0]
+        builder._sizes.append(np.stack([sizes, runs], axis=1))
+        stops = starts + sizes * runs
+        gaps = np.flatnonzero(starts[1:] != stops[:-1])  # none as a rule: all samples follow each other
+        pieces = zip(starts[np.append(0, gaps + 1)].tolist(), stops[np.append(gaps, -1)].tolist(), strict=True)
+        builder._payloads.extend(chunk.data[start:stop] for start, stop in pieces)
+        builder.nbytes, builder.count = int((sizes * runs).sum()), count
         shaped = 0
         if len(chunk.shapes):
             lasts = np.minimum(chunk.shapes[:, -1], count - 1)
@@ -187,7 +204,7 @@ class ChunkBuilder:
             table[:, -1] = runs
             builder._shapes.append(table[runs > 0])
             shaped = int(runs.sum())
-            builder.rank = chunk.shapes.shape[1] - 1
+            builder.rank = chunk.rank
         missing = count - shaped
         if missing and builder.rank is not None:
             builder._shapes.append(np.array([[0] * builder.rank + [missing]], np.int64))
@@ -227,16 +244,22 @@ class ChunkBuilder:
 
     def own(self) -> None:
         """Copy bytes that still belong to the caller, who may change them after an append."""
-        last = self._payloads[-1] if self._payloads else b""
-        if isinstance(last, memoryview) and not last.readonly:
-            self._payloads[-1] = bytes(last)
+        for place in range(self._owned, len(self._payloads)):
+            payload = self._payloads[place]
+            if isinstance(payload, memoryview) and not isinstance(payload.obj, bytes):
+                self._payloads[place] = bytes(payload)
+        self._owned = len(self._payloads)
 
-    def clone(self) -> ChunkBuilder:
-        """A copy that further samples do not change; payloads are shared."""
-        copy = ChunkBuilder(self.rank)
-        copy.nbytes, copy.count, copy._unshaped = self.nbytes, self.count, self._unshaped
-        copy._payloads, copy._shapes, copy._sizes = self._payloads[:], self._shapes[:], self._sizes[:]
-        return copy
+    def mark(self) -> _Mark:
+        """A point to come back to; costs the same however much the chunk holds."""
+        lengths = len(self._payloads), len(self._shapes), len(self._sizes)
+        return self.rank, self.nbytes, self.count, self._unshaped, lengths
+
+    def restore(self, mark: _Mark) -> None:
+        """Forget what was added since ``mark``."""
+        self.rank, self.nbytes, self.count, self._unshaped, lengths = mark
+        del self._payloads[lengths[0] :], self._shapes[lengths[1] :], self._sizes[lengths[2] :]
+        self._owned = min(self._owned, len(self._payloads))
 
     def build(self, compress: Callable[[bytes], bytes] | None = None) -> list[Buffer]:
         """The object as header and payloads, in order.
