@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,16 @@ import numpy as np
 
 from deeplake_nb.errors import HtypeError, did_you_mean
 from deeplake_nb.format.htypes import TEXT_LIKE, check_compression, htype_row, parse_htype
-from deeplake_nb.format.meta import TensorMeta
+from deeplake_nb.format.meta import TensorMeta, encode_json
 
 _FIELDS: dict[str, type] = {"max_chunk_size": int, "tiling_threshold": int, "verify": bool, "hidden": bool}
 _COMPANIONS = ("create_shape_tensor", "create_id_tensor", "create_sample_info_tensor")
-_BAD_NAME = re.compile(r"[\x00-\x1f,:\\]|^$|^/|/$|//|(^|/)\.|^versions(/|$)")
-"""Separators of the format's own lists, hidden files, and the folder where commits live."""
+_BAD_NAME = re.compile(
+    r"[\x00-\x1f,:\\\ud800-\udfff]|^$|^/|/$|//|(^|/)\.|^versions(/|$)"
+    r"|^(dataset_(meta|info)|commit_info|version_control_info|linked_creds|queries)\.json(/|$)"
+    r"|^((dataset_lock|version_control_info|queries)\.lock|version_control_info|dataset_diff)(/|$)"
+)
+"""Separators of the format's own lists, hidden files, and names of the dataset's own objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class TensorSpec:
 
     def meta(self) -> TensorMeta:
         """Metadata of the empty tensor, without companions."""
-        if _BAD_NAME.search(self.name):
+        name: object = self.name
+        if not isinstance(name, str) or _BAD_NAME.search(name):
             raise HtypeError(f"{self.name!r} is no tensor name: expected words without , : or \\ and / between groups")
         base, is_sequence, is_link = parse_htype(self.htype)
         row = htype_row(base)
@@ -93,12 +98,30 @@ class TensorSpec:
     def _info_value(self, name: str, default: Any) -> Any:
         value = self.options.get(name)
         value = default if value is None else value
-        if value is None or isinstance(value, Mapping):
-            return value if value is None else dict(value)
+        if isinstance(default, Mapping) or value is None:
+            return self._coords(value) if value else value
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+            raise HtypeError(f"tensor {self.name!r}: {name} is a list, got {value!r:.60}")
         values = list(value)
-        if name == "class_names" and (isinstance(value, str) or not all(isinstance(entry, str) for entry in values)):
+        if name == "class_names" and not all(isinstance(entry, str) for entry in values):
             raise HtypeError(f"tensor {self.name!r}: class_names is a list of strings, got {value!r:.60}")
+        try:
+            encode_json(values)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise HtypeError(f"tensor {self.name!r}: {name} cannot be stored: {error}") from error
         return values
+
+    def _coords(self, value: Any) -> dict[str, Any]:
+        known = {"type": ("pixel", "fractional"), "mode": ("LTRB", "LTWH", "CCWH")}
+        if not isinstance(value, Mapping) or not set(value) <= set(known):
+            raise HtypeError(f"tensor {self.name!r}: coords has 'type' and 'mode', got {value!r:.60}")
+        for field_name, given in value.items():
+            if given is not None and given not in known[field_name]:
+                raise HtypeError(
+                    f"tensor {self.name!r}: coords has no {field_name} {given!r:.60}; "
+                    f"it is one of {', '.join(known[field_name])}"
+                )
+        return dict(value)
 
     def _dtype(self) -> str:
         payload = htype_row(parse_htype(self.htype)[0]).payload

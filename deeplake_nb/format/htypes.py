@@ -101,6 +101,8 @@ def parse_htype(text: str | None) -> tuple[str | None, bool, bool]:
     Raises:
         HtypeError: unknown, wrapped twice, or a combination the format has no room for.
     """
+    if text is not None and not isinstance(text, str):
+        raise HtypeError(f"an htype is a text such as 'image', got {text!r:.60}")
     wraps = set[str]()
     base = text
     if base in {"sequence", "link"}:

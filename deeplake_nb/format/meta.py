@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from deeplake_nb.errors import FormatError
+import numpy as np
+
+from deeplake_nb.errors import FormatError, HtypeError
+from deeplake_nb.format.codecs import compression
+from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.keys import FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -19,7 +24,11 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _T = TypeVar("_T")
+_NUMBER = re.compile(r"(bool|int|uint|float|complex)\d*|object")
+_DTYPE = re.compile(r"[<>=|]?[?biufcSUMmV]\d*(\[\w+\])?|[a-z]{3,}\d*")
 _CUSTOM = "_hub_custom_type"
+_MOST = 2**63  # numbers are stored in 64 bits at the most
+_MOST_DIMENSIONS = 32  # as many as every numpy has
 
 
 def decode_json(data: Buffer, what: str) -> Any:
@@ -30,7 +39,7 @@ def decode_json(data: Buffer, what: str) -> Any:
     """
     try:
         return json.loads(bytes(data), object_hook=_restore)
-    except (ValueError, RecursionError, TypeError, KeyError) as error:
+    except (ValueError, RecursionError, TypeError, KeyError, OverflowError, SyntaxError) as error:
         raise FormatError(f"{what}: not a JSON object ({error})") from error
 
 
@@ -47,8 +56,8 @@ def encode_json(value: Any, *, indent: int | None = None) -> bytes:
 def _restore(value: dict[str, Any]) -> Any:
     match value.get(_CUSTOM):
         case "ndarray":
-            import numpy as np
-
+            if not _DTYPE.fullmatch(value["dtype"]):
+                raise ValueError(f"dtype {value['dtype']!r}")
             flat = np.frombuffer(base64.b64decode(value["data"]), dtype=np.dtype(value["dtype"]))
             return flat.reshape(value["shape"]).copy()
         case "bytes":
@@ -61,12 +70,10 @@ def _restore(value: dict[str, Any]) -> Any:
 
 
 def _mark(value: Any) -> Any:
-    import numpy as np
-
     from deeplake_nb.format.samples import Sample
 
     match value:
-        case np.ndarray():
+        case np.ndarray() if not value.dtype.hasobject and value.dtype.names is None:
             data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
             return {_CUSTOM: "ndarray", "data": data, "shape": list(value.shape), "dtype": value.dtype.str}
         case np.generic():
@@ -76,7 +83,8 @@ def _mark(value: Any) -> Any:
         case Sample():
             data = base64.b64encode(value.buffer).decode()
             return {_CUSTOM: "Sample", "data": data, "compression": value.compression}
-    raise TypeError(f"a {type(value).__name__} cannot be stored as JSON")
+    kind = f"{type(value).__name__} of dtype {value.dtype}" if hasattr(value, "dtype") else type(value).__name__
+    raise TypeError(f"a {kind} cannot be stored as JSON")
 
 
 _COMPACT = json.JSONEncoder(default=_mark)  # made once: it costs as much as encoding a small value
@@ -101,8 +109,8 @@ def _names(value: Any, what: str, name: str) -> list[str]:
 
 def _dims(value: Any, what: str, name: str) -> tuple[int, ...]:
     dims = tuple(_typed(entry, int, what, name) for entry in _typed(value, list, what, name))
-    if any(dim < 0 for dim in dims):
-        raise FormatError(f"{what}: field {name!r} has a negative dimension: {dims}")
+    if not all(0 <= dim < _MOST for dim in dims) or len(dims) > _MOST_DIMENSIONS:
+        raise FormatError(f"{what}: field {name!r} is no shape: {dims!s:.80}")
     return dims
 
 
@@ -126,7 +134,7 @@ class DatasetMeta:
         names = _typed(record.pop("tensor_names", None) or {}, dict, what, "tensor_names")
         if not names:
             names = {key: key for key in tensors}
-        unknown = set(names.values()) - set(tensors)
+        unknown = {_typed(key, str, what, "tensor_names") for key in names.values()} - set(tensors)
         if unknown:
             raise FormatError(f"{what}: tensor_names mentions {sorted(unknown)}, which tensors does not list")
         record.pop("version", None)
@@ -180,19 +188,22 @@ class TensorMeta:
         text: tuple[type, ...] = (str, type(None))
         number: tuple[type, ...] = (int, type(None))
         length = _typed(record.pop("length", 0), int, what, "length")
-        if length < 0:
-            raise FormatError(f"{what}: a negative length, {length}")
+        if not 0 <= length < _MOST:
+            raise FormatError(f"{what}: field 'length' is no number of rows: {length}")
         values: dict[str, Any] = {
             "name": _typed(record.pop("name", None) or key, str, what, "name"),
             "length": length,
-            "links": _typed(record.pop("links", None) or {}, dict, what, "links"),
+            "links": {
+                name: _typed(link, dict, what, "links")
+                for name, link in _typed(record.pop("links", None) or {}, dict, what, "links").items()
+            },
             "verify": _typed(record.pop("verify", True), bool, what, "verify"),
         }
         values |= {f: _typed(record.pop(f, None), text, what, f) for f in _TEXT_FIELDS}
         values |= {f: _dims(record.pop(f, []), what, f) for f in ("min_shape", "max_shape")}
         values |= {f: _typed(record.pop(f, None), number, what, f) for f in ("max_chunk_size", "tiling_threshold")}
         values |= {f: _typed(record.pop(f, False), bool, what, f) for f in ("is_sequence", "is_link", "hidden")}
-        meta = cls(**values, extra=record)
+        meta = cls(**_known(values, what), extra=record)
         if len(meta.min_shape) != len(meta.max_shape):
             raise FormatError(f"{what}: min_shape {meta.min_shape} and max_shape {meta.max_shape} differ in rank")
         return meta
@@ -225,6 +236,22 @@ class TensorMeta:
             low = tuple(map(min, self.min_shape, low))
             high = tuple(map(max, self.max_shape, high))
         return replace(self, min_shape=low, max_shape=high, length=self.length + count)
+
+
+def _known(values: dict[str, Any], what: str) -> dict[str, Any]:
+    """The same values, if what they name is known: later code relies on it."""
+    try:
+        for name in ("sample_compression", "chunk_compression"):
+            row = compression(values[name])
+            values[name] = row.name if row else None
+        is_number = htype_row(values["htype"]).payload in {"array", "polygon"}
+        if is_number and values["dtype"] is not None:
+            if not _NUMBER.fullmatch(values["dtype"]):  # the original calls those of a ply mesh objects
+                raise FormatError(f"{what}: dtype {values['dtype']!r} is no number")
+            np.dtype(values["dtype"])
+    except (HtypeError, TypeError) as error:
+        raise FormatError(f"{what}: {error}") from error
+    return values
 
 
 _TEXT_FIELDS = ("htype", "dtype", "typestr", "sample_compression", "chunk_compression")

@@ -14,7 +14,7 @@ import numpy as np
 from deeplake_nb.errors import SampleError, UnsupportedError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
-from deeplake_nb.format.htypes import TEXT_LIKE, Htype, htype_row
+from deeplake_nb.format.htypes import TEXT_LIKE, Htype, check_compression, htype_row
 from deeplake_nb.format.meta import encode_json
 from deeplake_nb.format.samples import Link, Sample, as_bytes, encode_polygons
 
@@ -49,19 +49,31 @@ Batch = Uniform | Varied
 
 
 def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
-    """The metadata with htype and dtype as the first sample has them, where the user left them open."""
+    """The metadata with htype and dtype as the first sample has them, where the user left them open.
+
+    Raises:
+        SampleError: a sample that is neither numbers nor text nor a JSON object.
+        HtypeError: text or JSON for a tensor that was made with a compression for arrays.
+    """
+    if first is None:
+        return meta
     if meta.htype is None:
         kind = "text" if isinstance(first, str) else "json" if isinstance(first, dict) else "generic"
-        meta = replace(meta, htype=kind, dtype=htype_row(kind).dtype)
-    if meta.dtype is None and first is not None:
+        kind = "generic" if meta.dtype is not None else kind
+        check_compression(kind, meta.sample_compression, meta.chunk_compression)
+        meta = replace(meta, htype=kind, dtype=meta.dtype or htype_row(kind).dtype)
+    if meta.dtype is None:
         if meta.is_link:
             return replace(meta, dtype="uint8", typestr="|u1")
-        dtype = np.dtype(first.dtype) if isinstance(first, Sample) else np.asarray(first).dtype
+        try:
+            dtype = np.dtype(first.dtype) if isinstance(first, Sample) else np.asarray(first).dtype
+        except ValueError as error:
+            raise SampleError(f"tensor {meta.name!r}: the sample is no regular array ({error})") from error
         if dtype.kind not in "biufc":
             raise SampleError(
                 f"tensor {meta.name!r}: cannot store a {type(first).__name__} of dtype {dtype} as numbers"
             )
-        meta = replace(meta, dtype=dtype.name, typestr=dtype.str)
+        meta = replace(meta, dtype=dtype.name, typestr=np.dtype(dtype.name).str)
     return meta
 
 
@@ -139,8 +151,13 @@ class Encoder:
         return self._numeric(value)
 
     def _fits_as_it_is(self, value: Any) -> bool:
-        is_file = isinstance(value, Sample) and value.is_file and self.is_image_file and not self.row.mode
-        return bool(is_file and value.compression == self.meta.sample_compression)
+        """Whether a file can be stored byte for byte: its kind, its mode and its dtype are the tensor's."""
+        is_file = isinstance(value, Sample) and value.is_file and self.is_image_file
+        if not is_file or value.compression != self.meta.sample_compression:
+            return False
+        if self.row.mode is not None and not _has_mode(value, self.row.mode):
+            return False
+        return np.can_cast(value.dtype, self.meta.dtype or value.dtype, "safe")
 
     def _numeric(self, value: Any) -> tuple[Buffer, Shape]:
         if self.compression is not None and self.compression.kind == "media":
@@ -163,16 +180,13 @@ class Encoder:
             raise SampleError(
                 f"{self.what}: expected an array for htype {self.row.name}, got a {type(value).__name__}{hint}"
             )
+        if isinstance(value, Sample):
+            return images.decode(value.buffer, self.what, self.row.mode) if value.is_file else value.array
         try:
-            array = value.array if isinstance(value, Sample) else np.asarray(value)
+            array = np.asarray(value)
         except ValueError as error:
             raise SampleError(f"{self.what}: the sample is no regular array ({error})") from error
-        if self.row.mode:
-            from PIL import Image
-
-            squeezed = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array  # noqa: PLR2004
-            array = np.asarray(Image.fromarray(np.ascontiguousarray(squeezed)).convert(self.row.mode))
-        return array
+        return images.converted(self._cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
 
     def _cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
         """To the tensor's dtype, where no value changes; Python numbers (not ``exact``) may be rounded to a float."""
@@ -180,13 +194,17 @@ class Encoder:
         if array.dtype == target or np.can_cast(array.dtype, target, "safe") or not array.size:
             return array.astype(target, copy=False)
         fits = False
-        if array.dtype.kind in "iub" and target.kind in "iu":
-            bounds = np.iinfo(target)
-            fits = bounds.min <= int(array.min()) and int(array.max()) <= bounds.max
-        elif target.kind in "fc" and array.dtype.kind in "iub":
-            fits = not exact or bool((array.astype(target).astype(array.dtype) == array).all())
-        elif target.kind in "fc" and array.dtype.kind in "fc":
-            fits = not exact and (target.kind == "c" or array.dtype.kind == "f")
+        with np.errstate(all="ignore"):
+            if array.dtype.kind in "iu" and target.kind in "iu":
+                bounds = np.iinfo(target)
+                fits = bounds.min <= int(array.min()) and int(array.max()) <= bounds.max
+            elif target.kind in "fc" and array.dtype.kind in "iu":
+                rounded = array.astype(target).real
+                is_same = (rounded < np.iinfo(array.dtype).max + 1.0) & (rounded.astype(array.dtype) == array)
+                fits = bool((is_same if exact else np.isfinite(rounded)).all())
+            elif target.kind in "fc" and array.dtype.kind in "fc" and not exact:
+                is_narrower = target.kind == "c" or array.dtype.kind == "f"
+                fits = is_narrower and bool((np.isfinite(array.astype(target)) == np.isfinite(array)).all())
         if not fits:
             raise SampleError(
                 f"{self.what}: {array.dtype} values do not fit dtype {target} without loss; convert them with "
@@ -200,7 +218,7 @@ class Encoder:
                 text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
                 if text is not None and not isinstance(text, str):
                     raise SampleError(f"{self.what}: expected a string, got a {type(value).__name__}")
-                return (text or "").encode(), (1,)
+                return self._utf8(text or ""), (1,)
             case "json":
                 return self._json({} if value is None else value), (1,)
             case "list":
@@ -211,20 +229,40 @@ class Encoder:
                 tags = tags or [None]
                 return self._json(tags), (len(tags),)
             case _:
-                if value is None:
-                    return b"", (0, 0, 0)
-                return encode_polygons(value, self.meta.dtype or "float32")
+                return self._polygons([] if value is None else value)
+
+    def _polygons(self, value: Any) -> tuple[bytes, Shape]:
+        try:
+            arrays = [np.asarray(polygon) for polygon in value]
+            return encode_polygons([self._cast(polygon, exact=False) for polygon in arrays])
+        except (TypeError, ValueError) as error:
+            if isinstance(error, SampleError):
+                raise
+            raise SampleError(f"{self.what}: expected polygons, each a list of points ({error})") from error
 
     def _json(self, value: Any) -> bytes:
         try:
             return encode_json(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise SampleError(f"{self.what}: {error}") from error
+
+    def _utf8(self, text: str) -> bytes:
+        try:
+            return text.encode()
+        except UnicodeEncodeError as error:
+            raise SampleError(f"{self.what}: text that is no Unicode ({error.reason})") from error
 
     def _link(self, value: Any) -> tuple[bytes, Shape]:
         if value is not None and not isinstance(value, Link):
             raise SampleError(f"{self.what}: expected link(path), got a {type(value).__name__}")
-        return (value.path.encode() if value else b""), (1,)
+        return self._utf8(value.path if value else ""), (1,)
+
+
+def _has_mode(file: Sample, mode: str) -> bool:
+    """Whether Pillow would give the file in this mode, as far as its head alone tells."""
+    if mode == "RGB":
+        return file.compression in {"jpeg", "png"} and file.shape[2:] == (3,)
+    return file.compression == "jpeg" and len(file.shape) == 2  # noqa: PLR2004 - a grey PNG may have a palette
 
 
 def _is_number(value: Any) -> bool:

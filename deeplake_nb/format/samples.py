@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from typing_extensions import Buffer
+
+
+_MOST_POINTS = 65535
+_MOST_DIMENSIONS = 255
 
 
 class Sample:
@@ -149,21 +154,14 @@ class StoredSample:
         return decode_json(self.data, self.what) if text else empty
 
     def _numeric(self) -> NDArray[Any]:
-        if 0 in self.shape:
-            return np.zeros(self.shape, self.dtype)
-        if self.compression is None:
+        if self.compression is None or 0 in self.shape:
             return raw_array(self.data, self.shape, self.dtype, self.what)
         if COMPRESSIONS[self.compression].kind != "image":
             raise UnsupportedError(
                 f"{self.what}: {self.compression} files cannot be decoded yet; tobytes() gives the file"
             )
-        pixels = images.decode(self.data, self.what)
-        if pixels.shape != self.shape:
-            try:
-                pixels = pixels.reshape(self.shape)
-            except ValueError as error:
-                raise FormatError(f"{self.what}: expected shape {self.shape}, the file has {pixels.shape}") from error
-        return pixels.astype(self.dtype, copy=False)
+        pixels = images.decode(self.data, self.what, size=math.prod(self.shape))
+        return pixels.reshape(self.shape).astype(self.dtype, copy=False)
 
 
 def raw_array(data: memoryview, shape: tuple[int, ...], dtype: str, what: str) -> NDArray[Any]:
@@ -173,7 +171,7 @@ def raw_array(data: memoryview, shape: tuple[int, ...], dtype: str, what: str) -
         FormatError: the bytes do not fill the shape.
     """
     try:
-        return np.frombuffer(data, dtype).reshape(shape)
+        return np.frombuffer(data, dtype).reshape(shape) if 0 not in shape else np.zeros(shape, dtype)
     except (ValueError, TypeError) as error:
         raise FormatError(f"{what}: {len(data)} bytes are no {dtype} array of shape {shape}") from error
 
@@ -190,14 +188,23 @@ def object_array(values: list[Any]) -> NDArray[Any]:
     return out
 
 
-def encode_polygons(polygons: Any, dtype: str) -> tuple[bytes, tuple[int, ...]]:
-    """Polygons ``[(points, ndim), ...]`` as counts (u2) and coordinates; shape is ``(n, most points, ndim)``."""
-    arrays = [np.ascontiguousarray(polygon, dtype) for polygon in polygons]
-    if not arrays:
+def encode_polygons(polygons: list[NDArray[Any]]) -> tuple[bytes, tuple[int, ...]]:
+    """Polygons ``(points, ndim)`` of one dtype as counts (u2) and coordinates; shape is ``(n, most points, ndim)``.
+
+    Raises:
+        ValueError: no such arrays, several numbers of dimensions, or more than the format can count.
+    """
+    if not polygons:
         return b"", (0, 0, 0)
-    counts = [len(array) for array in arrays]
-    header = struct.pack(f"<H{len(arrays)}H", len(arrays), *counts)
-    return header + b"".join(array.tobytes() for array in arrays), (len(arrays), max(counts), arrays[0].shape[-1])
+    ranks = {polygon.ndim for polygon in polygons}
+    dims = {polygon.shape[-1] for polygon in polygons if polygon.ndim}
+    counts = [len(polygon) for polygon in polygons if polygon.ndim]
+    if ranks != {2} or len(dims) > 1 or max(dims) > _MOST_DIMENSIONS:
+        raise ValueError(f"shapes {sorted({polygon.shape for polygon in polygons})[:3]}")
+    if max(len(counts), *counts) > _MOST_POINTS:
+        raise ValueError(f"the format counts to {_MOST_POINTS}, got {max(len(counts), *counts)}")
+    header = struct.pack(f"<{1 + len(counts)}H", len(counts), *counts)
+    return header + b"".join(polygon.tobytes() for polygon in polygons), (len(counts), max(counts), dims.pop())
 
 
 def decode_polygons(data: memoryview, shape: tuple[int, ...], dtype: str, what: str) -> list[NDArray[Any]]:
@@ -214,4 +221,4 @@ def decode_polygons(data: memoryview, shape: tuple[int, ...], dtype: str, what: 
         points = np.frombuffer(data, dtype, offset=2 + 2 * count).reshape(sum(counts), shape[-1])
     except (struct.error, ValueError, IndexError) as error:
         raise FormatError(f"{what}: not a polygon sample ({error})") from error
-    return np.split(points, np.cumsum(counts)[:-1])
+    return np.split(points, np.cumsum(counts)[:-1]) if counts else []

@@ -56,7 +56,8 @@ def compression(name: str | None) -> Compression | None:
     """
     if name is None:
         return None
-    row = TABLE.get(ALIASES.get(name.lower(), name.lower()))
+    lower = str(name).lower()
+    row = TABLE.get(ALIASES.get(lower, lower))
     if row is None:
         raise HtypeError(f"unknown compression {name!r}{did_you_mean(str(name), TABLE)}; known: {', '.join(TABLE)}")
     return row

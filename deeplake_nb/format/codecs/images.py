@@ -7,6 +7,7 @@ Axes are ``(H, W, C)``, or ``(H, W)`` for one channel. Orientation tags are not 
 from __future__ import annotations
 
 import io
+import math
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,8 +84,13 @@ def _open(data: Buffer, what: str) -> Any:
         raise FormatError(
             f"{what}: not an image file, or cut off (starts with {bytes(memoryview(data)[:8])!r})"
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FormatError(f"{what}: an image file that cannot be opened ({error})") from error
+    except Exception as error:
+        raise _corrupt(what, error) from error
+
+
+def _corrupt(what: str, error: Exception) -> Exception:
+    """Pillow's readers raise whatever damaged bytes make them stumble over; only lack of memory is something else."""
+    return error if isinstance(error, MemoryError) else FormatError(f"{what}: a corrupt image file ({error})")
 
 
 def _probe_pillow(view: memoryview, what: str) -> Probe:
@@ -100,37 +106,78 @@ def _probe_pillow(view: memoryview, what: str) -> Probe:
     return Probe(name, (height, width, channels) if channels else (height, width), "uint8")
 
 
-def decode(data: Buffer, what: str) -> NDArray[Any]:
-    """Pixels of an image file, in the file's own mode and dtype.
+def decode(data: Buffer, what: str, mode: str | None = None, *, size: int | None = None) -> NDArray[Any]:
+    """Pixels of an image file, in the file's own mode and dtype, or converted to Pillow's ``mode``.
+
+    With ``size``, numbers it must hold, a file of another size is refused before memory is taken for it.
 
     Raises:
         FormatError: truncated or corrupt.
     """
     image = _open(data, what)
+    found = image.width * image.height * len(image.getbands())
+    if size is not None and found != size:
+        raise FormatError(f"{what}: expected an image of {size} numbers, the file has {image.size} {image.mode}")
     try:
-        return np.asarray(image)
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error) as error:
-        raise FormatError(f"{what}: a corrupt image file ({error})") from error
+        pixels = np.asarray(image if mode is None else image.convert(mode))
+    except Exception as error:
+        raise _corrupt(what, error) from error
+    if size is not None and pixels.size != size:
+        raise FormatError(f"{what}: expected an image of {size} numbers, the file has shape {pixels.shape}")
+    return pixels
+
+
+def converted(array: NDArray[Any], mode: str, what: str) -> NDArray[Any]:
+    """A picture in Pillow's ``mode``, ``"RGB"`` or ``"L"``.
+
+    Raises:
+        SampleError: an array that is no picture.
+    """
+    return np.asarray(_picture(array, what).convert(mode)) if array.size else array
+
+
+def _picture(array: NDArray[Any], what: str) -> Any:
+    from PIL import Image
+
+    pixels = array
+    while pixels.ndim > 3 and pixels.shape[0] == 1:  # noqa: PLR2004
+        pixels = pixels[0]
+    if pixels.ndim == 3 and pixels.shape[2] == 1:  # noqa: PLR2004 - one channel is a plain grey picture
+        pixels = pixels[:, :, 0]
+    try:
+        return Image.fromarray(np.ascontiguousarray(pixels))
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise SampleError(f"{what}: an array of shape {array.shape} and dtype {array.dtype} is no picture") from error
 
 
 def encode(array: NDArray[Any], name: str, what: str) -> bytes:
     """An image file of ``array``, with Pillow's defaults (JPEG quality 75).
 
     Raises:
-        SampleError: an array this kind of file cannot hold.
+        SampleError: an array that this kind of file cannot hold, or would not give back.
     """
-    from PIL import Image
-
-    pixels = array
-    if pixels.ndim == 3 and pixels.shape[2] == 1:  # noqa: PLR2004 - one channel is a plain grey picture
-        pixels = pixels[:, :, 0]
-    while pixels.ndim > 3 and pixels.shape[0] == 1:  # noqa: PLR2004
-        pixels = pixels[0]
+    picture = _picture(array, what)
     out = io.BytesIO()
+    refusal = f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored as {name}"
     try:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(out, TABLE[name].pillow)
+        picture.save(out, TABLE[name].pillow)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SampleError(
-            f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored as {name} ({error})"
-        ) from error
-    return out.getvalue()
+        raise SampleError(f"{refusal} ({error})") from error
+    data = out.getvalue()
+    try:
+        is_kept = _gives_back(data, name, array, what)
+    except FormatError as error:
+        raise SampleError(f"{refusal}: it cannot be read back here ({error})") from error
+    if not is_kept:
+        raise SampleError(f"{refusal}: such a file gives other values back; use png or lz4")
+    return data
+
+
+def _gives_back(data: bytes, name: str, array: NDArray[Any], what: str) -> bool:
+    """Whether a file holds what it was made of. Pillow itself cuts off values, or turns colours into palettes."""
+    found = probe(data, what)
+    if math.prod(found.shape) != array.size or found.dtype != array.dtype.name:
+        return False
+    if TABLE[name].lossy or name == "png":
+        return True
+    return np.array_equal(decode(data, what).reshape(array.shape), array)
