@@ -6,6 +6,8 @@ Images of a batch are decoded on all cores: Pillow lets other threads run while 
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.state import LoadedChunk, State, TensorState
+    from deeplake_nb.dataset.cache import LoadedChunk
+    from deeplake_nb.dataset.state import State, TensorState
 
     Ints = NDArray[np.int64]
     Stored = StoredSample | LakeError
@@ -121,8 +124,10 @@ def _tiled(state: State, tensor: TensorState, item: int) -> Stored:
     grid = tiling.grid
     what = f"tensor {meta.name!r} row {item}"
     dtype = meta.dtype or "uint8"
-    if len(entries) != int(np.prod(grid)):
-        return FormatError(f"{what}: expected {int(np.prod(grid))} tiles (grid {grid}), the table names {len(entries)}")
+    if len(entries) != math.prod(grid):
+        return FormatError(f"{what}: expected {math.prod(grid)} tiles (grid {grid}), the table names {len(entries)}")
+    if len(tiling.shape) != len(meta.max_shape) or any(map(operator.gt, tiling.shape, meta.max_shape)):
+        return FormatError(f"{what}: tiles make a sample of {tiling.shape}, but none is larger than {meta.max_shape}")
     out = np.zeros(tiling.shape, dtype)
     for place, loaded in zip(np.ndindex(*grid), state.load_chunks(tensor, entries), strict=True):
         if isinstance(loaded, LakeError):
@@ -138,14 +143,12 @@ def _tiled(state: State, tensor: TensorState, item: int) -> Stored:
             if meta.sample_compression == "lz4":
                 data = memoryview(lz4.decompress(data, what))
             tile = StoredSample(data, shape, dtype, file if kind == "image" else None, "generic", what).array()
-            corner = tuple(
-                slice(at * step, at * step + size) for at, step, size in zip(place, tiling.tile, shape, strict=True)
-            )
-            out[corner] = tile
         except FormatError as error:
             return error
-        except ValueError as error:
-            return FormatError(f"{what}: the tile at {place} has shape {shape}, which does not fit ({error})")
+        corner = out[tuple(slice(at * step, at * step + step) for at, step in zip(place, tiling.tile, strict=True))]
+        if tile.shape != corner.shape:
+            return FormatError(f"{what}: expected shape {corner.shape} of the tile at {place}, got {tile.shape}")
+        corner[...] = tile
     return StoredSample(as_bytes(out), tiling.shape, dtype, None, meta.htype or "generic", what)
 
 
@@ -156,7 +159,10 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
         return None
     if meta.sample_compression or state.tables(tensor).tiles:
         return None
-    out = np.empty((len(items), *meta.max_shape), meta.dtype)
+    try:
+        out = np.empty((len(items), *meta.max_shape), meta.dtype)
+    except ValueError as error:
+        raise FormatError(f"tensor {meta.name!r}: samples cannot have shape {meta.max_shape} ({error})") from error
     plan = read_plan(state.tables(tensor).ids, items)
     left = [part for part in plan if not _read_straight(state, tensor, part, out)]
     for part, loaded in _chunks(state, tensor, left):
@@ -216,11 +222,9 @@ def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | Non
         return None
     inside = item - (int(lasts[entry - 1]) + 1 if entry else 0)
     if loaded.array is not None:
-        if inside >= len(loaded.array):
-            raise FormatError(f"{loaded.chunk.what}: expected {inside + 1} samples, got {len(loaded.array)}")
-        return np.array(loaded.array[inside])
+        return np.array(loaded.array[inside]) if inside < len(loaded.array) else None
     chunk, file = loaded.chunk, meta.sample_compression
-    if chunk.is_whole or file is None or file == "lz4" or meta.dtype is None:
+    if chunk.is_whole or file is None or file == "lz4" or meta.dtype is None or inside >= len(chunk):
         return None
     start, stop = chunk.span(inside)
     shape = chunk.shape(inside) or (0,) * len(meta.max_shape)

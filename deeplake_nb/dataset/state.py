@@ -6,13 +6,12 @@ metadata at once. A tensor's tables come with its first read.
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
 from deeplake_nb.errors import (
     DatasetNotFoundError,
     FormatError,
@@ -35,14 +34,10 @@ from deeplake_nb.storage.provider import exists, get_many
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from deeplake_nb.format.samples import Link
     from deeplake_nb.storage.provider import StorageProvider
 
     OpenLinks = Callable[[Sequence[Link]], list[memoryview | LakeError]]
-
-CACHE_NBYTES = 256 * 2**20
 
 
 @dataclass(slots=True)
@@ -55,57 +50,6 @@ class Tables:
     creds: CredsCodes | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedChunk:
-    """A chunk in memory; ``array`` is ``(n, *shape)`` over its bytes when all its samples are alike."""
-
-    chunk: Chunk
-    array: NDArray[Any] | None
-
-
-class ChunkCache:
-    """Parsed chunks by object key, the least recently used thrown out beyond ``limit`` bytes. Thread-safe."""
-
-    def __init__(self, limit: int = CACHE_NBYTES) -> None:
-        self._limit = limit
-        self._nbytes = 0
-        self._chunks: OrderedDict[str, LoadedChunk] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: str) -> LoadedChunk | None:
-        """The chunk, if it is here."""
-        with self._lock:
-            found = self._chunks.get(key)
-            if found is not None:
-                self._chunks.move_to_end(key)
-            return found
-
-    def put(self, key: str, loaded: LoadedChunk) -> None:
-        """Keep a chunk."""
-        with self._lock:
-            self._drop(key)
-            self._chunks[key] = loaded
-            self._nbytes += len(loaded.chunk.data)
-            while self._nbytes > self._limit and len(self._chunks) > 1:
-                self._drop(next(iter(self._chunks)))
-
-    def clear(self) -> None:
-        """Forget all chunks."""
-        with self._lock:
-            self._chunks.clear()
-            self._nbytes = 0
-
-    def drop(self, key: str) -> None:
-        """Forget a chunk that was rewritten."""
-        with self._lock:
-            self._drop(key)
-
-    def _drop(self, key: str) -> None:
-        found = self._chunks.pop(key, None)
-        if found is not None:
-            self._nbytes -= len(found.chunk.data)
-
-
 @dataclass(eq=False, slots=True)
 class TensorState:
     """One tensor of one version: ``meta`` and ``info`` as last flushed or appended to, tables once they are needed."""
@@ -115,6 +59,10 @@ class TensorState:
     info: dict[str, Any] | None = None  # None until loaded
     tables: Tables | None = None
     owners: dict[int, str] = field(default_factory=dict)  # chunk id to object key
+
+    def snapshot(self) -> TensorState:
+        """What is known now, which later appends do not change."""
+        return replace(self, tables=copy.copy(self.tables))
 
     @property
     def length(self) -> int:
@@ -283,7 +231,7 @@ class State:
         if meta.is_sequence:
             stored = data["sequences"]
             sequences = Sequences() if not stored else Sequences.decode(stored, paths["sequences"])
-            sequences = sequences.truncated(meta.length)
+            sequences = sequences.truncated(meta.length, self._rows_of_companions(meta))
             _check_length(paths["sequences"], sequences.items, meta_path, meta.length)
         if meta.is_link:
             stored = data["creds"]
@@ -293,6 +241,15 @@ class State:
         tiles = {} if not data["tiles"] else decode_tiles(data["tiles"], paths["tiles"])
         tiles = {item: tiling for item, tiling in tiles.items() if item < meta.length}
         return Tables(ids.truncated(meta.length), tiles, sequences, creds)
+
+    def _rows_of_companions(self, meta: TensorMeta) -> int | None:
+        """Rows at most, as companions with one sample per row count them: empty rows leave no other trace."""
+        rows = [
+            self.tensors[key].meta.length
+            for key, link in meta.links.items()
+            if not link.get("flatten_sequence") and key in self.tensors
+        ]
+        return min(rows, default=None)
 
     def chunk_key(self, tensor: TensorState, chunk_id: int) -> str:
         """Object key of a chunk: the nearest ancestor commit that wrote it has it."""
@@ -324,15 +281,22 @@ class State:
 
         A chunk that cannot be read stands as its error, so that others are not lost with it.
         """
-        ids = self.tables(tensor).ids.ids
-        paths = [self.chunk_key(tensor, int(ids[entry])) for entry in entries]
-        out: list[LoadedChunk | LakeError | None] = [self.chunks.get(path) for path in paths]
+        ids = self.tables(tensor).ids
+        paths = [self.chunk_key(tensor, int(ids.ids[entry])) for entry in entries]
+        out: list[LoadedChunk | LakeError | None] = [
+            self._cached(path, ids.count(entry)) for path, entry in zip(paths, entries, strict=True)
+        ]
         missing = [place for place, found in enumerate(out) if found is None]
         if missing:
             fetched = get_many(self.storage, [(paths[place], None) for place in missing])
             for place, data in zip(missing, fetched, strict=True):
                 out[place] = self._parse(tensor, paths[place], data)
         return [loaded for loaded in out if loaded is not None]
+
+    def _cached(self, path: str, count: int) -> LoadedChunk | None:
+        """A chunk in memory; not one that was loaded before samples were added to it."""
+        found = self.chunks.get(path)
+        return found if found is None or len(found.chunk) >= count else None
 
     def _parse(self, tensor: TensorState, path: str, data: memoryview | LakeError) -> LoadedChunk | LakeError:
         if isinstance(data, KeyNotFoundError):
@@ -346,7 +310,7 @@ class State:
             if packed is not None and COMPRESSIONS.get(packed) == COMPRESSIONS["lz4"]:
                 unpack = lambda block: lz4.decompress(block, path)  # noqa: E731
             chunk = Chunk.parse(data, path, unpack)
-            loaded = LoadedChunk(chunk, _as_array(chunk, meta))
+            loaded = LoadedChunk(chunk, as_array(chunk, meta))
         except FormatError as error:
             return error
         self.chunks.put(path, loaded)
@@ -356,21 +320,6 @@ class State:
 def _check_length(table: str, items: int, meta: str, length: int) -> None:
     if items < length:
         raise FormatError(f"{table}: the table ends at row {items}, but {meta} counts {length}; the dataset is damaged")
-
-
-def _as_array(chunk: Chunk, meta: TensorMeta) -> NDArray[Any] | None:
-    if meta.is_link or meta.sample_compression or meta.dtype is None or htype_row(meta.htype).payload != "array":
-        return None
-    uniform = chunk.uniform()
-    if uniform is None or not uniform[0]:
-        return None
-    nbytes, shape = uniform
-    dtype = np.dtype(meta.dtype)
-    if nbytes != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
-        raise FormatError(f"{chunk.what}: samples of {nbytes} bytes are no {dtype} arrays of shape {shape}")
-    start = int(chunk.positions[0, 1])
-    array: NDArray[Any] = np.frombuffer(chunk.data[start : start + nbytes * len(chunk)], dtype)
-    return array.reshape(len(chunk), *shape)
 
 
 def _fetch(storage: StorageProvider, paths: list[str]) -> dict[str, memoryview | None]:

@@ -293,9 +293,8 @@ class Tensor:
 
     def _selection(self) -> Selection:
         """The reading end; rows appended but not flushed are flushed first, so that it finds them."""
-        if self._writer is not None:
-            self._writer.settle(self._tensor.key)
-        return Selection(self._state, self._tensor, self.index)
+        tensor = self._tensor if self._writer is None else self._writer.settled(self._tensor)
+        return Selection(self._state, tensor, self.index)
 
     def _expect(self, method: str, *payloads: str) -> Any:
         if htype_row(self.meta.htype).payload not in payloads:

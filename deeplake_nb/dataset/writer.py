@@ -6,9 +6,10 @@ tensors' metadata, then the dataset's own, so that a reader or a crash in betwee
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import groupby, islice
 from operator import attrgetter
@@ -21,6 +22,7 @@ from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.lock import WriteLock
 from deeplake_nb.dataset.state import Tables, TensorState
 from deeplake_nb.errors import (
+    FormatError,
     KeyNotFoundError,
     LakeError,
     LockedError,
@@ -57,14 +59,19 @@ class Writer:
         self._appenders: dict[str, Appender] = {}
         self._info_dirty = False
         self._meta_dirty = False
-        self._diffs: dict[str, CommitDiff] = {}  # by tensor key, once it was changed
-        self._first_rows: dict[str, int] = {}  # rows each tensor had before it was appended to
+        self._diffs: dict[str, CommitDiff] = {}  # by tensor key, once it is about to change
         self._open = 0
+        self._is_extending = False
+        self._thread = 0  # that wrote last
+        self._writing = threading.RLock()
+        self._lock = self._new_lock()
+
+    def _new_lock(self) -> WriteLock:
         itself = weakref.ref(self)
-        self._lock = WriteLock(
-            state.storage, keys.write_lock(state.commit.id), lambda: (writer := itself()) is not None and writer.is_busy
-        )
-        weakref.finalize(self, self._lock.abandon)
+        key = keys.write_lock(self.state.commit.id)
+        lock = WriteLock(self.state.storage, key, lambda: (writer := itself()) is not None and writer.is_busy)
+        weakref.finalize(self, lock.abandon)
+        return lock
 
     @property
     def is_busy(self) -> bool:
@@ -85,7 +92,8 @@ class Writer:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        with self.state.lock:
+        with self._writing:
+            self._thread = threading.get_ident()
             self._lock_for_writing()
             yield
             self.flush(held=True)
@@ -97,17 +105,24 @@ class Writer:
             LockedError: another writer holds it, or had it while rows here were unwritten.
             ReadOnlyError: a closed commit.
         """
-        if self._lock.acquire():
+        while self._lock.acquire():
             if self.is_busy:
                 self._lock.release()
                 raise LockedError(
                     f"{self.state.storage.url}: the write lock ran out while rows were unwritten, and another writer "
                     "may have gone on; load the dataset again and append them anew"
                 )
-            self.state.refresh()
+            commit = self.state.commit.id
+            try:
+                self.state.refresh()
+            except BaseException:  # what is known stays old, so it must be read again before anything is written
+                self._lock.release()
+                raise
             self._appenders.clear()
             self._diffs.clear()
-            self._first_rows.clear()
+            if self.state.commit.id != commit:  # another writer has committed: the branch goes on in a new head
+                self._lock.release()
+                self._lock = self._new_lock()
         if not self.state.commit.is_head:
             self._lock.release()
             raise ReadOnlyError(
@@ -121,7 +136,7 @@ class Writer:
         Raises:
             StorageError: the storage failed; everything stays in memory and the next flush tries again.
         """
-        with self.state.lock:
+        with self._writing:
             if (held and self._open) or not self.is_busy:
                 return
             self._lock_for_writing()
@@ -129,6 +144,8 @@ class Writer:
             puts += self._bookkeeping()
             for _, phase in groupby(write_plan(puts), key=attrgetter("phase")):
                 put_many(self.state.storage, [(put.key, put.data) for put in phase])
+            for put in puts:
+                self.state.chunks.drop(put.key)
             for appender in self._appenders.values():
                 appender.flushed()
             self._info_dirty = self._meta_dirty = False
@@ -138,11 +155,23 @@ class Writer:
         self.flush()
         self._lock.release()
 
-    def settle(self, key: str) -> None:
-        """Flush if a tensor has rows that a reader would not find yet."""
-        appender = self._appenders.get(key)
-        if appender is not None and appender.is_dirty:
-            self.flush()
+    def settled(self, tensor: TensorState) -> TensorState:
+        """The tensor as a reader should see it: with all its rows, which are flushed first if need be.
+
+        While another thread is writing, and within an ``extend``, it is as the last flush left it.
+        """
+        self.state.tables(tensor)
+        seen = tensor.snapshot()
+        appender = self._appenders.get(tensor.key)
+        if appender is None or appender.flushed_tensor is None:
+            return seen
+        if self._writing.acquire(blocking=self._thread == threading.get_ident()):
+            try:
+                if appender.is_dirty and not self._is_extending:
+                    self.flush()
+            finally:
+                self._writing.release()
+        return appender.flushed_tensor
 
     def _bookkeeping(self) -> list[Put]:
         state, commit = self.state, self.state.commit.id
@@ -155,26 +184,28 @@ class Writer:
                 puts.append(Put(Phase.TABLES, keys.chunk_set(commit, key), encode_chunk_set(entries)))
         if self._info_dirty:
             puts.append(Put(Phase.TABLES, keys.dataset_info(commit), companions.stored_info(state.dataset_info())))
-        changed = [key for key, appender in self._appenders.items() if appender.is_dirty or appender.is_info_dirty]
-        self._load_diffs([key for key in changed if key not in self._diffs])
-        for key in changed:
-            diff, length = self._diffs[key], state.tensors[key].length
-            diff.added_stop = max(diff.added_stop, length)
-            diff.info_updated = diff.info_updated or (self._appenders[key].is_info_dirty and not diff.created)
-            puts.append(Put(Phase.TABLES, keys.commit_diff(commit, key), diff.encode()))
+        for key, appender in self._appenders.items():
+            diff = self._diffs[key]
+            if appender.is_dirty:
+                diff.added_stop = state.tensors[key].length
+            if appender.is_info_dirty and not diff.created:
+                diff.info_updated = True
+            if appender.is_dirty or appender.is_info_dirty:
+                puts.append(Put(Phase.TABLES, keys.commit_diff(commit, key), diff.encode()))
         if self._meta_dirty:
             puts.append(Put(Phase.DATASET, keys.dataset_meta(commit), state.meta.encode()))
         return puts
 
-    def _load_diffs(self, tensors: list[str]) -> None:
-        paths = [keys.commit_diff(self.state.commit.id, key) for key in tensors]
+    def _load_diffs(self, tensors: Iterable[str]) -> None:
+        wanted = [key for key in tensors if key not in self._diffs]
+        paths = [keys.commit_diff(self.state.commit.id, key) for key in wanted]
         found = get_many(self.state.storage, [(path, None) for path in paths])
-        for key, path, data in zip(tensors, paths, found, strict=True):
+        for key, path, data in zip(wanted, paths, found, strict=True):
             if isinstance(data, LakeError):
                 if not isinstance(data, KeyNotFoundError):
                     raise data
-                first = self._first_rows.get(key, self.state.tensors[key].length)
-                self._diffs[key] = CommitDiff(added_first=first, added_stop=first)
+                rows = self.state.tensors[key].length
+                self._diffs[key] = CommitDiff(added_first=rows, added_stop=rows)
             else:
                 self._diffs[key] = CommitDiff.decode(bytes(data), path)
 
@@ -196,6 +227,11 @@ class Writer:
                 raise TensorExistsError(f"{name!r} lies below a tensor; a group cannot have a tensor's name")
             wanted = companions.wanted(name, htype_row(meta.htype), **spec.companions())
             for companion in wanted:
+                if companion.name in state.meta.tensor_names:
+                    raise TensorExistsError(
+                        f"{name!r} needs the hidden tensor {companion.name!r}, a name already taken"
+                    )
+            for companion in wanted:
                 self._add_tensor(TensorMeta(companion.name, hidden=True, **companion.fields), None)
             links = {self.state.meta.tensor_names[companion.name]: companion.link for companion in wanted}
             tensor = self._add_tensor(replace(meta, links=links), info)
@@ -209,6 +245,7 @@ class Writer:
         key = meta.name
         while key in state.tensors:
             key = f"{meta.name}_{np.random.default_rng().integers(16**4):04x}"
+        self._clear_leftovers(key)
         tensor = TensorState(key, meta, info)
         sequences = Sequences() if meta.is_sequence else None
         tensor.tables = Tables(ChunkIds(), {}, sequences, CredsCodes() if meta.is_link else None)
@@ -223,6 +260,17 @@ class Writer:
         self._meta_dirty = True
         return tensor
 
+    def _clear_leftovers(self, key: str) -> None:
+        """Delete what a writer that died, or a deleted tensor, left under a key: it would pass for the new tensor's."""
+        storage, commit = self.state.storage, self.state.commit.id
+        names = (keys.chunk_ids, keys.tiles, keys.sequences, keys.creds_keys, keys.tensor_info, keys.commit_diff)
+        for path in [name(commit, key) for name in (*names, keys.chunk_set)] if self._has_leftovers(key) else []:
+            storage.delete(path)
+
+    def _has_leftovers(self, key: str) -> bool:
+        found = self.state.storage.list(keys.tensor_root(self.state.commit.id, key), delimiter="/")
+        return next(iter(found), None) is not None
+
     # ------------------------------------------------------------------ rows
 
     def extend(self, columns: Mapping[str, Any]) -> None:
@@ -234,22 +282,48 @@ class Writer:
             SampleError: a value that does not fit; the dataset is as it was.
         """
         with self._change():
-            touched = {key: self._appender(key) for key in self._with_companions(columns)}
+            if self._is_extending:
+                raise SampleError("values of an extend cannot append to the dataset while it is being extended")
+            if not all(isinstance(values, (Sequence, np.ndarray)) for values in columns.values()):
+                self.flush()  # an iterator may read from this dataset
+            touched = self._touch(self._with_companions(columns))
             marks = {key: appender.mark() for key, appender in touched.items()}
+            self._is_extending = True
             try:
                 for key, values in columns.items():
+                    self._align_companions(key)
                     for slab in _slabs(values, self.state.tensors[key].meta):
                         self._extend_one(touched[key], slab)
             except BaseException:
-                for key, appender in touched.items():
-                    appender.restore(marks[key])
+                orphans = [path for key, appender in touched.items() for path in appender.restore(marks[key])]
+                for path in orphans:
+                    with suppress(LakeError):  # nothing refers to it; the first error is the one to see
+                        self.state.storage.delete(path)
                 raise
+            finally:
+                self._is_extending = False
 
     def _extend_one(self, appender: Appender, values: Any) -> None:
         links = appender.tensor.meta.links
         added = appender.extend(values)
         for key, link in links.items():
             self._appenders[key].extend(companions.FUNCTIONS[link["extend"]](added))
+
+    def _align_companions(self, key: str) -> None:
+        """Cut companions to the length of their tensor: a writer that died may have left them longer.
+
+        Raises:
+            FormatError: one is shorter.
+        """
+        tensor = self.state.tensors[key]
+        for companion, link in tensor.meta.links.items():
+            length = tensor.meta.length if link.get("flatten_sequence") else tensor.length
+            if self.state.tensors[companion].length < length:
+                raise FormatError(
+                    f"tensor {tensor.meta.name!r} has {length} samples, its companion {companion!r} only "
+                    f"{self.state.tensors[companion].length}; the dataset is damaged"
+                )
+            self._appenders[companion].cut(length)
 
     def _with_companions(self, columns: Mapping[str, Any]) -> list[str]:
         out = []
@@ -265,12 +339,13 @@ class Writer:
             out.append(key)
         return out
 
-    def _appender(self, key: str) -> Appender:
-        found = self._appenders.get(key)
-        if found is None:
-            found = self._appenders[key] = Appender(self.state, self.state.tensors[key])
-        self._first_rows.setdefault(key, self.state.tensors[key].length)
-        return found
+    def _touch(self, tensors: Sequence[str]) -> dict[str, Appender]:
+        """Appenders of tensors (by key) that are about to change."""
+        self._load_diffs(tensors)
+        for key in tensors:
+            if key not in self._appenders:
+                self._appenders[key] = Appender(self.state, self.state.tensors[key])
+        return {key: self._appenders[key] for key in tensors}
 
     # ------------------------------------------------------------------ info
 
@@ -281,8 +356,8 @@ class Writer:
                 self.state.info = info
                 self._info_dirty = True
             else:
+                self._touch([key])[key].is_info_dirty = True
                 self.state.tensors[key].info = info
-                self._appender(key).is_info_dirty = True
 
 
 def _slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
@@ -297,7 +372,7 @@ def _slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
         return
     heavy = meta.is_link or htype_row(meta.htype).payload == "array"
     if isinstance(values, Sequence):
-        if len(values) and heavy and isinstance(values[0], (int, float)):
+        if len(values) and heavy and isinstance(values[0], (int, float, np.number)):
             yield values
             return
         size = _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE

@@ -1,0 +1,83 @@
+"""Storages that fail, and what a storage holds."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from deeplake_nb.dataset.dataset import Dataset
+from deeplake_nb.errors import StorageError
+from deeplake_nb.session import default
+from deeplake_nb.storage.memory import MemoryStorage
+from deeplake_nb.storage.wrappers import Wrapper
+from deeplake_nb.urls import parse
+
+LOCK = "dataset_lock.lock"
+
+
+class Failing(Wrapper):
+    """Fails at the n-th put from now on: only that one, or all that follow as well, deletes included."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.countdown = None
+        self.for_good = False
+        self.puts = []
+
+    def fail_at(self, put, *, for_good=False):
+        self.countdown, self.for_good = put, for_good
+
+    def put(self, key, data, *, if_absent=False):
+        if self._is_over():
+            raise StorageError(f"no space left for {key}")
+        super().put(key, data, if_absent=if_absent)
+        self.puts.append(key)
+
+    def delete(self, key):
+        if self.for_good and self.countdown == 0:
+            raise StorageError(f"cannot delete {key}")
+        super().delete(key)
+
+    def _is_over(self):
+        if self.countdown is None:
+            return False
+        self.countdown = max(self.countdown - 1, 0)
+        if self.countdown:
+            return False
+        if not self.for_good:
+            self.countdown = None
+        return True
+
+
+_numbers = count()
+
+
+def memory():
+    """A memory store of its own."""
+    return MemoryStorage(parse(f"mem://test-dataset-{next(_numbers)}"))
+
+
+def create(storage):
+    return Dataset.create(storage, default().open_links)
+
+
+def load(storage, **options):
+    return Dataset.open(storage, default().open_links, **options)
+
+
+def objects(storage):
+    """Everything that is stored, but for the write lock."""
+    return {entry.key: bytes(storage.get(entry.key)) for entry in storage.list() if not entry.key.endswith(LOCK)}
+
+
+def counting(storage):
+    """What is stored and mentioned: chunks that no table names do not count."""
+    ds = load(storage, read_only=True)
+    named = set()
+    for tensor in ds._state.tensors.values():
+        ids = ds._state.tables(tensor).ids
+        named |= {ds._state.chunk_key(tensor, int(one)) for one in ids.ids}
+    return {key: data for key, data in objects(storage).items() if "/chunks/" not in key or key in named}
+
+
+def lengths(ds):
+    return {key: tensor.length for key, tensor in ds._state.tensors.items()}
