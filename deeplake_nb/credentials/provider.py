@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar
 
-from deeplake_nb.errors import CredentialsError, PartialCredentialsError, did_you_mean
+from deeplake_nb.errors import CredentialsError, PartialCredentialsError, UrlError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,6 +168,32 @@ def is_complete(kind: type[C], values: Mapping[str, object], source: str) -> boo
             f"{source} has {', '.join(there)} but not {', '.join(missing)}: give all of {', '.join(required)}, or none"
         )
     return not missing
+
+
+def read_endpoint(text: str) -> str:
+    """Text that is an http(s) address without a user; anything else raises ValueError."""
+    from deeplake_nb.urls import parse
+
+    try:
+        url = parse(text)
+    except UrlError as error:
+        raise ValueError(str(error)) from None
+    if not url.scheme.startswith("http") or "@" in url.authority:
+        raise ValueError("expected http://host:port or https://host, without a user")
+    return text
+
+
+def read_time(text: str) -> datetime:
+    """ISO text as an aware time, UTC where it names no zone; anything else raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_yes(text: str) -> bool:
+    """True for ``yes``, ``true`` and ``1``; anything else raises ValueError."""
+    if text.lower() not in {"yes", "true", "1"}:
+        raise ValueError("expected 'yes', or leave it out")
+    return True
 
 
 class CredentialProvider(Protocol):

@@ -7,7 +7,6 @@ import functools
 import logging
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import Chain, utc_now
@@ -18,6 +17,9 @@ from deeplake_nb.credentials.provider import (
     credential,
     from_environ,
     given,
+    read_endpoint,
+    read_time,
+    read_yes,
     without_frames,
 )
 from deeplake_nb.errors import (
@@ -28,36 +30,15 @@ from deeplake_nb.errors import (
     MissingDependencyError,
     PartialCredentialsError,
     PermissionDeniedError,
-    UrlError,
     did_you_mean,
 )
-from deeplake_nb.urls import Url, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from deeplake_nb.credentials.provider import CredentialProvider
-
-
-def _endpoint(text: str) -> str:
-    try:
-        url = parse(text)
-    except UrlError as error:
-        raise ValueError(str(error)) from None
-    if not url.scheme.startswith("http") or "@" in url.authority:
-        raise ValueError("expected http://host:port or https://host, without a user")
-    return text
-
-
-def _utc(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _yes(text: str) -> bool:
-    if text.lower() not in {"yes", "true", "1"}:
-        raise ValueError("expected 'yes', or leave it out")
-    return True
+    from deeplake_nb.urls import Url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +71,7 @@ class S3Credentials:
         help="When temporary keys end, as 2030-01-31T12:00:00Z.",
         env=("AWS_CREDENTIAL_EXPIRATION",),
         role="optional",
-        read=_utc,
+        read=read_time,
     )
     aws_region: str | None = credential(
         label="Region",
@@ -103,7 +84,7 @@ class S3Credentials:
         label="Endpoint",
         help="For storages that speak S3 but are not AWS, as http://localhost:9000.",
         role="setting",
-        read=_endpoint,
+        read=read_endpoint,
     )
     profile_name: str | None = credential(
         label="Profile",
@@ -114,7 +95,7 @@ class S3Credentials:
         label="Anonymous",
         help="'yes' asks without keys, as public buckets allow; the same as creds='anonymous'.",
         role="setting",
-        read=_yes,
+        read=read_yes,
     )
     source: str = field(default="argument", compare=False)
 
