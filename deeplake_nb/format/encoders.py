@@ -114,6 +114,12 @@ class ChunkIds:
         entries = np.searchsorted(self.lasts, rows)
         return entries, rows - self.firsts()[entries]
 
+    def count(self, entry: int) -> int:
+        """How many rows an entry covers."""
+        last = int(self.lasts[entry])
+        before = int(self.lasts[entry - 1]) if entry else -1
+        return max(last - before, 1)
+
     def firsts(self) -> Ints:
         """The first row each entry covers."""
         firsts = np.empty_like(self.lasts)
@@ -197,8 +203,13 @@ class Sequences:
             np.concatenate([self.lasts[:kept], runs.lasts]),
         )
 
-    def truncated(self, items: int) -> Sequences:
-        """The table for the rows that lie within the first ``items`` items."""
+    def truncated(self, items: int, rows: int | None = None) -> Sequences:
+        """The table for the rows that lie within the first ``items`` items; empty ones beyond ``rows`` do not count."""
+        if rows is not None and rows < len(self):
+            lasts = np.minimum(self.lasts, max(rows, 1) - 1)
+            used = np.diff(lasts, prepend=-1) > 0
+            fewer = Sequences(self.counts[used], self.starts[used], lasts[used]) if rows else Sequences()
+            return (fewer if fewer.items >= items else self).truncated(items)
         whole = int(np.searchsorted(self._stops(), items, side="right"))
         if whole == len(self.lasts):
             return self

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
+from deeplake_nb import link, read
 from deeplake_nb.errors import LakeError, LinkError, SampleError, StorageError
 
 from .stores import Failing, counting, create, lengths, load, memory, objects
@@ -75,10 +76,14 @@ def many(value, count=20):
     return [value] * count
 
 
+TEN = np.arange(10, dtype="int32")
+PICTURE = np.ones((3, 4, 3), "uint8")
+BOXES = np.ones((2, 4))
+
 BAD_BATCHES = {
-    "third value of another dtype": ("x", lambda _: [*many(np.arange(10, dtype="int32")), np.zeros(10), 1], SampleError),
-    "third value of another rank": ("x", lambda _: [*many(np.arange(10, dtype="int32")), np.zeros((2, 2), "int32")], SampleError),
-    "a value too large": ("x", lambda _: [*many(np.arange(10, dtype="int32")), [2**40]], SampleError),
+    "third value of another dtype": ("x", lambda _: [*many(TEN), np.zeros(10), 1], SampleError),
+    "third value of another rank": ("x", lambda _: [*many(TEN), np.zeros((2, 2), "int32")], SampleError),
+    "a value too large": ("x", lambda _: [*many(TEN), [2**40]], SampleError),
     "a ragged list": ("x", lambda _: [[1, 2], [[1], [2, 3]]], SampleError),
     "a word among numbers": ("x", lambda _: [[1], "word"], SampleError),
     "a number among texts": ("text", lambda _: [*many("text"), 5], SampleError),
@@ -87,21 +92,25 @@ BAD_BATCHES = {
     "JSON without an end": ("js", lambda _: [{"a": 1}, _endless()], SampleError),
     "a class that is no name": ("label", lambda _: ["b", "c", {"d": 1}], SampleError),
     "a label below zero": ("label", lambda _: [0, 1, -1], SampleError),
-    "a picture of floats": ("image", lambda _: [*many(np.ones((3, 4, 3), "uint8")), np.zeros((3, 4, 3))], SampleError),
-    "a picture of five channels": ("image", lambda _: [np.ones((3, 4, 3), "uint8"), np.zeros((3, 4, 5), "uint8")], SampleError),
-    "a file that is no picture": ("image", lambda p: [deeplake.read(p / "good.png"), deeplake.read(p / "bad.png")], LakeError),
-    "a file that is not there": ("image", lambda p: [deeplake.read(p / "good.png"), deeplake.read(p / "none.png")], LinkError),
-    "an item of another rank": ("seq", lambda _: [[np.ones((2, 4))], [np.ones((2, 4)), np.ones(4)]], SampleError),
-    "a row that is no list": ("seq", lambda _: [[np.ones((2, 4))], 5], SampleError),
-    "a link that leads nowhere": ("linked", lambda p: [deeplake.link(str(p / "good.png")), deeplake.link(str(p / "none.png"))], LinkError),
-    "a link to no picture": ("linked", lambda p: [deeplake.link(str(p / "good.png")), deeplake.link(str(p / "bad.png"))], LinkError),
-    "a link that is a text": ("linked", lambda p: [deeplake.link(str(p / "good.png")), str(p / "good.png")], SampleError),
-    "a generator interrupted": ("x", lambda _: interrupted(many(np.arange(10, dtype="int32"), 200), KeyboardInterrupt()), KeyboardInterrupt),
-    "a generator that fails": ("text", lambda _: interrupted(many("word", 20000), ZeroDivisionError()), ZeroDivisionError),
+    "a picture of floats": ("image", lambda _: [*many(PICTURE), np.zeros((3, 4, 3))], SampleError),
+    "a picture of five channels": ("image", lambda _: [PICTURE, np.zeros((3, 4, 5), "uint8")], SampleError),
+    "a file that is no picture": ("image", lambda p: [read(p / "good.png"), read(p / "bad.png")], LakeError),
+    "a file that is not there": ("image", lambda p: [read(p / "good.png"), read(p / "none.png")], LinkError),
+    "an item of another rank": ("seq", lambda _: [[BOXES], [BOXES, np.ones(4)]], SampleError),
+    "a row that is no list": ("seq", lambda _: [[BOXES], 5], SampleError),
+    "a link that leads nowhere": ("linked", lambda p: [link(p / "good.png"), link(p / "none.png")], LinkError),
+    "a link to no picture": ("linked", lambda p: [link(p / "good.png"), link(p / "bad.png")], LinkError),
+    "a link that is a text": ("linked", lambda p: [link(p / "good.png"), str(p / "good.png")], SampleError),
+    "a generator interrupted": ("x", lambda _: interrupted(many(TEN, 200), KeyboardInterrupt()), KeyboardInterrupt),
+    "a generator that fails": (
+        "text",
+        lambda _: interrupted(many("word", 20000), ZeroDivisionError()),
+        ZeroDivisionError,
+    ),
     "what is no batch": ("x", lambda _: 5, SampleError),
     "a text for a batch": ("text", lambda _: "text", SampleError),
     "a mapping for a batch": ("x", lambda _: {"a": 1}, SampleError),
-}  # fmt: skip
+}
 
 
 def _endless():
@@ -187,9 +196,12 @@ def test_rows_appended_within_with_survive_a_batch_that_fails_there(ds, store):
 
 
 def test_an_error_within_with_keeps_the_rows_before_it(ds, store):
-    with pytest.raises(ZeroDivisionError), ds:
-        ds.x.append(np.full(10, 1, "int32"))
-        1 / 0  # noqa: B018
+    def block():
+        with ds:
+            ds.x.append(np.full(10, 1, "int32"))
+            raise ZeroDivisionError
+
+    pytest.raises(ZeroDivisionError, block)
     assert len(load(store).x) == 4
     ds.x.append(np.full(10, 2, "int32"))
     assert len(load(store).x) == 5
