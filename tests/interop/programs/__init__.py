@@ -1,0 +1,16 @@
+"""Programs that write a dataset `ds` into the working folder with either implementation, passed in as `lake`.
+
+They are run by our interpreter and by that of the original, so they import nothing of either, and no third package
+but numpy and Pillow.
+"""
+
+from __future__ import annotations
+
+from .columns import BOTH
+from .histories import ORIGINAL
+from .media import MEDIA
+
+EVERY = {**BOTH, **ORIGINAL, **MEDIA}
+"""Programs the original can run."""
+
+__all__ = ["BOTH", "EVERY"]
