@@ -77,7 +77,7 @@ class LakeMagics(Magics):
         if not isinstance(value, Dataset):
             kind = type(value).__name__
             raise CommandError(
-                f"{command.expression} is a {kind}: %lake show takes a dataset, or rows such as ds[10:20]"
+                f"{command.expression} is of type {kind}: %lake show takes a dataset, or rows such as ds[10:20]"
             )
         display.show(value, command.tensor)
 

@@ -7,7 +7,14 @@ import pytest
 
 import deeplake_nb
 from deeplake_nb.dataset.dataset import Dataset
-from deeplake_nb.errors import CommandError, DatasetNotFoundError, ReadOnlyError, VersionNotFoundError
+from deeplake_nb.errors import (
+    CommandError,
+    DatasetNotFoundError,
+    ReadOnlyError,
+    RowError,
+    TensorNotFoundError,
+    VersionNotFoundError,
+)
 from deeplake_nb.magics.commands import VERBS
 from deeplake_nb.magics.lake import LakeMagics
 from deeplake_nb.session import Session
@@ -106,6 +113,30 @@ def test_a_session_of_its_own(bare_shell, here):
     assert session.asked == ("./cars@main", {"read_only": True})
 
 
+# ---------------------------------------------------------------------- show
+
+
+def test_show_prints_the_summary_of_a_dataset_or_of_rows(shell, here, capsys):
+    shell.value("%lake load ./cars as cars;")
+    assert shell.value("%lake show cars") is None
+    assert re.search(r"^4 rows", capsys.readouterr().out, re.MULTILINE)
+    shell.value("%lake show cars[1:3] --tensor labels")
+    assert re.search(r"^2 rows", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_show_prints_what_the_value_of_a_cell_prints(shell, here, capsys):
+    shell.value("%lake load ./cars as cars;")
+    shell.value("%lake show cars[[0, 2]]")
+    shown = capsys.readouterr().out
+    shell.value("cars[[0, 2]]")
+    assert capsys.readouterr().out.partition(": ")[2] == shown  # after Out[3]
+
+
+def test_show_finds_local_variables(shell, here, capsys):
+    shell.value("import deeplake_nb\ndef f():\n    mine = deeplake_nb.load('cars')\n    %lake show mine[:3]\nf()")
+    assert re.search(r"^3 rows", capsys.readouterr().out, re.MULTILINE)
+
+
 # ---------------------------------------------------------------------- mistakes
 
 
@@ -118,6 +149,9 @@ MISTAKES = [
     ("%lake load nosuch://x", ValueError, "url: unknown scheme 'nosuch://'"),
     ("%lake show nope", CommandError, "command: there is no variable 'nope'"),
     ("%lake show ./cars", CommandError, "command: './cars' names no dataset"),
+    ("%lake show 3", CommandError, "command: 3 is of type int: %lake show takes a dataset"),
+    ("import deeplake_nb\n%lake show deeplake_nb.load('cars') --tensor y", TensorNotFoundError, "tensor-not-found: "),
+    ("import deeplake_nb\n%lake show deeplake_nb.load('cars')[9]", RowError, "row: "),
     ("x = %lake load ./nope", DatasetNotFoundError, "dataset-not-found: "),
 ]
 
