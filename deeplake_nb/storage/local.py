@@ -19,12 +19,12 @@ from deeplake_nb.errors import (
     StorageError,
     UrlError,
 )
-from deeplake_nb.storage.provider import Entry, check_key, check_prefix, flat, parts
+from deeplake_nb.storage.provider import Entry, check_key, check_length, check_prefix, flat, parts
 from deeplake_nb.storage.ranges import ByteRange, clip
 from deeplake_nb.urls import Url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from io import BufferedWriter, FileIO
 
     from typing_extensions import Buffer
@@ -98,15 +98,34 @@ class LocalStorage:
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Write a temporary file, then rename it."""
+        buffers = parts(data)
+        with self._written(key, if_absent=if_absent) as file:
+            file.writelines(buffers)  # a large buffer goes to the system as it is, without a copy
+
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Write a temporary file piece by piece, then rename it."""
+        written = 0
+        with self._written(key) as file:
+            for piece in data:
+                count = file.write(piece)
+                written += count
+                if progress is not None:
+                    progress(count)
+            check_length(key, written, nbytes)
+
+    @contextlib.contextmanager
+    def _written(self, key: str, *, if_absent: bool = False) -> Iterator[BufferedWriter]:
+        """A file that gets its name once it is complete, and is gone if it never is."""
         path = self._base + check_key(key)
         folder, _, name = path.rpartition("/")
         if name.startswith(_TEMPORARY):
             raise UrlError(f"cannot write {key!r}: names that start with {_TEMPORARY!r} are kept for temporary files")
-        buffers = parts(data)
         temporary = f"{folder}/{_TEMPORARY}{os.urandom(8).hex()}"
         try:
             with _create(temporary) as file:
-                file.writelines(buffers)  # a large buffer goes to the system as it is, without a copy
+                yield file
             if if_absent:
                 self._claim(temporary, path, key)
             else:

@@ -9,14 +9,13 @@ below the widgets.
 from __future__ import annotations
 
 import re
-from collections import deque
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from deeplake_nb.errors import KeyNotFoundError, LakeError, UrlError
+from deeplake_nb.errors import KeyNotFoundError, LakeError, StorageError, UrlError
 from deeplake_nb.storage.ranges import ByteRange, Request, coalesce, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from typing_extensions import Buffer
@@ -32,16 +31,21 @@ __all__ = [
     "Checkable",
     "DeletesAll",
     "Entry",
+    "ListsDigests",
+    "PutsParts",
     "ReadsInto",
     "Request",
     "StorageProvider",
+    "Stored",
     "delete_all",
+    "digests",
     "exists",
     "get_into",
     "get_many",
     "in_parallel",
     "is_empty",
     "put_many",
+    "put_parts",
 ]
 
 
@@ -50,6 +54,14 @@ class Entry(NamedTuple):
 
     key: str
     nbytes: int | None
+
+
+class Stored(NamedTuple):
+    """One object with what its storage knows of its content: the MD5 digest, ``None`` if it keeps none."""
+
+    key: str
+    nbytes: int
+    md5: bytes | None
 
 
 class StorageProvider(Protocol):
@@ -128,6 +140,26 @@ class DeletesAll(Protocol):
         ...
 
 
+@runtime_checkable
+class PutsParts(Protocol):
+    """A provider that takes an object piece by piece; call it through `put_parts`."""
+
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """As the function `put_parts`."""
+        ...
+
+
+@runtime_checkable
+class ListsDigests(Protocol):
+    """A provider whose listing tells digests; call it through `digests`."""
+
+    def list_digests(self, prefix: str = "") -> Iterator[Stored]:
+        """As the function `digests`."""
+        ...
+
+
 class Check(NamedTuple):
     """One thing a storage can find out about itself.
 
@@ -195,6 +227,46 @@ def get_into(provider: StorageProvider, key: str, buffer: Buffer, start: int = 0
     return len(data)
 
 
+def put_parts(
+    provider: StorageProvider,
+    key: str,
+    data: Iterable[Buffer],
+    nbytes: int,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Replace the object by a long one that comes in pieces; atomic, and in bounded memory where that is possible.
+
+    Args:
+        provider: where to.
+        key: the object.
+        data: its content, in order, in pieces of any size.
+        nbytes: how much that is.
+        progress: told the number of bytes as they are written, by whichever thread wrote them.
+
+    Raises:
+        StorageError: the pieces are not ``nbytes``, or the storage failed; the object is as it was, and no part of
+            the new one is left behind.
+    """
+    if isinstance(provider, PutsParts):
+        provider.put_parts(key, data, nbytes, progress=progress)
+        return
+    pieces = [flat(piece) for piece in data]
+    check_length(key, sum(map(len, pieces)), nbytes)
+    provider.put(key, pieces)
+    if progress is not None:
+        progress(nbytes)
+
+
+def digests(provider: StorageProvider, prefix: str = "") -> Iterator[Stored]:
+    """Every object below the prefix with its size, and its MD5 digest where the storage keeps one; costs a listing."""
+    if isinstance(provider, ListsDigests):
+        yield from provider.list_digests(prefix)
+        return
+    for entry in provider.list(prefix):
+        yield Stored(entry.key, entry.nbytes or 0, None)
+
+
 def get_many(
     provider: StorageProvider, requests: Sequence[Request], *, max_workers: int | None = None
 ) -> Iterator[memoryview | LakeError]:
@@ -249,26 +321,28 @@ def put_many(
         pass
 
 
-def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """What ``task`` gives for each item, in their order, ``workers`` at once; no threads for fewer than two.
+def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
+    """What ``task`` gives for each item, ``workers`` at once, as they are done; no threads for fewer than two.
 
-    Items are taken at most twice as far ahead as there are workers. The first error is raised in its place, and
-    when this generator ends, for whatever reason, nothing is under way any more.
+    An item is taken when a worker is about to be free. The first error is raised, and when this generator ends, for
+    whatever reason, nothing is under way any more.
     """
     if workers <= 1:
         yield from map(task, items)
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="in_parallel")
-    under_way: deque[Future[R]] = deque()
+    under_way: set[Future[R]] = set()
     try:
         for item in items:
-            under_way.append(pool.submit(task, item))
-            if len(under_way) >= 2 * workers:
-                yield under_way.popleft().result()
+            under_way.add(pool.submit(task, item))
+            while len(under_way) > workers:  # one more waits for the next that is free
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from [future.result() for future in done]
         while under_way:
-            yield under_way.popleft().result()
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            yield from [future.result() for future in done]
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -304,6 +378,16 @@ def check_prefix(prefix: str) -> str:
     if folder or prefix.startswith("/"):
         check_key(folder)
     return prefix
+
+
+def check_length(key: str, nbytes: int, expected: int) -> None:
+    """Refuse pieces that are not what was announced.
+
+    Raises:
+        StorageError: they are more or fewer.
+    """
+    if nbytes != expected:
+        raise StorageError(f"{key!r} came in pieces of {nbytes} bytes instead of {expected}: nothing was written")
 
 
 def flat(buffer: Buffer) -> memoryview:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from typing_extensions import Buffer
 
 
 class ByteRange(NamedTuple):
@@ -79,3 +81,21 @@ def cut(data: memoryview, read: ByteRange | None, wanted: ByteRange | None) -> m
         return data
     start = 0 if read is None else max(read.start, 0)
     return data[slice(*clip(ByteRange(wanted.start - start, wanted.stop - start), len(data)))]
+
+
+def regrouped(data: Iterable[Buffer], nbytes: int) -> Iterator[bytes]:
+    """Pieces of any size as pieces of ``nbytes`` each, the last one of what is left."""
+    waiting: list[memoryview] = []
+    length = 0
+    for buffer in data:
+        rest = memoryview(buffer)
+        while length + len(rest) >= nbytes:
+            waiting.append(rest[: nbytes - length])
+            rest = rest[nbytes - length :]
+            yield b"".join(waiting)
+            waiting, length = [], 0
+        if len(rest):
+            waiting.append(rest)
+            length += len(rest)
+    if length:
+        yield b"".join(waiting)

@@ -6,37 +6,40 @@ import contextlib
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from deeplake_nb.credentials.provider import without_frames
-from deeplake_nb.credentials.s3 import aws_sdk, sdk_default, sdk_session
-from deeplake_nb.errors import LakeError, MissingCredentialsError, StorageError
-from deeplake_nb.storage import s3_errors
-from deeplake_nb.storage.provider import Entry, check_key, check_prefix, parts
+from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk, sdk_default, sdk_session
+from deeplake_nb.errors import CredentialsError, LakeError, MissingCredentialsError
+from deeplake_nb.storage import bodies, s3_errors, s3_parts
+from deeplake_nb.storage.provider import Check, Entry, Stored, check_key, check_prefix, flat, parts
+from deeplake_nb.storage.ranges import ByteRange, cut
+from deeplake_nb.storage.retries import ATTEMPTS, TransientError, retrying
 from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from typing_extensions import Buffer
 
     from deeplake_nb.credentials.provider import CredentialProvider
-    from deeplake_nb.credentials.s3 import S3Credentials
-    from deeplake_nb.storage.ranges import ByteRange
     from deeplake_nb.urls import Url
+
+R = TypeVar("R")
 
 _log = logging.getLogger(__name__)
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
-_ATTEMPTS = 3  # of what the SDK does not repeat by itself: a body that breaks off, a conditional put that collides
+_MD5_DIGITS = 32
 
 
 class S3Storage:
     """``s3://bucket/folder``, through one SDK client that is made at the first request.
 
-    The SDK repeats requests on throttling and broken connections (``AWS_MAX_ATTEMPTS``, 3 unless set). The credentials
-    are asked for every signature, so that those that change or refresh need nothing from here. The log has one line
-    per request.
+    The SDK repeats requests on throttling and broken connections, after pauses (5 attempts, unless
+    ``AWS_MAX_ATTEMPTS`` or a profile says otherwise), and finds the bucket's region if it was given another. The
+    credentials are asked for every signature, so that those that change or refresh need nothing from here. The log
+    has one line per request.
     """
 
     concurrency = 32
@@ -48,64 +51,55 @@ class S3Storage:
         self._made: Any = None
         self._lock = threading.Lock()
 
+    # ------------------------------------------------------------------ reading
+
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
         """The object's bytes; one GET (a HEAD for an empty range)."""
-        parameters = {"Key": self._prefix + check_key(key)}
-        if byte_range is not None:
-            start = max(byte_range.start, 0)
-            if byte_range.stop <= start:  # HTTP cannot ask for nothing
-                self.size(key)
-                return memoryview(b"")
-            parameters["Range"] = f"bytes={start}-{byte_range.stop - 1}"
-        attempt = 1
-        while True:
+        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
+
+        def read(body: Any, nbytes: int | None, given: ByteRange | None) -> memoryview:
+            return cut(bodies.read(body, nbytes), given, asked)
+
+        return self._get(key, asked, read, memoryview(b""))
+
+    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
+        """Read the object from ``start`` on straight into the buffer; one GET."""
+        target = flat(buffer)
+        asked = ByteRange(start, start + len(target))
+
+        def read(body: Any, nbytes: int | None, given: ByteRange | None) -> int:
+            if given is not None and nbytes is not None:
+                bodies.fill(body, target[:nbytes])
+                return nbytes
+            data = cut(bodies.read(body, nbytes), given, asked)
+            target[: len(data)] = data
+            return len(data)
+
+        return self._get(key, asked, read, 0)
+
+    def _get(
+        self, key: str, asked: ByteRange | None, read: Callable[[Any, int | None, ByteRange | None], R], nothing: R
+    ) -> R:
+        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
+            self.size(key)
+            return nothing
+        wanted = {} if asked is None else {"Range": f"bytes={asked.start}-{asked.stop - 1}"}
+
+        def attempt() -> R:
             try:
-                body = self._request("get", key, "get_object", parameters)["Body"]
+                answer = self.request("get", key, "get_object", **wanted)
             except s3_errors.PastEndError:
-                return memoryview(b"")
-            try:
-                with self._our_errors("get", key), contextlib.closing(body):
-                    return memoryview(body.read())
-            except StorageError:
-                attempt += 1
-                if attempt > _ATTEMPTS:
-                    raise
+                return nothing
+            nbytes, body = answer.get("ContentLength"), answer["Body"]
+            with contextlib.closing(body), self.our_errors("get", key):
+                given = bodies.answered_range(answer.get("ContentRange"), asked, nbytes) if asked is not None else None
+                return read(body._raw_stream, nbytes, given)  # noqa: SLF001 - the SDK's own read() waits for ever
 
-    def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
-        """Replace the object; one PUT, with ``If-None-Match: *`` for ``if_absent``. 5 GB at most.
+        return retrying(attempt)
 
-        Should the answer to a conditional put be lost on the way, its repetition finds the object there and raises
-        `KeyExistsError`: a caller that must know reads the object back.
-        """
-        parameters: dict[str, Any] = {"Key": self._prefix + check_key(key)}
-        parameters["Body"] = data if isinstance(data, bytes) else b"".join(parts(data))
-        if if_absent:
-            parameters["IfNoneMatch"] = "*"
-        attempt = 1
-        while True:
-            try:
-                self._request("put", key, "put_object", parameters)
-            except s3_errors.CollisionError as error:
-                attempt += 1
-                if attempt > _ATTEMPTS:
-                    raise StorageError(str(error)) from error.__cause__
-            else:
-                return
-
-    def delete(self, key: str) -> None:
-        """Remove the object; one DELETE."""
-        self._request("delete", key, "delete_object", {"Key": self._prefix + check_key(key)})
-
-    def delete_all(self, folder: str = "") -> None:
-        """Remove every object below the folder; a LIST and a POST per 1,000."""
-        for page in self._pages(check_prefix(folder)):
-            keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
-            if keys:
-                batch = {"Delete": {"Objects": keys, "Quiet": True}}
-                answer = self._request("delete", folder, "delete_objects", batch)
-                for failed in answer.get("Errors", ()):
-                    key = failed["Key"].removeprefix(self._prefix)
-                    raise s3_errors.refusal(failed["Code"], f"delete {self._shown(key)}", self._where())
+    def size(self, key: str) -> int:
+        """Bytes of the object; one HEAD."""
+        return int(self.request("size", key, "head_object")["ContentLength"])
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects in key order; one LIST per 1,000. Empty objects that stand for folders are left out."""
@@ -115,24 +109,96 @@ class S3Storage:
             folders = [Entry(item["Prefix"][skip:], None) for item in page.get("CommonPrefixes", ())]
             yield from sorted(folders + [entry for entry in found if entry.key and not entry.key.endswith("/")])
 
-    def size(self, key: str) -> int:
-        """Bytes of the object; one HEAD."""
-        return int(self._request("size", key, "head_object", {"Key": self._prefix + check_key(key)})["ContentLength"])
+    def list_digests(self, prefix: str = "") -> Iterator[Stored]:
+        """Objects with the MD5 that S3 makes of what comes in one piece (without KMS encryption)."""
+        skip = len(self._prefix)
+        for page in self._pages(check_prefix(prefix)):
+            for item in page.get("Contents", ()):
+                key, tag = item["Key"][skip:], item.get("ETag", "").strip('"')
+                if key and not key.endswith("/"):
+                    yield Stored(key, item["Size"], bytes.fromhex(tag) if len(tag) == _MD5_DIGITS else None)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[dict[str, Any]]:
         parameters = {"Prefix": self._prefix + prefix, **({"Delimiter": delimiter} if delimiter else {})}
         while True:
-            page = self._request("list", prefix, "list_objects_v2", parameters)
+            page = self.call("list", prefix, "list_objects_v2", parameters)
             yield page
             if not page.get("IsTruncated"):
                 return
             parameters["ContinuationToken"] = page["NextContinuationToken"]
 
-    def _request(self, verb: str, key: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    # ------------------------------------------------------------------ writing
+
+    def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
+        """Replace the object; one PUT, with ``If-None-Match: *`` for ``if_absent``. Above 64 MB, a PUT per 8 MB.
+
+        Should the answer to a conditional put be lost on the way, its repetition finds the object there and raises
+        `KeyExistsError`: a caller that must know reads the object back.
+        """
+        pieces = parts(data)
+        nbytes = sum(map(len, pieces))
+        if nbytes > (s3_parts.LARGEST_PUT_NBYTES if if_absent else s3_parts.WHOLE_NBYTES):
+            s3_parts.upload(self, check_key(key), pieces, nbytes, if_absent=if_absent)
+            return
+        body = data if isinstance(data, bytes) else b"".join(pieces)
+        condition = {"IfNoneMatch": "*"} if if_absent else {}
+        retrying(lambda: self.request("put", key, "put_object", Body=body, **condition))
+
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Replace the object by pieces; a PUT per 8 MB, eight at once."""
+        s3_parts.upload(self, check_key(key), data, nbytes, progress=progress)
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one DELETE."""
+        self.request("delete", key, "delete_object")
+
+    def delete_all(self, folder: str = "") -> None:
+        """Remove every object below the folder; a LIST and a POST per 1,000."""
+        for page in self._pages(check_prefix(folder)):
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
+            if keys:
+                batch = {"Delete": {"Objects": keys, "Quiet": True}}
+                answer = self.call("delete", folder, "delete_objects", batch)
+                for failed in answer.get("Errors", ()):
+                    key = failed["Key"].removeprefix(self._prefix)
+                    raise s3_errors.refusal(failed["Code"], f"delete {self._shown(key)}", self._where())
+
+    # ------------------------------------------------------------------ about itself
+
+    def endpoint(self) -> str:
+        """Where requests go."""
+        with self.our_errors("get", ""):
+            return str(self._client().meta.endpoint_url)
+
+    def region(self) -> str:
+        """The region that requests are signed for."""
+        with self.our_errors("get", ""):
+            return str(self._client().meta.region_name)
+
+    def credentials(self) -> S3Credentials:
+        """Those in force."""
+        return self._identity.current()
+
+    def checks(self) -> Sequence[Check]:
+        """Who we are, the bucket's region, its rules for browsers."""
+        from deeplake_nb.storage import s3_checks
+
+        return s3_checks.checks(self)
+
+    # ------------------------------------------------------------------ the SDK
+
+    def request(self, verb: str, key: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """One call of the SDK on one object."""
+        return self.call(verb, key, operation, {"Key": self._prefix + check_key(key), **parameters})
+
+    def call(self, verb: str, key: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One call of the SDK on the bucket; ``verb`` and ``key`` are for messages and the log."""
         began = time.perf_counter()
         nbytes = len(parameters.get("Body", b""))
         try:
-            with self._our_errors(verb, key):
+            with self.our_errors(verb, key):
                 answer: dict[str, Any] = getattr(self._client(), operation)(Bucket=self.url.authority, **parameters)
             nbytes = nbytes or answer.get("ContentLength", 0)
             return answer
@@ -144,37 +210,42 @@ class S3Storage:
         if self._made is None:
             with self._lock:
                 if self._made is None:
-                    self._made = self._connect()
+                    self._made = self.connect("s3", endpoint_url=self._identity.current().endpoint_url)
         return self._made
 
-    def _connect(self) -> Any:
+    def connect(self, service: str, endpoint_url: str | None = None) -> Any:
+        """A client of the SDK for one of its services, which signs with our credentials."""
         found = self._identity.current()
         session = sdk_session(found.profile_name)
         session.register_component("credential_provider", self._identity)
+        chosen = session.get_config_variable("max_attempts")
         config = aws_sdk().config.Config(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             max_pool_connections=self.concurrency,
             tcp_keepalive=True,
-            retries={"mode": "standard"},
+            retries={"mode": "standard", **({"total_max_attempts": ATTEMPTS} if chosen is None else {})},
             request_checksum_calculation="when_required",  # storages that are not AWS refuse the newer checksums
             response_checksum_validation="when_required",
             user_agent_extra="deeplake-nb",
             **({"signature_version": aws_sdk().UNSIGNED} if found.anonymous else {}),
         )
         # With an endpoint of its own the SDK puts the bucket in the path, unless the profile says otherwise.
-        return session.create_client("s3", region_name=found.aws_region, endpoint_url=found.endpoint_url, config=config)
+        return session.create_client(service, region_name=found.aws_region, endpoint_url=endpoint_url, config=config)
 
     @contextlib.contextmanager
-    def _our_errors(self, verb: str, key: str) -> Iterator[None]:
+    def our_errors(self, verb: str, key: str) -> Iterator[None]:
         """All errors of the SDK end here."""
         sdk = aws_sdk().exceptions
+        action = f"{verb} {self._shown(key)}"
         try:
             yield
+        except bodies.BodyError as error:
+            raise TransientError(s3_errors.broken(str(error), action, self._where())) from error.__cause__
         except LakeError:
             raise
         except (sdk.ClientError, sdk.BotoCoreError, ValueError) as error:  # ValueError: an endpoint it cannot read
-            raise s3_errors.translate(error, f"{verb} {self._shown(key)}", self._where()) from without_frames(error)
+            raise s3_errors.translate(error, action, self._where()) from without_frames(error)
 
     def _shown(self, key: str) -> str:
         return f"{self.url}/{key}".rstrip("/")
@@ -200,6 +271,8 @@ class _Identity:
         if found is None:
             name, absent = self._provider.name, self._provider.absent
             raise MissingCredentialsError(f"no credentials for {self._target}: tried {name} ({absent}). Pass creds=")
+        if not isinstance(found, S3Credentials):
+            raise CredentialsError(f"{self._provider.name} gave {type(found).__name__} for {self._target}: not for S3")
         self.source = found.source
         return found
 

@@ -14,14 +14,19 @@ from deeplake_nb.errors import (
     StorageError,
     UrlError,
 )
+from deeplake_nb.storage.retries import TransientError
 
 
 class PastEndError(LakeError):
     """A range that starts behind the object's last byte; never leaves the storage."""
 
 
-class CollisionError(LakeError):
+class CollisionError(TransientError):
     """A conditional put that met another one; never leaves the storage."""
+
+
+class UploadGoneError(LakeError):
+    """A multipart upload that is completed or aborted already; never leaves the storage."""
 
 
 _DENIED = (
@@ -39,11 +44,13 @@ _BY_CODE: dict[str, tuple[type[LakeError], str]] = {
     "InvalidRange": (PastEndError, ""),
     "PreconditionFailed": (KeyExistsError, ""),
     "ConditionalRequestConflict": (CollisionError, "others are writing it: try again"),
+    "NoSuchUpload": (UploadGoneError, "it was aborted, or took too long: write it again"),
     "NoSuchBucket": (StorageError, "there is no such bucket: check its name, and endpoint_url if it is not on AWS"),
     "AccessDenied": (PermissionDeniedError, _DENIED),
     "403": (PermissionDeniedError, _DENIED),
     "SignatureDoesNotMatch": (PermissionDeniedError, "aws_secret_access_key does not belong to aws_access_key_id"),
     "InvalidAccessKeyId": (PermissionDeniedError, "this storage does not know aws_access_key_id; check endpoint_url"),
+    "InvalidClientTokenId": (PermissionDeniedError, "AWS does not know aws_access_key_id"),
     "InvalidToken": (PermissionDeniedError, "aws_session_token does not belong to these keys"),
     "ExpiredToken": (ExpiredCredentialsError, "get new temporary keys"),
     "ExpiredTokenException": (ExpiredCredentialsError, "get new temporary keys"),
@@ -105,6 +112,11 @@ def refusal(code: str, action: str, where: str, status: int = 0, region: str = "
     if advice == _REGION and region:
         advice = f"pass creds={{'aws_region': {region!r}}}"
     return _failure(kind, code, action, where, advice)
+
+
+def broken(reason: str, action: str, where: str) -> str:
+    """What to say of a body that broke off."""
+    return f"cannot {action} ({reason} from {where}): the connection broke: {_NETWORK}"
 
 
 def _failure(kind: type[LakeError], reason: str, action: str, where: str, advice: str) -> LakeError:

@@ -13,11 +13,11 @@ from deeplake_nb.storage.provider import StorageProvider, flat, parts
 from deeplake_nb.storage.ranges import ByteRange, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from typing_extensions import Buffer
 
-    from deeplake_nb.storage.provider import Entry
+    from deeplake_nb.storage.provider import Entry, Stored
     from deeplake_nb.urls import Url
 
 _WHOLE = ByteRange(0, sys.maxsize)
@@ -51,6 +51,12 @@ class Wrapper:
         """Replace the object."""
         self.inner.put(key, data, if_absent=if_absent)
 
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Replace the object by pieces."""
+        seam.put_parts(self.inner, key, data, nbytes, progress=progress)
+
     def delete(self, key: str) -> None:
         """Remove the object."""
         self.inner.delete(key)
@@ -63,6 +69,10 @@ class Wrapper:
         """Objects whose key starts with the prefix."""
         return self.inner.list(prefix, delimiter=delimiter)
 
+    def list_digests(self, prefix: str = "") -> Iterator[Stored]:
+        """Objects with what the storage knows of their content."""
+        return seam.digests(self.inner, prefix)
+
     def size(self, key: str) -> int:
         """Bytes of the object."""
         return self.inner.size(key)
@@ -74,6 +84,13 @@ class ReadOnly(Wrapper):
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Refused."""
         del data, if_absent
+        raise self._refusal("write", key)
+
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Refused."""
+        del data, nbytes, progress
         raise self._refusal("write", key)
 
     def delete(self, key: str) -> None:
@@ -136,6 +153,14 @@ class Counting(Wrapper):
         self.inner.put(key, data, if_absent=if_absent)
         self._carried("put", sum(len(part) for part in parts(data)))
 
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Replace the object by pieces, counted as one put."""
+        self._count("put")
+        super().put_parts(key, data, nbytes, progress=progress)
+        self._carried("put", nbytes)
+
     def delete(self, key: str) -> None:
         """Remove the object, counted."""
         self._count("delete")
@@ -150,6 +175,11 @@ class Counting(Wrapper):
         """Objects whose key starts with the prefix, counted once."""
         self._count("list")
         return self.inner.list(prefix, delimiter=delimiter)
+
+    def list_digests(self, prefix: str = "") -> Iterator[Stored]:
+        """Objects with what the storage knows of their content, counted as one list."""
+        self._count("list")
+        return super().list_digests(prefix)
 
     def size(self, key: str) -> int:
         """Bytes of the object, counted."""
@@ -201,6 +231,16 @@ class Cached(Wrapper):
         """Replace the object and forget the old one."""
         try:
             super().put(key, data, if_absent=if_absent)
+        finally:
+            with self._lock:
+                self._forget(key)
+
+    def put_parts(
+        self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Replace the object by pieces and forget the old one."""
+        try:
+            super().put_parts(key, data, nbytes, progress=progress)
         finally:
             with self._lock:
                 self._forget(key)

@@ -111,8 +111,10 @@ def test_near_ranges_are_one_request(provider):
 
 def test_one_client_however_many_threads(provider, monkeypatch):
     made = []
-    connect = type(provider)._connect
-    monkeypatch.setattr(type(provider), "_connect", lambda self: made.append(1) or connect(self))
+    connect = type(provider).connect
+    monkeypatch.setattr(
+        type(provider), "connect", lambda self, *args, **kwargs: made.append(1) or connect(self, *args, **kwargs)
+    )
     threads = [threading.Thread(target=provider.put, args=(f"{n}", b"x")) for n in range(16)]
     for thread in threads:
         thread.start()

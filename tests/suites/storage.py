@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,17 @@ import numpy as np
 import pytest
 
 from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, StorageError, UrlError
-from deeplake_nb.storage.provider import ByteRange, Entry, delete_all, exists, get_into, get_many, is_empty
+from deeplake_nb.storage.provider import (
+    ByteRange,
+    Entry,
+    delete_all,
+    digests,
+    exists,
+    get_into,
+    get_many,
+    is_empty,
+    put_parts,
+)
 from deeplake_nb.storage.wrappers import Wrapper
 
 ODD_KEYS = [
@@ -159,6 +170,34 @@ class StorageSuite:
         assert np.array_equal(target, body)
         middle = provider.get("large", ByteRange(1_000_000, 3_000_000))
         assert np.array_equal(np.frombuffer(middle, np.uint8), body[999_994:2_999_994])
+
+    def test_a_long_object_comes_in_pieces(self, provider):
+        content, told = os.urandom(3 << 20), []
+        provider.put("long", b"old")
+        pieces = [content[:1000], b"", bytearray(content[1000:5000]), memoryview(content)[5000:]]
+        put_parts(provider, "long", iter(pieces), len(content), progress=told.append)
+        assert self.read_behind(provider, "long") == content
+        assert sum(told) == len(content)
+        with pytest.raises(StorageError, match="instead of"):
+            put_parts(provider, "long", [b"too short"], 100)
+        with pytest.raises(ZeroDivisionError):
+            put_parts(provider, "long", (1 // 0 for _ in range(2)), 100)
+        assert self.read_behind(provider, "long") == content
+        assert [entry.key for entry in provider.list()] == ["long"]
+        put_parts(provider, "empty", [], 0)
+        assert self.read_behind(provider, "empty") == b""
+
+    def test_digests_are_md5_or_unknown(self, provider):
+        contents = {"a": b"", "b/c": b"hello", "b/d": os.urandom(1000)}
+        for key, content in contents.items():
+            provider.put(key, content)
+        found = list(digests(provider))
+        assert [(stored.key, stored.nbytes) for stored in found] == [
+            (key, len(contents[key])) for key in sorted(contents)
+        ]
+        for stored in found:
+            assert stored.md5 in (None, hashlib.md5(contents[stored.key]).digest())
+        assert [stored.key for stored in digests(provider, "b/")] == ["b/c", "b/d"]
 
     def test_put_if_absent(self, provider):
         provider.put("lock/k", b"first", if_absent=True)

@@ -1,0 +1,98 @@
+"""Bodies of HTTP answers: read to the last byte, or not at all.
+
+For the answers of urllib3, which the AWS SDK has inside.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from deeplake_nb.credentials.provider import without_frames
+from deeplake_nb.storage.ranges import ByteRange
+from deeplake_nb.storage.retries import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_SECONDS = 60.0
+SLOWEST_PER_SECOND = 4096.0
+_PIECE_NBYTES = 1 << 18
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class BodyError(TransientError):
+    """A body that broke off, came too slowly, or is not what was asked for; the text is the reason in a few words."""
+
+
+def read(answer: Any, nbytes: int | None) -> memoryview:
+    """The body, which has ``nbytes``; with ``None`` the server must say where it ends (chunked encoding)."""
+    if nbytes is None:
+        if not answer.chunked:
+            raise BodyError("an answer without a length, so that a broken one cannot be told")
+        pieces = []
+        with _Watch() as watch:
+            while piece := answer.read1(_PIECE_NBYTES):
+                pieces.append(piece)
+                watch.arrived(len(piece))
+        return memoryview(b"".join(pieces))
+    target = memoryview(bytearray(nbytes))
+    fill(answer, target)
+    return target.toreadonly()
+
+
+def fill(answer: Any, target: memoryview) -> None:
+    """Read the body into memory of its size.
+
+    Raises:
+        BodyError: it broke off, or came slower than 4 kB a second after the first minute.
+    """
+    done = 0
+    with _Watch() as watch:
+        while done < len(target):
+            piece = answer.read1(min(len(target) - done, _PIECE_NBYTES))  # what is there now: a read() waits for all
+            if not piece:
+                raise BodyError(f"{done} of {len(target)} bytes")
+            target[done : done + len(piece)] = piece
+            done += len(piece)
+            watch.arrived(len(piece))
+
+
+def answered_range(header: str | None, asked: ByteRange, nbytes: int | None) -> ByteRange | None:
+    """Which bytes of the object an answer to a range request has, from its ``Content-Range``; ``None`` is all.
+
+    Raises:
+        BodyError: others than were asked for.
+    """
+    if header is None:  # the server does not know ranges, and sends everything
+        return None
+    found = _CONTENT_RANGE.fullmatch(header.strip())
+    given = ByteRange(int(found[1]), int(found[2]) + 1) if found else ByteRange(-1, -1)
+    if given.start != asked.start or given.stop > asked.stop or nbytes not in (None, given.stop - given.start):
+        raise BodyError(f"{header!r} in answer to bytes {asked.start}-{asked.stop - 1}")
+    return given
+
+
+class _Watch:
+    """Ends the wait for a body that hardly moves, and makes urllib3's errors ours."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._nbytes = 0
+
+    def arrived(self, nbytes: int) -> None:
+        self._nbytes += nbytes
+        seconds = self._clock() - self._began
+        if seconds > PATIENCE_SECONDS + self._nbytes / SLOWEST_PER_SECOND:
+            raise BodyError(f"only {self._nbytes} bytes in {seconds:.0f} s")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        from urllib3.exceptions import HTTPError
+
+        if isinstance(error, HTTPError):
+            raise BodyError(type(error).__name__) from without_frames(error)
