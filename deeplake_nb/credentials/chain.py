@@ -129,8 +129,13 @@ class Chain:
 
 
 _CHAINS: Registry[Callable[..., Chain]] = Registry(
-    "storage with credentials", {"s3": "deeplake_nb.credentials.s3:chain"}
+    "storage with credentials",
+    {
+        "gcs": "deeplake_nb.credentials.gcs:chain",
+        "s3": "deeplake_nb.credentials.s3:chain",
+    },
 )
+_MARKS = {"gcs": "before_request"}  # what tells a credentials object of the cloud's own SDK
 
 
 def credentials_from(
@@ -146,7 +151,7 @@ def credentials_from(
         url: what is to be opened.
         creds: what the user gave: a dictionary with the lowercase keys, a word or path that the storage's own chain
             understands (``"anonymous"``), a function that gives one of these (called again before ``expires_at``
-            in its answer), a provider of their own, or nothing.
+            in its answer), a credentials object of Google's SDK, a provider of their own, or nothing.
         environ: usually ``os.environ``; read again whenever the environment is asked.
         clock: gives the time, aware of its zone.
 
@@ -161,7 +166,8 @@ def credentials_from(
         return None
     if callable(creds):
         return creds if hasattr(creds, "absent") else _vended(url, creds, environ=environ, clock=clock)
-    if creds is not None and not isinstance(creds, Mapping | str):
+    is_object = url.scheme in _MARKS and hasattr(creds, _MARKS[url.scheme])
+    if creds is not None and not is_object and not isinstance(creds, Mapping | str):
         raise CredentialsError(f"creds for {url.scheme}:// is a dictionary or a word, not {type(creds).__name__}")
     return _CHAINS[url.scheme](url, creds or {}, environ=environ, clock=clock)
 

@@ -11,12 +11,15 @@ from deeplake_nb.errors import CredentialsError, PartialCredentialsError, UrlErr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
+    from deeplake_nb.credentials.azure import AzureCredentials
+    from deeplake_nb.credentials.gcs import GcsCredentials
     from deeplake_nb.credentials.s3 import S3Credentials
 
-    Credentials = S3Credentials  # a union: one row per cloud
+    Credentials: TypeAlias = AzureCredentials | GcsCredentials | S3Credentials  # one row per cloud
 
-C = TypeVar("C", bound="S3Credentials")
+C = TypeVar("C", bound="Credentials")
 
 
 class Secret:
@@ -99,11 +102,28 @@ def declarations(kind: type[C]) -> dict[str, Declaration]:
 def sealed(creds: Any) -> Any:
     """A ``creds=`` dictionary with its texts as `Secret`, so that no frame of a traceback shows them.
 
-    Anything else passes as it is. Callers that hold what a user gave rebind their variable to this at once.
+    A dictionary may come as JSON text. Anything else passes as it is. Callers that hold what a user gave rebind their
+    variable to this at once.
+
+    Raises:
+        CredentialsError: text that begins as JSON and is none.
     """
+    if isinstance(creds, str) and creds.lstrip().startswith("{"):
+        creds = Secret(creds)
+        creds = _from_json(creds)
     if not isinstance(creds, Mapping):
         return creds
-    return {key: Secret(value) if isinstance(value, str) else value for key, value in creds.items()}
+    return {key: Secret(value) if isinstance(value, str) else sealed(value) for key, value in creds.items()}
+
+
+def _from_json(text: Secret) -> Any:
+    import json
+
+    try:
+        return json.loads(text.reveal())
+    except ValueError:
+        pass
+    raise CredentialsError("creds begins as JSON and is none: pass the dictionary, or the path of its file")
 
 
 def given(kind: type[C], creds: Mapping[str, object]) -> dict[str, Any]:
