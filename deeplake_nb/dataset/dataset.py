@@ -13,7 +13,6 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
-from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import VersionTree
 
 if TYPE_CHECKING:
@@ -64,13 +63,8 @@ class Dataset:
         """Write an empty dataset; the caller has made sure that the place is free."""
         tree = VersionTree()
         state = State(storage, tree, tree.commits[keys.FIRST_COMMIT], open_links)
-        for put in write_plan(
-            [
-                Put(Phase.TABLES, keys.VERSION_CONTROL, tree.encode()),
-                Put(Phase.DATASET, keys.DATASET_META, DatasetMeta().encode()),
-            ]
-        ):
-            storage.put(put.key, put.data)
+        storage.put(keys.DATASET_META, DatasetMeta().encode())  # which alone is a dataset without a history
+        storage.put(keys.VERSION_CONTROL, tree.encode())
         return cls(state, Writer(state))
 
     # ------------------------------------------------------------------ what it is
@@ -273,13 +267,10 @@ class Dataset:
             if name not in tensors:
                 raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, tensors)}")
             columns[tensors[name].key] = values if hasattr(values, "__len__") else list(values)
-        counts = {len(values) for values in columns.values()}
-        lengths = {tensor._tensor.length for tensor in tensors.values()}  # noqa: SLF001
-        if len(counts) > 1 or len(lengths) > 1:
-            what = "values" if len(counts) > 1 else "rows already"
-            have = {name: len(samples[name]) if len(counts) > 1 else len(tensors[name]) for name in tensors}
-            raise SampleError(f"tensors have different numbers of {what}: {have}; append to them one by one instead")
-        writer.extend(columns)
+        counts = {name: len(values) for name, values in columns.items()}
+        if len(set(counts.values())) > 1:
+            raise SampleError(f"tensors have different numbers of values: {counts}; rows need one for each of them")
+        writer.extend(columns, in_step=True)
 
     def flush(self) -> None:
         """Write everything that is not written yet; when it returns, it survives the end of this process."""

@@ -273,8 +273,8 @@ class Writer:
 
     # ------------------------------------------------------------------ rows
 
-    def extend(self, columns: Mapping[str, Any]) -> None:
-        """Append rows to tensors (by key), to all of them or to none.
+    def extend(self, columns: Mapping[str, Any], *, in_step: bool = False) -> None:
+        """Append rows to tensors (by key), to all of them or to none; ``in_step`` only if all are as long.
 
         Large batches are taken in slabs, so that memory holds a chunk per tensor and one slab.
 
@@ -286,6 +286,9 @@ class Writer:
                 raise SampleError("values of an extend cannot append to the dataset while it is being extended")
             if not all(isinstance(values, (Sequence, np.ndarray)) for values in columns.values()):
                 self.flush()  # an iterator may read from this dataset
+            rows = {self.state.tensors[key].meta.name: self.state.tensors[key].length for key in columns}
+            if in_step and len(set(rows.values())) > 1:
+                raise SampleError(f"tensors have different numbers of rows already: {rows}; append to them one by one")
             touched = self._touch(self._with_companions(columns))
             marks = {key: appender.mark() for key, appender in touched.items()}
             self._is_extending = True

@@ -201,7 +201,8 @@ def test_an_error_within_with_keeps_the_rows_before_it(ds, store):
             ds.x.append(np.full(10, 1, "int32"))
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, block)
+    with pytest.raises(ZeroDivisionError):
+        block()
     assert len(load(store).x) == 4
     ds.x.append(np.full(10, 2, "int32"))
     assert len(load(store).x) == 5

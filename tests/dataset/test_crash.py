@@ -1,0 +1,268 @@
+"""A writer that dies anywhere leaves a dataset that opens, with all that was flushed, and that can be appended to."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+
+import numpy as np
+import pytest
+
+import deeplake_nb as deeplake
+from deeplake_nb.errors import DatasetNotFoundError, StorageError
+
+from .stores import Failing, create, lengths, load, memory
+
+# ------------------------------------------------------------------ what is written
+
+CHUNK = 400
+STEP = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 23  # of several hundred puts to die at
+
+
+def make(ds):
+    with ds:
+        ds.create_tensor("number", dtype="int64", max_chunk_size=CHUNK)
+        ds.create_tensor("varied", dtype="uint8", chunk_compression="lz4", max_chunk_size=CHUNK)
+        ds.create_tensor("words", htype="text", max_chunk_size=CHUNK)
+        ds.create_tensor("label", htype="class_label")
+        ds.create_tensor("image", htype="image", sample_compression="png", max_chunk_size=CHUNK)
+        ds.create_tensor("steps", htype="sequence[bbox]", max_chunk_size=CHUNK)
+        ds.create_tensor("group/json", htype="json", sample_compression="lz4", max_chunk_size=CHUNK)
+
+
+def row(at):
+    """The values of row ``at``, by tensor."""
+    return {
+        "number": np.arange(at, at + 6),
+        "varied": np.full((at % 4, at % 3), at % 256, "uint8"),
+        "words": f"row {at} " * (at % 7),
+        "label": f"class {at % 5}",
+        "image": np.full((2 + at % 3, 3, 3), at % 256, "uint8"),
+        "steps": [np.full((1, 4), at + step, "float32") for step in range(at % 3)],
+        "group/json": {"at": at, "list": list(range(at % 4))},
+    }
+
+
+def stored(tensor, at):
+    """Row ``at`` of a tensor as it was given to ``append``."""
+    if tensor.base_htype == "text":
+        return tensor[at].text()
+    if tensor.base_htype == "json":
+        return tensor[at].dict()
+    if tensor.base_htype == "class_label":
+        return tensor.info.class_names[int(tensor[at].numpy()[0])]
+    return tensor[at].numpy(aslist=True)
+
+
+def is_same(found, expected):
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(np.array_equal, found, expected))
+    if isinstance(expected, np.ndarray):
+        return found.dtype == expected.dtype and np.array_equal(found, expected)
+    return found == expected
+
+
+def check(ds, flushed, most):
+    """Every tensor holds at least ``flushed`` rows, at most ``most``, all of them right."""
+    for name, tensor in ds.tensors.items():
+        assert flushed <= len(tensor) <= most, f"{name} has {len(tensor)} rows of {flushed} to {most}"
+        for at in range(len(tensor)):
+            expected = row(at)[name]
+            assert is_same(stored(tensor, at), expected), f"row {at} of {name}"
+        assert is_whole(tensor)
+
+
+def is_whole(tensor):
+    """Whole reads agree with single ones."""
+    if tensor.base_htype in {"text", "json", "class_label"}:
+        return len(tensor.data()["value"]) == len(tensor)
+    return len(tensor.numpy(aslist=True)) == len(tensor)
+
+
+def go_on(ds, rows):
+    """Append to each tensor until all have ``rows`` rows; then their companions are as long as they are."""
+    for name, tensor in ds.tensors.items():
+        tensor.extend([row(at)[name] for at in range(len(tensor), rows)])
+    ds.append(row(rows))
+    ds.flush()
+    every = lengths(ds)
+    for key, tensor in ds._state.tensors.items():
+        for companion, link in tensor.meta.links.items():
+            assert every[companion] == (tensor.meta.length if link["flatten_sequence"] else tensor.length), companion
+            assert ds._state.tensors[companion].meta.length == every[companion]
+        assert len(ds._state.tables(tensor).ids) == tensor.meta.length, key
+
+
+def check_companions(ds):
+    for tensor in ds.tensors.values():
+        group, _, name = tensor.name.rpartition("/")
+        shapes = f"{group}/_{name}_shape".lstrip("/")
+        if shapes in ds._state.meta.tensor_names and not tensor.is_sequence:
+            found = [tuple(one.tolist()) for one in ds[shapes].numpy(aslist=True)]
+            assert found == [tuple(one.shape) for one in tensor.numpy(aslist=True)]
+
+
+# ------------------------------------------------------------------ dying at each put
+
+
+def write(ds, flushed):
+    """A life of a dataset; ``flushed`` is told how many rows are safe."""
+    make(ds)
+    flushed(0)
+    for at in range(3):
+        ds.append(row(at))
+        flushed(at + 1)
+    with ds:
+        for at in range(3, 12):
+            ds.append(row(at))
+    flushed(12)
+    ds.extend({name: [row(at)[name] for at in range(12, 20)] for name in row(0)})
+    flushed(20)
+
+
+def test_dying_at_any_put_loses_nothing_that_was_flushed():
+    deaths = 0
+    for put in count(1, STEP):
+        storage = memory()
+        failing, safe = Failing(storage), []
+        failing.fail_at(put, for_good=True)
+        try:
+            write(create(failing), safe.append)
+            break
+        except StorageError:
+            gc.collect()  # the writer is gone, as with its process
+            deaths += 1
+        if not safe:
+            _check_unborn(storage)
+            continue
+        ds = load(storage)
+        check(ds, safe[-1], 20)
+        go_on(ds, 20)
+        again = load(storage)
+        check(again, 21, 21)
+        check_companions(again)
+    assert deaths > 500 / STEP, "every put of the story was one to die at"
+    check(load(storage), 20, 20)
+
+
+def _check_unborn(storage):
+    """Death before the tensors were all there: what is there opens, and making the tensors anew works."""
+    try:
+        ds = load(storage)
+    except DatasetNotFoundError:
+        ds = create(storage)
+    if not ds.tensors:
+        make(ds)
+    check(ds, 0, 0)
+    go_on(ds, 5)
+    check(load(storage), 6, 6)
+    check_companions(load(storage))
+
+
+def test_leftovers_of_a_tensor_that_was_never_finished_do_not_show_up():
+    def die(storage, put):
+        ds = create(storage)
+        with ds:
+            ds.create_tensor("x", htype="class_label", class_names=["old"])
+            ds.x.extend([0] * 50)
+            storage.fail_at(put, for_good=True)
+
+    unfinished = 0
+    for put in count(1):
+        storage = memory()
+        try:
+            die(Failing(storage), put)
+            break
+        except StorageError:
+            gc.collect()
+        ds = load(storage)
+        if "x" in ds.tensors:
+            continue
+        unfinished += 1
+        ds.create_tensor("x", dtype="float32")
+        again = load(storage)
+        assert (len(again.x), dict(again.x.info)) == (0, {})
+        ds.x.append(1.5)
+        assert load(storage).x.numpy().tolist() == [[1.5]]
+    assert unfinished > 10
+
+
+def test_a_failed_flush_is_made_up_for_by_the_next():
+    for put in count(1, min(STEP, 3)):
+        storage = Failing(memory())
+        ds = create(storage)
+        make(ds)
+        ds.append(row(0))
+        with ds:
+            for at in range(1, 6):
+                ds.append(row(at))
+            storage.fail_at(put)
+            try:
+                ds.flush()
+            except StorageError:
+                check(load(storage, read_only=True), 1, 6)
+        if storage.countdown is not None:
+            break
+        check(load(storage), 6, 6)
+        go_on(ds, 6)
+        check_companions(load(storage))
+    assert put > 20
+
+
+# ------------------------------------------------------------------ kill -9
+
+CHILD = """
+import sys
+sys.path[:0] = [{root!r}]
+import deeplake_nb as deeplake
+from tests.dataset.test_crash import row
+ds = deeplake.load({place!r})
+batch = {batch}
+at = max(len(tensor) for tensor in ds.tensors.values())
+for name, tensor in ds.tensors.items():
+    tensor.extend([row(one)[name] for one in range(len(tensor), at)])
+ds.flush()
+print(at, flush=True)
+while True:
+    with ds:
+        for _ in range(batch):
+            ds.append(row(at))
+            at += 1
+    print(at, flush=True)
+"""
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_kill_9_at_random_moments_loses_nothing_that_was_flushed(tmp_path, batch, pytestconfig):
+    place, seed = str(tmp_path / "ds"), int.from_bytes(os.urandom(4))
+    chance = random.Random(seed)
+    ds = deeplake.empty(place)
+    make(ds)
+    ds.close()
+    del ds
+    flushed = 0
+    code = CHILD.format(root=str(pytestconfig.rootpath), place=place, batch=batch)
+    for _ in range(int(os.environ.get("CRASHES", "3"))):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            lines = [child.stdout.readline() for _ in range(chance.randint(2, 4))]
+            assert lines[-1], child.stderr.read().decode()
+            time.sleep(chance.uniform(0, 0.1))
+            child.send_signal(signal.SIGKILL)
+            lines += child.stdout.readlines()
+            child.wait()
+        flushed = max(flushed, *(int(line) for line in lines if line.endswith(b"\n")))
+        check(deeplake.load(place, read_only=True), flushed, flushed + batch)
+    ds = deeplake.load(place)
+    longest = max(len(tensor) for tensor in ds.tensors.values())
+    go_on(ds, longest)
+    check(deeplake.load(place), longest + 1, longest + 1)
+    check_companions(deeplake.load(place))
+    assert json.loads((tmp_path / "ds" / "number" / "tensor_meta.json").read_text())["length"] == longest + 1
+    assert longest > 0, f"seed {seed}"
