@@ -291,3 +291,21 @@ def test_the_printed_call_runs_and_gives_the_same(shell, here, capsys, line):
     shell.value("import deeplake_nb, deeplake_nb.session, deeplake_nb.magics.listing")
     python = shell.value(code if " = " not in code else code.partition(" = ")[2])
     assert repr(python) == repr(shell.value(f"%lake {line}"))
+
+
+# ---------------------------------------------------------------------- a session, as it looks
+
+
+def test_a_transcript(shell, here, capsys):
+    session = [
+        ("%lake load ./cars as cars;", ""),
+        ("cars.labels[1].data()['text']", "Out[2]: ['bus']\n"),
+        ("%lake ls ./raw", f"Out[3]: \n{here}/raw\n  folder  deep/\n"),
+        ("%lake laod ./cars", "command: %lake has no verb 'laod' (did you mean 'load'?); %lake help lists them\n"),
+        ("more = %lake load './my photos'", ""),
+        ("len(cars), len(more)", "Out[6]: (4, 4)\n"),
+        ("%lake load ./cars --branch main --read-only --code", "deeplake_nb.load('./cars@main', read_only=True)\n"),
+    ]
+    for cell, expected in session:
+        shell.run_cell(cell, store_history=True)
+        assert plain(capsys.readouterr().out) == expected
