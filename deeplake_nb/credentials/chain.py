@@ -131,6 +131,7 @@ class Chain:
 _CHAINS: Registry[Callable[..., Chain]] = Registry(
     "storage with credentials",
     {
+        "azure": "deeplake_nb.credentials.azure:chain",
         "gcs": "deeplake_nb.credentials.gcs:chain",
         "s3": "deeplake_nb.credentials.s3:chain",
     },

@@ -22,6 +22,7 @@ SCHEMES: Registry[Opener] = Registry(
         "file": "deeplake_nb.storage.local:LocalStorage",
         "mem": "deeplake_nb.storage.memory:MemoryStorage",
         "s3": "deeplake_nb.storage.s3:S3Storage",
+        "azure": "deeplake_nb.storage.azure:AzureStorage",
     },
 )
 

@@ -1,0 +1,81 @@
+"""What an Azure storage can find out about itself, for the doctor."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+from xml.etree import ElementTree as ET
+
+from deeplake_nb.storage import bodies
+from deeplake_nb.storage.azure_account import Call
+from deeplake_nb.storage.provider import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deeplake_nb.credentials.azure import AzureCredentials
+    from deeplake_nb.credentials.provider import Secret
+    from deeplake_nb.storage.azure import AzureStorage
+
+_NAMES = ("upn", "unique_name", "app_displayname", "appid", "oid")  # the first that a token has tells most
+
+
+def checks(storage: AzureStorage) -> Sequence[Check]:
+    """Who we are, the kind of account, its rules for browsers."""
+    return (
+        Check("identity", lambda: _identity(storage.account.name(found := storage.account.credentials()), found)),
+        Check("account", lambda: _kind(storage)),
+        Check("CORS", lambda: _cors(storage)),
+    )
+
+
+def _identity(account: str, found: AzureCredentials) -> str:
+    if found.account_key:
+        return f"a key of account {account}, which opens everything in it"
+    if found.sas_token:
+        sas = {name: values[0] for name, values in parse_qs(found.sas_token.reveal()).items()}
+        policy = f"policy {sas['si']!r}" if "si" in sas else "unknown rights"
+        return (
+            f"a SAS token with {'rights ' + sas['sp'] if 'sp' in sas else policy}, until {sas.get('se', 'who knows')}"
+        )
+    if found.access_token:
+        claims = _claims(found.access_token)
+        name = next((claims[name] for name in _NAMES if name in claims), "somebody")
+        return f"{name} of tenant {claims.get('tid', 'unknown')}, until {found.expires_at}"
+    return "nobody: asked without credentials"
+
+
+def _claims(token: Secret) -> dict[str, Any]:
+    """What an access token says of its owner; nobody but the service can tell whether it is true."""
+    try:
+        body = token.reveal().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _kind(storage: AzureStorage) -> str:
+    def read(answer: Any) -> str:
+        kind, sku = (answer.headers.get(f"x-ms-{name}", "unknown") for name in ("account-kind", "sku-name"))
+        is_hierarchical = answer.headers.get("x-ms-is-hns-enabled", "").lower() == "true"
+        return f"{kind}, {sku}, {'with' if is_hierarchical else 'without'} a hierarchical namespace"
+
+    query = {"restype": "account", "comp": "properties"}
+    container = storage.url.path.partition("/")[0]
+    return storage.account.ask(f"look at the account of {storage.url}", Call("GET", container, query), read)
+
+
+def _cors(storage: AzureStorage) -> str:
+    def read(answer: Any) -> str:
+        length = answer.headers.get("Content-Length")
+        rules = ET.fromstring(bodies.read(answer, None if length is None else int(length)))  # noqa: S314
+        origins = {origin.text or "" for origin in rules.iterfind("Cors/CorsRule/AllowedOrigins")}
+        if not origins:
+            return "no rules: web pages cannot read the account by themselves (this notebook needs none)"
+        return f"pages of {', '.join(sorted(origins))} may read it"
+
+    query = {"restype": "service", "comp": "properties"}
+    return storage.account.ask(f"get the CORS rules of {storage.url}", Call("GET", "", query), read)
