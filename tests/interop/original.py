@@ -48,6 +48,11 @@ class Original:
             raise OriginalError(said["error"], said["trace"])
         return said["gives"]
 
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self._process.kill()
+        self.close()
+
     def close(self) -> None:
         """End the process."""
         self._process.stdin.close()

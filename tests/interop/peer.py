@@ -27,7 +27,8 @@ warnings.simplefilter("ignore")
 import deeplake  # noqa: E402
 import values  # noqa: E402
 from deeplake.core import lock  # noqa: E402
-from programs import EVERY  # noqa: E402
+from deeplake.util.version_control import integrity_check  # noqa: E402
+from programs import EVERY, repeat  # noqa: E402
 
 deeplake.constants.SPINNER_ENABLED = False
 held = {}
@@ -54,26 +55,28 @@ def describe(path):
 
 
 def check(path):
-    """What the original says of a dataset: its summary, after it has looked for inconsistencies in every version."""
-    ds = deeplake.load(path, read_only=True, verbose=False, check_integrity=True)
+    """The original's own search for inconsistencies in every version, its summary, and what it says has changed."""
+    ds = deeplake.load(path, read_only=True, verbose=False)
     for address in [*ds.branches, *ds.version_state["commit_node_map"]]:
-        deeplake.load(f"{path}@{address}", read_only=True, verbose=False, check_integrity=True)
+        integrity_check(deeplake.load(f"{path}@{address}", read_only=True, verbose=False))
     ds.summary()
-    return str(ds)
+    return [{name: _change(change) for name, change in one.items()} for one in ds.diff(as_dict=True)["tensor"]]
 
 
-def append(path, columns, branch="main", commit=None, count=1):
-    """Append `count` further rows to some columns, and commit if a message is given."""
-    ds = deeplake.load(f"{path}@{branch}", verbose=False, read_only=False)
-    with ds:
-        for name in columns:
-            tensor = ds[name]
-            for number in range(count):
-                tensor.append(
-                    tensor[number % len(tensor)].data()["value"]
-                    if tensor.base_htype != "polygon"
-                    else tensor[number].numpy()
-                )
+def _change(change):
+    if not isinstance(change, dict):
+        return None  # the commit's id
+    if change["created"]:
+        change.pop("info_updated")  # of a new tensor, it depends on when the names were given
+    return {key: list(value) if isinstance(value, set) else value for key, value in change.items()}
+
+
+def again(path, rows=2, commit=None):
+    """`repeat` on a branch head, and a commit if there is a message."""
+    ds = deeplake.load(path, verbose=False, read_only=False)
+    for key in ds.link_creds.missing_keys:
+        ds.populate_creds(key, {})
+    repeat(deeplake, ds, rows)
     return ds.commit(commit) if commit else None
 
 
@@ -97,7 +100,7 @@ def release():
     lock._REFS.clear()
 
 
-CALLS = {f.__name__: f for f in (program, describe, check, append, hold, free)}
+CALLS = {f.__name__: f for f in (program, describe, check, again, hold, free)}
 
 for line in sys.stdin:
     call = json.loads(line)

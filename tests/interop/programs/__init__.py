@@ -9,8 +9,9 @@ from __future__ import annotations
 from .columns import BOTH
 from .histories import ORIGINAL
 from .media import MEDIA
+from .repeat import repeat
 
 EVERY = {**BOTH, **ORIGINAL, **MEDIA}
 """Programs the original can run."""
 
-__all__ = ["BOTH", "EVERY"]
+__all__ = ["BOTH", "EVERY", "repeat"]

@@ -42,7 +42,12 @@ def dynamic(lake):
         ds.create_tensor("late", dtype="int64")
         for value in (None, None, numbers((2, 3), "int64"), None, numbers((1, 2), "int64")):
             ds.late.append(value)
-        ds.create_tensor("nothing", dtype="int64").extend([None, None])
+
+
+def nothing(lake):
+    """A tensor of None only."""
+    with lake.empty("ds") as ds:
+        ds.create_tensor("x", dtype="int64").extend([None, None])
 
 
 def chunks(lake):
@@ -163,7 +168,6 @@ def geometry(lake):
         ds.create_tensor("bbox", htype="bbox", coords={"type": "pixel", "mode": "LTWH"})
         for boxes in ([[1, 2, 3, 4], [5, 6, 7, 8]], np.zeros((0, 4)), [[9, 9, 1, 1]]):
             ds.bbox.append(np.array(boxes, "float32"))
-        ds.create_tensor("bbox_3d", htype="bbox.3d", coords={"mode": "center"}).append(numbers((2, 8), "float32"))
         triangle, kite = numbers((3, 2), "float32"), numbers((5, 2), "float32")
         for name, how in [
             ("plain", {}),
@@ -185,6 +189,12 @@ def geometry(lake):
             ds.segments.append(numbers(shape, "bool").astype("uint32"))
         ds.create_tensor("segments_lz4", htype="segment_mask", dtype="uint8", chunk_compression="lz4", **BARE)
         ds.segments_lz4.append(numbers((5, 6), "uint8"))
+
+
+def boxes_3d(lake):
+    """3D boxes, by their centre."""
+    with lake.empty("ds") as ds:
+        ds.create_tensor("box", htype="bbox.3d", coords={"mode": "center"}).append(numbers((2, 8), "float32"))
 
 
 def sequences(lake):
@@ -251,5 +261,21 @@ def vectors(lake):
 
 BOTH = {
     f.__name__: f
-    for f in (numeric, dynamic, chunks, lz4, images, modes, texts, labels, geometry, sequences, links, groups, vectors)
+    for f in (
+        numeric,
+        dynamic,
+        nothing,
+        chunks,
+        lz4,
+        images,
+        modes,
+        texts,
+        labels,
+        geometry,
+        boxes_3d,
+        sequences,
+        links,
+        groups,
+        vectors,
+    )
 }

@@ -22,8 +22,6 @@ def tiles(lake):
         ds.create_tensor("png", htype="image", sample_compression="png", tiling_threshold=700)
         for shape in [(8, 8), (33, 29), (9, 9)]:
             ds.png.append(picture(*shape))
-        ds.create_tensor("png_chunk", htype="image", chunk_compression="png", tiling_threshold=700, **BARE)
-        ds.png_chunk.append(picture(33, 29))
         ds.create_tensor("tiled_last", dtype="uint8", tiling_threshold=100, **BARE)
         for length in (50, 250):
             ds.tiled_last.append(numbers((length,), "uint8"))
@@ -47,6 +45,8 @@ def canvases(lake):
             ds.gaps.append(value)
         ds.create_tensor("grey", htype="image", chunk_compression="png", **BARE)
         ds.grey.extend([picture(5, 6, 0), picture(7, 3, 0)])
+        ds.create_tensor("tiled", htype="image", chunk_compression="png", tiling_threshold=700, **BARE)
+        ds.tiled.append(picture(33, 29))
         ds.create_tensor("many", htype="image", chunk_compression="png", max_chunk_size=1500, **BARE)
         ds.many.extend([numbers((10, 10, 3), "uint8", row) for row in range(12)])
 
