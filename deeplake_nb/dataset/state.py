@@ -183,7 +183,12 @@ class State:
         with self.lock:
             if tensor.info is None:
                 defaults = {name: _mutable(value) for name, value in htype_row(tensor.meta.htype).info.items()}
-                tensor.info = {**defaults, **self._json_object(keys.tensor_info(self.commit.id, tensor.key))}
+                path = keys.tensor_info(self.commit.id, tensor.key)
+                info = {**defaults, **self._json_object(path)}
+                for name, value in defaults.items():
+                    if value is not None and not isinstance(info[name], type(value)):
+                        raise FormatError(f"{path}: field {name!r} has an unexpected value {info[name]!r:.80}")
+                tensor.info = info
             return tensor.info
 
     def linked_creds(self) -> LinkedCreds:

@@ -92,7 +92,7 @@ class TensorSpec:
             expected = _FIELDS.get(name)
             if expected is not None and value is not None and type(value) is not expected:
                 raise HtypeError(f"tensor {self.name!r}: {name} is a {expected.__name__}, got {value!r}")
-        if (self.options.get("max_chunk_size") or 1) <= 0:
+        if (limit := self.options.get("max_chunk_size")) is not None and limit <= 0:
             raise HtypeError(f"tensor {self.name!r}: max_chunk_size is a positive number of bytes")
 
     def _info_value(self, name: str, default: Any) -> Any:
