@@ -31,13 +31,13 @@ def pauses(attempts: int = ATTEMPTS, chance: Callable[[], float] = random.random
         yield chance() * min(_FIRST_SECONDS * 2**failed, _LONGEST_SECONDS)
 
 
-def retrying(attempt: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
+def retrying(attempt: Callable[[], T], sleep: Callable[[float], None] = time.sleep, *, attempts: int = ATTEMPTS) -> T:
     """What ``attempt`` gives, tried again while it raises `TransientError`.
 
     Raises:
         StorageError: the last attempt failed by chance, too.
     """
-    for pause in pauses():
+    for pause in pauses(attempts):
         try:
             return attempt()
         except TransientError:
