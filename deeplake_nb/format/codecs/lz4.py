@@ -37,14 +37,18 @@ def decompress(data: memoryview, what: str) -> bytes:
         if bytes(data[:4]) == _FRAME:
             import lz4.frame
 
+            _check_size(lz4.frame.get_frame_info(data)["content_size"], data, what)
             return bytes(lz4.frame.decompress(data))
         if len(data) < 5:  # noqa: PLR2004 - the prefix and one byte
             raise FormatError(f"{what}: an lz4 block of {len(data)} bytes is cut off")
-        (size,) = struct.unpack_from("<I", data)
-        if size > _MAX_RATIO * len(data):
-            raise FormatError(f"{what}: an lz4 block of {len(data)} bytes cannot hold {size}")
+        _check_size(*struct.unpack_from("<I", data), data, what)
         return bytes(lz4.block.decompress(data))
     except (RuntimeError, ValueError, lz4.block.LZ4BlockError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{what}: corrupt lz4 data ({error})") from error
+
+
+def _check_size(stated: int, data: memoryview, what: str) -> None:
+    if stated > _MAX_RATIO * len(data):
+        raise FormatError(f"{what}: an lz4 block of {len(data)} bytes cannot hold {stated}")
