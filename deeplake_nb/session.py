@@ -68,7 +68,8 @@ class Session:
         """
         _ignore(options)
         store, address = self._versioned(path, creds)
-        return Dataset.open(store, self.open_links, address=address, read_only=bool(read_only))
+        read_only = bool(read_only) or store.url.scheme in ("http", "https")
+        return Dataset.open(store, self.open_links, address=address, read_only=read_only)
 
     def empty(self, path: Path, *, overwrite: bool = False, creds: Any = None, **options: Any) -> Dataset:
         """Make an empty dataset; ``overwrite`` removes a dataset that is there, but never other files.
@@ -174,14 +175,21 @@ class Session:
             drive, rest = os.path.splitdrive(path)
             root, key = Url("file", path=f"{drive}/"), rest.replace(os.sep, "/")[1:]
         else:
-            root, key = Url(url.scheme, url.authority), url.path
+            root, key = Url(url.scheme, url.authority), f"{url.path}?{url.query}" if url.query else url.path
         if creds is not None:
-            return self.storage(root, creds), key
+            return self._opened(root, creds), key
         found = self._stores.get(root)
         if found is None:
             with self._lock:
-                found = self._stores.setdefault(root, self.storage(root))
+                found = self._stores.setdefault(root, self._opened(root, None))
         return found, key
+
+    def _opened(self, root: Url, creds: Any) -> StorageProvider:
+        if root.scheme in ("http", "https"):  # a file's address counts as it is written: its quoting, its query
+            from deeplake_nb.storage.http import HttpFiles
+
+            return HttpFiles(root)
+        return self.storage(root, creds)
 
     def open_links(self, links: Sequence[Link]) -> list[memoryview | LakeError]:
         """The linked files' bytes, in order; one that cannot be had stands as its error. Concurrent per storage."""

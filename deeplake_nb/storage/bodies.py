@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from deeplake_nb.credentials.provider import without_frames
-from deeplake_nb.storage.ranges import ByteRange
+from deeplake_nb.storage.ranges import ByteRange, cut
 from deeplake_nb.storage.retries import TransientError
 
 if TYPE_CHECKING:
@@ -22,8 +22,46 @@ _PIECE_NBYTES = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
+class Body(NamedTuple):
+    """The body of an answer, not read yet.
+
+    Attributes:
+        raw: urllib3's response.
+        nbytes: its ``Content-Length``; ``None`` if the server sends chunks.
+        content_range: the header of that name; ``None`` if the body is the whole object.
+    """
+
+    raw: Any
+    nbytes: int | None
+    content_range: str | None
+
+
 class BodyError(TransientError):
     """A body that broke off, came too slowly, or is not what was asked for; the text is the reason in a few words."""
+
+
+def received(body: Body, asked: ByteRange | None) -> memoryview:
+    """The bytes that were asked for; of a server that knows no ranges no more is read than it takes to have them.
+
+    Raises:
+        BodyError: it broke off, came too slowly, or has other bytes.
+    """
+    if asked is None:
+        return read(body.raw, body.nbytes)
+    given = answered_range(body.content_range, asked, body.nbytes)
+    nbytes = body.nbytes if given is not None or body.nbytes is None else min(body.nbytes, asked.stop)
+    return cut(read(body.raw, nbytes), given, asked)
+
+
+def received_into(body: Body, asked: ByteRange, target: memoryview) -> int:
+    """The same, straight into memory of the size that was asked for; how many bytes there were."""
+    if body.content_range is None or body.nbytes is None:
+        data = received(body, asked)
+        target[: len(data)] = data
+        return len(data)
+    answered_range(body.content_range, asked, body.nbytes)
+    fill(body.raw, target[: body.nbytes])
+    return body.nbytes
 
 
 def read(answer: Any, nbytes: int | None) -> memoryview:

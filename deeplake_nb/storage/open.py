@@ -23,6 +23,9 @@ SCHEMES: Registry[Opener] = Registry(
         "mem": "deeplake_nb.storage.memory:MemoryStorage",
         "s3": "deeplake_nb.storage.s3:S3Storage",
         "azure": "deeplake_nb.storage.azure:AzureStorage",
+        "gcs": "deeplake_nb.storage.gcs:GcsStorage",
+        "http": "deeplake_nb.storage.http:HttpStorage",
+        "https": "deeplake_nb.storage.http:HttpStorage",
     },
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -12,8 +13,9 @@ from deeplake_nb.credentials.provider import without_frames
 from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk, sdk_default, sdk_session
 from deeplake_nb.errors import CredentialsError, LakeError, MissingCredentialsError
 from deeplake_nb.storage import bodies, s3_errors, s3_parts
+from deeplake_nb.storage.bodies import Body
 from deeplake_nb.storage.provider import Check, Entry, Stored, check_key, check_prefix, flat, parts
-from deeplake_nb.storage.ranges import ByteRange, cut
+from deeplake_nb.storage.ranges import ByteRange
 from deeplake_nb.storage.retries import ATTEMPTS, TransientError, retrying
 from deeplake_nb.urls import redact
 
@@ -49,6 +51,7 @@ class S3Storage:
         self._prefix = f"{url.path}/" if url.path else ""
         self._identity = _Identity(credentials or sdk_default(), str(url))
         self._made: Any = None
+        self._process = 0
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ reading
@@ -56,30 +59,15 @@ class S3Storage:
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
         """The object's bytes; one GET (a HEAD for an empty range)."""
         asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-
-        def read(body: Any, nbytes: int | None, given: ByteRange | None) -> memoryview:
-            return cut(bodies.read(body, nbytes), given, asked)
-
-        return self._get(key, asked, read, memoryview(b""))
+        return self._get(key, asked, lambda body: bodies.received(body, asked), memoryview(b""))
 
     def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
         """Read the object from ``start`` on straight into the buffer; one GET."""
         target = flat(buffer)
         asked = ByteRange(start, start + len(target))
+        return self._get(key, asked, lambda body: bodies.received_into(body, asked, target), 0)
 
-        def read(body: Any, nbytes: int | None, given: ByteRange | None) -> int:
-            if given is not None and nbytes is not None:
-                bodies.fill(body, target[:nbytes])
-                return nbytes
-            data = cut(bodies.read(body, nbytes), given, asked)
-            target[: len(data)] = data
-            return len(data)
-
-        return self._get(key, asked, read, 0)
-
-    def _get(
-        self, key: str, asked: ByteRange | None, read: Callable[[Any, int | None, ByteRange | None], R], nothing: R
-    ) -> R:
+    def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R:
         if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
             self.size(key)
             return nothing
@@ -90,10 +78,9 @@ class S3Storage:
                 answer = self.request("get", key, "get_object", **wanted)
             except s3_errors.PastEndError:
                 return nothing
-            nbytes, body = answer.get("ContentLength"), answer["Body"]
-            with contextlib.closing(body), self.our_errors("get", key):
-                given = bodies.answered_range(answer.get("ContentRange"), asked, nbytes) if asked is not None else None
-                return read(body._raw_stream, nbytes, given)  # noqa: SLF001 - the SDK's own read() waits for ever
+            with contextlib.closing(answer["Body"]) as stream, self.our_errors("get", key):
+                raw = stream._raw_stream  # noqa: SLF001 - the SDK's own read() waits for ever
+                return read(Body(raw, answer.get("ContentLength"), answer.get("ContentRange")))
 
         return retrying(attempt)
 
@@ -207,10 +194,11 @@ class S3Storage:
             _log.debug("%s %s/%s: %d bytes, %.1f ms", verb, self.url, key, nbytes, milliseconds)
 
     def _client(self) -> Any:
-        if self._made is None:
+        if self._process != os.getpid():  # a forked child would share its parent's connections
             with self._lock:
-                if self._made is None:
+                if self._process != os.getpid():
                     self._made = self.connect("s3", endpoint_url=self._identity.current().endpoint_url)
+                    self._process = os.getpid()
         return self._made
 
     def connect(self, service: str, endpoint_url: str | None = None) -> Any:
