@@ -201,7 +201,7 @@ class Encoder:
             elif target.kind in "fc" and array.dtype.kind in "iu":
                 rounded = array.astype(target).real
                 is_same = (rounded < np.iinfo(array.dtype).max + 1.0) & (rounded.astype(array.dtype) == array)
-                fits = bool((is_same if exact else np.isfinite(rounded)).all())
+                fits = bool((np.isfinite(rounded) & (is_same | (not exact))).all())
             elif target.kind in "fc" and array.dtype.kind in "fc" and not exact:
                 is_narrower = target.kind == "c" or array.dtype.kind == "f"
                 fits = is_narrower and bool((np.isfinite(array.astype(target)) == np.isfinite(array)).all())
