@@ -125,7 +125,7 @@ def mask(sample: StoredSample, box_px: int, ids: Sequence[int] = ()) -> Preview:
     """A mask as a small palette PNG: transparent where it is 0, half transparent colour elsewhere.
 
     A binary mask is ``(H, W)`` or ``(H, W, n)``: the n layers have the colours of the classes ``ids`` when there are
-    n of them, else n different ones; later layers lie on earlier ones. A segment mask is ``(H, W)`` or ``(H, W, 1)``
+    n of them or just one class, else n different ones; later layers lie on earlier ones. A segment mask is ``(H, W)`` or ``(H, W, 1)``
     of class numbers, 0 being the background.
 
     Raises:
@@ -164,6 +164,8 @@ def _palette_indices(layers: np.ndarray, htype: str, ids: Sequence[int]) -> np.n
             classes = layers[:, :, index].astype(np.int64)
             result = np.where(classes != 0, classes % len(PALETTE) + 1, result).astype(np.uint8)
         return result
+    if len(set(ids)) == 1:
+        ids = [ids[0]] * layers.shape[2]  # many things of one class
     for index in range(layers.shape[2]):
         number = ids[index] if len(ids) == layers.shape[2] else index
         result[layers[:, :, index] != 0] = number % len(PALETTE) + 1

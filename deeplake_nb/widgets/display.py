@@ -21,7 +21,7 @@ _SHEET_BOX_PX = 256
 # In a reopened notebook without a kernel the widget's output says "Error displaying widget": the picture stands there.
 _STYLE = """\
 .jp-OutputArea-child:has(.deeplake-nb-summary) + .jp-OutputArea-child + .jp-OutputArea-child
- > .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(.deeplake-nb))
+ > .jp-OutputArea-output:not([data-mime-type]):not(:has(.deeplake-nb))
  { display: none }"""
 
 

@@ -6,6 +6,8 @@ import { Cell } from "./cell.ts";
 import { clamped, fromBar, type Layout, layout, moved, reveal, rowsOf, seen, toBar } from "./layout.ts";
 import type { Tile } from "./tiles.ts";
 
+const EDGE = 10;
+
 interface Line {
   readonly root: HTMLElement;
   readonly cells: Cell[];
@@ -65,6 +67,11 @@ export class Grid {
     this.#stage.setAttribute("aria-colcount", String(this.#layout.columns));
     for (const line of this.#lines) line.at = -1;
     this.#go(Math.floor(top / this.#layout.columns) * this.#layout.line);
+  }
+
+  /** Height of all lines, with the space above and below them. */
+  get height(): number {
+    return this.#layout.natural + 2 * EDGE;
   }
 
   /** Bring a row into sight and, if asked, the keyboard with it. */
@@ -154,7 +161,13 @@ export class Grid {
       if (line.at >= 0) line.root.style.transform = `translateY(${line.at * at.line - this.#offset}px)`;
     }
     this.#rove();
-    this.source.want(rowsOf(at, seen(at, this.#view, this.#offset)));
+    // What is in sight first, then the lines just out of it.
+    const inSight = seen(at, this.#view, this.#offset);
+    this.source.want([
+      ...rowsOf(at, inSight),
+      ...rowsOf(at, [inSight[1], last]),
+      ...rowsOf(at, [first, inSight[0]]),
+    ]);
   }
 
   #newLine(): Line {

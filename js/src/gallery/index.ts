@@ -11,7 +11,8 @@ import "./gallery.css";
 
 const SMALLEST = 72;
 const LARGEST = 320;
-const SHORTEST = 380;
+const SHORTEST = 340;
+const TALLEST = 520;
 const BOX_PX = 256;
 
 interface Traits {
@@ -37,7 +38,11 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   let isLive = false;
 
   // Hidden until the kernel has answered once: without a kernel the static picture above stays what is seen.
-  const root = element("div", "deeplake-nb", { "data-lm-suppress-shortcuts": "true", hidden: true });
+  const root = element("div", "deeplake-nb", { hidden: true });
+  // JupyterLab matches its shortcuts against the focused element itself: only a mark on that keeps them away.
+  root.addEventListener("focusin", (event) => {
+    (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
+  });
   const busy = element("span", "dl-busy", { role: "status" });
   const main = element("div", "dl-main");
 
@@ -45,13 +50,13 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     if (isLive) return;
     isLive = true;
     const picture = staticPicture(el, read(model, "sheet"));
-    if (picture !== null) {
-      // Exactly in its place, so that nothing on the page moves.
-      root.style.height = `${Math.max(SHORTEST, picture.offsetHeight)}px`;
-      picture.style.display = "none";
-    }
+    const room = picture?.offsetHeight ?? TALLEST;
+    if (picture !== null) picture.style.display = "none";
     root.hidden = false;
     grid.measure();
+    // As high as the picture it stands in for, so that nothing on the page moves; but few rows are shown whole.
+    const whole = grid.height + root.clientHeight - grid.root.clientHeight;
+    root.style.height = `${whole <= TALLEST ? Math.max(whole, SHORTEST) : Math.max(room, SHORTEST)}px`;
   };
 
   const makeTiles = () =>

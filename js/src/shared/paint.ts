@@ -45,6 +45,18 @@ export function placed([left, top, right, bottom]: BoxMessage, at: Rect): Rect {
   };
 }
 
+/** The same rectangle on whole pixels, where lines of even width are crisp. */
+function snapped({ left, top, width, height }: Rect): Rect {
+  const right = Math.round(left + width);
+  const bottom = Math.round(top + height);
+  return {
+    left: Math.round(left),
+    top: Math.round(top),
+    width: right - Math.round(left),
+    height: bottom - Math.round(top),
+  };
+}
+
 /** Draw into a canvas of `width` x `height` CSS pixels. */
 export function paint(
   canvas: HTMLCanvasElement,
@@ -80,12 +92,12 @@ function drawBoxes(
   withLabels: boolean,
 ): void {
   for (const box of boxes) {
-    const edge = placed(box, at);
+    const edge = snapped(placed(box, at));
     pen.strokeStyle = INK;
-    pen.lineWidth = 3.5;
+    pen.lineWidth = 4;
     pen.strokeRect(edge.left, edge.top, edge.width, edge.height);
     pen.strokeStyle = box[5];
-    pen.lineWidth = 1.75;
+    pen.lineWidth = 2;
     pen.strokeRect(edge.left, edge.top, edge.width, edge.height);
   }
   if (!withLabels) return;

@@ -55,7 +55,7 @@ export class Viewer {
 
   open(row: number): void {
     this.#row = row;
-    this.#title.textContent = `Row ${row.toLocaleString("en-US")} of ${this.length.toLocaleString("en-US")}`;
+    this.#title.textContent = `Row ${row.toLocaleString("en-US")} of 0–${(this.length - 1).toLocaleString("en-US")}`;
     this.root.setAttribute("aria-label", this.#title.textContent);
     this.root.hidden = false;
     this.root.focus({ preventScroll: true });

@@ -1,0 +1,301 @@
+"""The gallery as a person meets it: a real JupyterLab in a real browser, asserted on pixels."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.browser.notebook import pixel
+
+RED, BLUE = (220, 20, 30), (10, 60, 200)
+BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
+
+PREPARE = f"""
+%load_ext deeplake_nb
+import io, time
+import numpy as np
+from PIL import Image
+import deeplake_nb as deeplake
+
+def file(color):
+    out = io.BytesIO()
+    Image.new("RGB", (96, 96), color).save(out, "png")
+    return deeplake.Sample(out.getvalue())
+
+colours = deeplake.empty("mem://colours", overwrite=True)
+with colours:
+    colours.create_tensor("images", htype="image", sample_compression="png")
+    colours.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
+    colours.create_tensor("boxes", htype="bbox", coords={{"type": "fractional", "mode": "LTRB"}})
+    colours.create_tensor("captions", htype="text")
+    for index in range(40):
+        colours.append({{
+            "images": file([{RED}, {BLUE}][index % 2]),
+            "labels": index % 2,
+            "boxes": np.array([[0.25, 0.25, 0.75, 0.75]], "float32"),
+            "captions": f"caption of row {{index}}",
+        }})
+
+# a million pictures, each of the colour that its row number is
+rows = np.arange(1_000_000, dtype=">u4").view("uint8").reshape(-1, 4)[:, 1:]
+million = deeplake.empty("mem://million", overwrite=True)
+million.create_tensor("images", htype="image", sample_compression=None, dtype="uint8")
+million.images.extend(np.broadcast_to(rows[:, None, None, :], (1_000_000, 2, 2, 3)))
+"""
+
+
+def colour_of(row):
+    return (row >> 16, row >> 8 & 255, row & 255)
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    opened = lab.open([PREPARE, "colours", "million", "time.sleep(6)"], viewport=(1280, 1000))
+    opened.run_all()
+    return opened
+
+
+def gallery(notebook, index):
+    found = notebook.output(index).locator(".deeplake-nb")
+    found.wait_for(timeout=10_000)
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def tile(shown, row):
+    found = shown.locator(f'.dl-cell[data-row="{row}"]')
+    found.locator("canvas:not([hidden])").wait_for(timeout=10_000)
+    return found
+
+
+def at(cell, x, y):
+    """The colour of a tile's canvas at fractions of its width and height."""
+    canvas = cell.locator("canvas")
+    width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
+    return pixel(canvas, round(x * width), round(y * height))[:3]
+
+
+def near(color, expected, tolerance=6):
+    return all(abs(a - b) <= tolerance for a, b in zip(color, expected, strict=True))
+
+
+def go_to(shown, row):
+    field = shown.locator(".dl-goto")
+    field.fill(str(row))
+    field.press("Enter")
+
+
+def test_pictures_boxes_and_classes_are_painted(notebook):
+    shown = gallery(notebook, 1)
+    first, second = tile(shown, 0), tile(shown, 1)
+    assert near(at(first, 0.1, 0.1), RED)
+    assert near(at(second, 0.1, 0.1), BLUE)
+    assert near(at(first, 0.25, 0.5), BOX), "the left edge of the box, in the colour of its class"
+    assert near(at(first, 0.5, 0.5), RED), "a box is not filled"
+    assert second.locator(".dl-labels").inner_text() == "blue"
+    assert first.get_attribute("aria-label") == "Row 0, red, 1 box, 96 by 96 pixels"
+
+
+def test_boxes_are_switched_off_and_on(notebook):
+    shown = gallery(notebook, 1)
+    first = tile(shown, 0)
+    switch = shown.get_by_label("boxes")
+    switch.uncheck()
+    assert near(at(first, 0.25, 0.5), RED)
+    switch.check()
+    assert near(at(first, 0.25, 0.5), BOX)
+
+
+def test_the_static_picture_gives_way_without_moving_the_page(notebook):
+    outputs = notebook.output(1).locator(".jp-OutputArea-child")
+    assert outputs.count() == 3
+    assert not outputs.nth(1).is_visible()
+    assert outputs.nth(2).is_visible()
+    assert outputs.nth(0).get_by_text("40 rows · 4 tensors").is_visible()
+
+
+def test_a_row_near_the_end_of_a_million_is_shown(notebook):
+    shown = gallery(notebook, 2)
+    assert near(at(tile(shown, 7), 0.5, 0.5), colour_of(7), 0)
+    go_to(shown, 900_000)
+    assert at(tile(shown, 900_000), 0.5, 0.5) == colour_of(900_000)
+    assert shown.locator('.dl-cell[data-row="900000"]').evaluate("(cell) => cell === document.activeElement")
+    go_to(shown, 999_999)
+    assert at(tile(shown, 999_999), 0.5, 0.5) == colour_of(999_999)
+
+
+def test_the_wheel_and_the_scroll_bar_reach_everything(notebook):
+    shown = gallery(notebook, 2)
+    go_to(shown, 0)
+    tile(shown, 0).hover()
+    notebook.page.mouse.wheel(0, 1000)
+    notebook.page.wait_for_function(
+        "(scroll) => Number(scroll.querySelector('.dl-cell:not([hidden])').dataset.row) > 0",
+        arg=shown.locator(".dl-scroll").element_handle(),
+    )
+    rows = shown.locator(".dl-cell:not([hidden])").evaluate_all("(cells) => cells.map((cell) => +cell.dataset.row)")
+    assert 0 < min(rows) < 60, "a turn of the wheel moves by pixels, not by a share of a million rows"
+    shown.locator(".dl-scroll").evaluate("(scroll) => { scroll.scrollTop = scroll.scrollHeight; }")
+    assert at(tile(shown, 999_999), 0.5, 0.5) == colour_of(999_999)
+
+
+def test_scrolling_a_million_rows_stays_smooth_and_asks_for_few_of_them(notebook):
+    shown = gallery(notebook, 2)
+    frames = shown.locator(".dl-scroll").evaluate(
+        """(scroll) => new Promise((done) => {
+            const frames = [];
+            const start = performance.now();
+            const step = (now) => {
+                frames.push(now);
+                scroll.scrollTop = (scroll.scrollHeight * (now - start)) / 4000;
+                if (now - start < 2000) requestAnimationFrame(step);
+                else done(frames);
+            };
+            requestAnimationFrame(step);
+        })"""
+    )
+    pace = 1000 * (len(frames) - 1) / (frames[-1] - frames[0])
+    print(f"scrolling 1,000,000 rows: {pace:.0f} frames/s")  # noqa: T201 - a measurement, not asserted
+    assert len(frames) > 10
+    assert shown.locator(".dl-cell").count() < 200, "cells are used again"
+    row = int(shown.locator(".dl-cell:not([hidden])").first.get_attribute("data-row"))
+    assert at(tile(shown, row), 0.5, 0.5) == colour_of(row)
+
+
+def test_keys_move_and_open_and_leave_the_notebook_alone(notebook):
+    shown = gallery(notebook, 1)
+    cells = len(notebook)
+    go_to(shown, 0)
+    keys = notebook.page.keyboard
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown"):
+        keys.press(key)
+    columns = int(shown.locator(".dl-stage").get_attribute("aria-colcount"))
+    focused = notebook.page.evaluate("document.activeElement.dataset.row")
+    assert int(focused) == columns + 1
+    keys.press("Enter")
+    viewer = shown.get_by_role("dialog")
+    viewer.get_by_text(f"caption of row {focused}", exact=True).wait_for()
+    assert viewer.get_attribute("aria-label") == f"Row {focused} of 0–39"
+    for key in ("a", "b", "d", "d", "x", "Shift+M"):  # shortcuts of the notebook's command mode
+        keys.press(key)
+    assert len(notebook) == cells
+    keys.press("ArrowRight")
+    viewer.get_by_text(f"caption of row {int(focused) + 1}", exact=True).wait_for()
+    keys.press("Escape")
+    viewer.wait_for(state="hidden")
+    assert notebook.page.evaluate("document.activeElement.dataset.row") == str(int(focused) + 1)
+
+
+def test_a_click_opens_a_sample_with_all_its_tensors(notebook):
+    shown = gallery(notebook, 1)
+    go_to(shown, 1)
+    tile(shown, 1).click()
+    viewer = shown.get_by_role("dialog")
+    large = viewer.locator("canvas:not([hidden])")
+    large.wait_for()
+    width, height = large.evaluate("(canvas) => [canvas.width, canvas.height]")
+    assert near(pixel(large, width // 2, height // 2)[:3], BLUE)
+    names = viewer.locator(".dl-field h3").all_inner_texts()
+    assert [name.split("\n")[0].split(" ")[0] for name in names] == ["images", "labels", "boxes", "captions"]
+    assert viewer.locator("td").all_inner_texts() == ["blue", "0.25", "0.25", "0.75", "0.75"]
+    viewer.get_by_label("Close (Escape)").click()
+
+
+def test_the_theme_is_followed_when_it_is_switched(notebook):
+    shown = gallery(notebook, 1)
+    ground = "(root) => getComputedStyle(root).backgroundColor"
+    light = shown.evaluate(ground)
+    notebook.screenshot("gallery-light")
+    notebook.set_theme("dark")
+    dark = shown.evaluate(ground)
+    notebook.screenshot("gallery-dark")
+    notebook.set_theme("light")
+    assert sum(map(int, light[4:-1].split(","))) > 700
+    assert sum(map(int, dark[4:-1].split(","))) < 200
+    assert shown.evaluate(ground) == light
+
+
+def test_it_answers_while_a_cell_sleeps(notebook):
+    shown = gallery(notebook, 2)
+    go_to(shown, 0)
+    tile(shown, 0)
+    notebook.start(3)
+    times = []
+    for row in (123_456, 345_678, 567_890):
+        begun = time.perf_counter()
+        go_to(shown, row)
+        assert at(tile(shown, row), 0.5, 0.5) == colour_of(row)
+        times.append(time.perf_counter() - begun)
+    assert notebook.is_running(3), "the cell slept all the while"
+    print(f"a tile while a cell sleeps: {max(times) * 1000:.0f} ms at the most")  # noqa: T201
+    assert max(times) < 3
+    notebook.wait_idle()
+
+
+def test_the_page_had_no_errors(notebook):
+    assert notebook.errors == []
+
+
+@pytest.fixture(scope="module", params=["with widget state", "without widget state"])
+def saved(lab, request):
+    """A notebook that was run and saved, its page closed."""
+    keeps = request.param.startswith("with ")
+    opened = lab.open([PREPARE, "colours"], name=f"saved-{keeps}.ipynb", save_widget_state=keeps)
+    opened.run_all()
+    gallery(opened, 1)
+    opened.save()
+    opened.close()
+    return opened.path
+
+
+def test_the_saved_notebook_holds_the_picture_and_little_else(saved):
+    notebook = json.loads(saved.read_text())
+    outputs = notebook["cells"][1]["outputs"]
+    assert [list(output["data"])[0] for output in outputs[:2]] == ["text/html", "image/jpeg"]
+    assert "image/jpeg" in outputs[1]["data"]
+    assert saved.stat().st_size < 400_000
+
+
+@pytest.mark.parametrize("trust", [True, False], ids=["trusted", "not trusted"])
+def test_reopened_without_its_kernel_the_picture_stands_and_no_error(lab, saved, trust):
+    reopened = lab.open(saved, name=f"{saved.stem}-{trust}.ipynb", trust=trust)
+    output = reopened.output(1)
+    output.locator("img").wait_for()
+    reopened.page.wait_for_timeout(2000)  # for a widget that would still take the picture away
+    assert output.locator("img").is_visible()
+    assert output.get_by_text("40 rows · 4 tensors").is_visible()
+    assert not output.get_by_text("Error displaying widget").is_visible()
+    assert not output.locator(".deeplake-nb").is_visible()
+    assert output.locator("img").evaluate("(image) => image.naturalWidth") > 100
+    reopened.screenshot(f"reopened-{saved.stem}-{trust}")
+    reopened.close()
+
+
+def test_an_html_export_shows_the_picture_and_the_summary(saved, tmp_path):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(saved)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    html = (tmp_path / f"{saved.stem}.html").read_text()
+    assert "data:image/jpeg;base64," in html
+    assert "40 rows · 4 tensors" in html
+
+
+def test_papermill_runs_it_and_waits_for_no_browser(tmp_path):
+    import subprocess
+    import sys
+
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    source, result = tmp_path / "in.ipynb", tmp_path / "out.ipynb"
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=[new_code_cell(PREPARE), new_code_cell("colours")], metadata=metadata), source)
+    subprocess.run(
+        [sys.executable, "-m", "papermill", str(source), str(result)], check=True, capture_output=True, timeout=120
+    )
+    outputs = json.loads(result.read_text())["cells"][1]["outputs"]
+    assert [kind for output in outputs for kind in output["data"] if kind == "image/jpeg"]
