@@ -157,6 +157,13 @@ class Dataset:
         mode = ", read-only" if self.read_only else ""
         return f"Dataset({place!r}, branch={self.branch!r}, rows={len(self)}, tensors={list(self.tensors)}{mode})"
 
+    def summary(self) -> None:
+        """Print path, branch, and for each tensor htype, dtype, shape range, length, compression and array size."""
+        from deeplake_nb.dataset.summary import summary
+        from deeplake_nb.preview.summary import summary_text
+
+        print(summary_text(*summary(self)))  # noqa: T201 - v3's method prints
+
     # ------------------------------------------------------------------ finding tensors and rows
 
     def __getitem__(self, item: Any) -> Any:

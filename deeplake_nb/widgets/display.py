@@ -49,16 +49,17 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
     Raises:
         TensorNotFoundError: no tensor of that name.
     """
+    from deeplake_nb.dataset.summary import summary
     from deeplake_nb.preview.summary import summary_html, summary_text
     from deeplake_nb.widgets.source import Source
 
     source = Source(ds)
     if tensor is not None:
         source.tensor(tensor)
-    heading, rows = source.heading(), source.summary()
+    heading, rows = summary(ds)
     text = summary_text(heading, rows)
     if not _has_page():
-        print(text)  # noqa: T201 - a terminal shows what is printed
+        print(f"\n{text}")  # noqa: T201 - a terminal shows what is printed, after its own "Out[1]: "
         return
     _publish({"text/plain": text, "text/html": summary_html(heading, rows, _STYLE)})
     if not len(source) or not source.names:

@@ -10,7 +10,6 @@ from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.preview import fields, overlays
 from deeplake_nb.preview.preview import FailedTile, Tile
 from deeplake_nb.preview.render import MASK_HTYPES, PICTURE_HTYPES, render
-from deeplake_nb.preview.summary import SummaryHeading, SummaryRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,14 +104,6 @@ class Source:
                 out.append(fields.Field(name, tensor.htype, "", error=error))
         return out
 
-    def heading(self) -> SummaryHeading:
-        """The dataset as a whole."""
-        return SummaryHeading(self.ds.path, self.ds.branch, len(self), self.ds.read_only)
-
-    def summary(self) -> list[SummaryRow]:
-        """One row per tensor."""
-        return [_summary_row(name, tensor) for name, tensor in self.tensors.items()]
-
     # ------------------------------------------------------------------ inside
 
     def _first(self, matches: Callable[[Tensor], bool]) -> Tensor | None:
@@ -187,16 +178,3 @@ def _readable(stored: Any) -> StoredSample:
 def _once(labels: tuple[Label, ...]) -> tuple[Label, ...]:
     """Each class once: an image with five cats is labelled cat."""
     return tuple(dict.fromkeys(labels))
-
-
-def _summary_row(name: str, tensor: Tensor) -> SummaryRow:
-    (_, *lower), (_, *upper) = tensor.shape_interval
-    dtype = tensor.meta.dtype or "any"
-    is_number = tensor.dtype is not None and tensor.dtype.kind in "biufc"
-    compression = tensor.sample_compression or (
-        f"{tensor.chunk_compression} chunks" if tensor.chunk_compression else ""
-    )
-    itemsize = tensor.dtype.itemsize if is_number and tensor.dtype is not None and not tensor.is_sequence else 0
-    return SummaryRow(
-        name, tensor.htype, dtype, tuple(lower), tuple(upper), len(tensor), compression or "none", itemsize
-    )

@@ -1,0 +1,28 @@
+"""A dataset in a few lines: what ``ds.summary()`` prints and a notebook shows above the gallery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deeplake_nb.preview.summary import SummaryHeading, SummaryRow
+
+if TYPE_CHECKING:
+    from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.dataset.tensor import Tensor
+
+
+def summary(ds: Dataset) -> tuple[SummaryHeading, list[SummaryRow]]:
+    """The dataset as a whole, and one row per visible tensor; costs no request."""
+    heading = SummaryHeading(ds.path, ds.branch, len(ds), ds.read_only)
+    return heading, [_row(name, tensor) for name, tensor in ds.tensors.items()]
+
+
+def _row(name: str, tensor: Tensor) -> SummaryRow:
+    (_, *lower), (_, *upper) = tensor.shape_interval
+    dtype = tensor.dtype
+    is_number = dtype is not None and dtype.kind in "biufc" and not tensor.is_sequence
+    itemsize = dtype.itemsize if is_number and dtype is not None else 0
+    chunks = f"{tensor.chunk_compression} chunks" if tensor.chunk_compression else "none"
+    compression = tensor.sample_compression or chunks
+    shown = tensor.meta.dtype or "any"
+    return SummaryRow(name, tensor.htype, shown, tuple(lower), tuple(upper), len(tensor), compression, itemsize)
