@@ -41,7 +41,8 @@ def decompress(data: memoryview, what: str) -> bytes:
             return bytes(lz4.frame.decompress(data))
         if len(data) < 5:  # noqa: PLR2004 - the prefix and one byte
             raise FormatError(f"{what}: an lz4 block of {len(data)} bytes is cut off")
-        _check_size(*struct.unpack_from("<I", data), data, what)
+        (size,) = struct.unpack_from("<I", data)
+        _check_size(size, data, what)
         return bytes(lz4.block.decompress(data))
     except (RuntimeError, ValueError, lz4.block.LZ4BlockError) as error:
         if isinstance(error, FormatError):
