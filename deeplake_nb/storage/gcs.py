@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 
 from deeplake_nb.errors import KeyNotFoundError, UrlError
 from deeplake_nb.storage import bodies, gcs_checksum
+from deeplake_nb.storage.bodies import Body
 from deeplake_nb.storage.gcs_api import DONE, Answer, Api, drain, read_json
 from deeplake_nb.storage.provider import Entry, Stored, check_key, check_prefix, flat, in_parallel, parts
-from deeplake_nb.storage.ranges import ByteRange, cut
+from deeplake_nb.storage.ranges import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,8 +51,11 @@ class GcsStorage:
         """The object's bytes as they are stored; one GET. A whole object is checked against its checksum."""
         asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
 
-        def read(body: Any, nbytes: int | None, given: ByteRange | None) -> memoryview:
-            return cut(bodies.read(body, nbytes), given, asked)
+        def read(body: Body, kept: str) -> memoryview:
+            data = bodies.received(body, asked)
+            if asked is None:
+                gcs_checksum.check(data, kept)
+            return data
 
         return self._get(key, asked, read, memoryview(b""))
 
@@ -59,20 +63,9 @@ class GcsStorage:
         """Read the object from ``start`` on straight into the buffer; one GET."""
         target = flat(buffer)
         asked = ByteRange(start, start + len(target))
+        return self._get(key, asked, lambda body, _: bodies.received_into(body, asked, target), 0)
 
-        def read(body: Any, nbytes: int | None, given: ByteRange | None) -> int:
-            if given is not None and nbytes is not None:
-                bodies.fill(body, target[:nbytes])
-                return nbytes
-            data = cut(bodies.read(body, nbytes), given, asked)
-            target[: len(data)] = data
-            return len(data)
-
-        return self._get(key, asked, read, 0)
-
-    def _get(
-        self, key: str, asked: ByteRange | None, read: Callable[[Any, int | None, ByteRange | None], R], nothing: R
-    ) -> R:
+    def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body, str], R], nothing: R) -> R:
         if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
             self.size(key)
             return nothing
@@ -80,21 +73,16 @@ class GcsStorage:
         if asked is not None:
             headers["Range"] = f"bytes={asked.start}-{asked.stop - 1}"
 
-        def take(answer: Answer) -> R:
-            length = answer.headers.get("content-length")
-            nbytes = int(length) if length is not None else None
+        def answered(answer: Answer) -> R:
             if answer.status == _PAST_END:
-                bodies.read(answer.body, nbytes)
+                drain(answer)
                 return nothing
-            header = answer.headers.get("content-range")
-            given = bodies.answered_range(header, asked, nbytes) if asked is not None else None
-            found = read(answer.body, nbytes, given)
-            if isinstance(found, memoryview) and asked is None:
-                gcs_checksum.check(found, answer.headers.get("x-goog-hash", ""))
-            return found
+            length, ranged = answer.headers.get("content-length"), answer.headers.get("content-range")
+            body = Body(answer.body, int(length) if length is not None else None, ranged)
+            return read(body, answer.headers.get("x-goog-hash", ""))
 
         address = f"/download{self._object(key)}?alt=media"
-        return self.api.ask("get", key, "GET", address, take, headers=headers, accept=DONE | {_PAST_END})
+        return self.api.ask("get", key, "GET", address, answered, headers=headers, accept=DONE | {_PAST_END})
 
     def size(self, key: str) -> int:
         """Bytes of the object; one GET, of its metadata."""
