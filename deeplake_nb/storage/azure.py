@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from deeplake_nb.credentials import azure_identity
-from deeplake_nb.errors import KeyNotFoundError, LakeError, UrlError
+from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, LakeError, UrlError
 from deeplake_nb.storage import azure_errors, azure_listing, bodies
 from deeplake_nb.storage.azure_account import Account, Call
 from deeplake_nb.storage.provider import (
@@ -24,7 +24,7 @@ from deeplake_nb.storage.provider import (
     in_parallel,
     parts,
 )
-from deeplake_nb.storage.ranges import ByteRange, cut, regrouped
+from deeplake_nb.storage.ranges import ByteRange, regrouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +41,7 @@ _WHOLE_NBYTES = 64 << 20  # up to here a put is one request
 _BLOCK_NBYTES = 8 << 20
 _MOST_BLOCKS = 50_000
 _AT_ONCE = 8
+_PAGE_LENGTH = 5000  # as long as the service makes them
 
 
 class AzureStorage:
@@ -63,47 +64,29 @@ class AzureStorage:
     # ------------------------------------------------------------------ reading
 
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes; one GET (a HEAD for an empty range)."""
+        """The object's bytes; one GET (a HEAD for an empty range, and one more for a range behind the end)."""
         asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-
-        def read(answer: Any, nbytes: int | None, given: ByteRange | None) -> memoryview:
-            return cut(bodies.read(answer, nbytes), given, asked)
-
-        return self._get(key, asked, read, memoryview(b""))
+        return self._get(key, asked, lambda body: bodies.received(body, asked), memoryview(b""))
 
     def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
         """Read the object from ``start`` on straight into the buffer; one GET."""
         target = flat(buffer)
         asked = ByteRange(start, start + len(target))
+        return self._get(key, asked, lambda body: bodies.received_into(body, asked, target), 0)
 
-        def read(answer: Any, nbytes: int | None, given: ByteRange | None) -> int:
-            if given is not None and nbytes is not None:
-                bodies.fill(answer, target[:nbytes])
-                return nbytes
-            data = cut(bodies.read(answer, nbytes), given, asked)
-            target[: len(data)] = data
-            return len(data)
-
-        return self._get(key, asked, read, 0)
-
-    def _get(
-        self, key: str, asked: ByteRange | None, take: Callable[[Any, int | None, ByteRange | None], R], nothing: R
-    ) -> R:
+    def _get(self, key: str, asked: ByteRange | None, receive: Callable[[bodies.Body], R], nothing: R) -> R:
         if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
             self.size(key)
             return nothing
         headers = {} if asked is None else {"Range": f"bytes={asked.start}-{asked.stop - 1}"}
 
         def read(answer: Any) -> R:
-            nbytes = self._nbytes(key, answer)
-            given = None
-            if asked is not None:
-                given = bodies.answered_range(answer.headers.get("Content-Range"), asked, nbytes)
-            return take(answer, nbytes, given)
+            return receive(bodies.Body(answer, self._nbytes(key, answer), answer.headers.get("Content-Range")))
 
         try:
             return self._ask("get", key, "GET", read, headers=headers)
         except azure_errors.PastEndError:
+            self.size(key)  # a folder answers as an empty object does
             return nothing
 
     def size(self, key: str) -> int:
@@ -135,8 +118,8 @@ class AzureStorage:
         yield from sorted(Stored(item.name[skip:], item.nbytes or 0, item.md5) for item in lines)
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[Sequence[Listed]]:
-        query = {"restype": "container", "comp": "list", "include": "metadata", "prefix": prefix}
-        query |= {"delimiter": delimiter} if delimiter else {}
+        query = {"restype": "container", "comp": "list", "include": "metadata", "maxresults": str(_PAGE_LENGTH)}
+        query |= {name: value for name, value in (("prefix", prefix), ("delimiter", delimiter)) if value}
         action = self._action("list", prefix)
         marker = ""
         while True:
@@ -188,18 +171,20 @@ class AzureStorage:
                 digest.update(block)
                 yield block
 
-        def put_block(numbered: tuple[int, bytes]) -> tuple[str, int]:
+        def name(number: int) -> str:
+            return base64.b64encode(f"{upload}{number:06}".encode()).decode()
+
+        def put_block(numbered: tuple[int, bytes]) -> int:
             number, block = numbered
-            name = base64.b64encode(f"{upload}{number:06}".encode()).decode()
-            self._ask("put", key, "PUT", _done, query={"comp": "block", "blockid": name}, body=block)
+            self._ask("put", key, "PUT", _done, query={"comp": "block", "blockid": name(number)}, body=block)
             if progress is not None:
                 progress(len(block))
-            return name, len(block)
+            return len(block)
 
         with contextlib.closing(in_parallel(put_block, enumerate(hashed()), _AT_ONCE)) as answers:
-            blocks = list(answers)
-        check_length(key, sum(length for _, length in blocks), nbytes)
-        names = "".join(f"<Latest>{name}</Latest>" for name, _ in blocks)
+            lengths = list(answers)
+        check_length(key, sum(lengths), nbytes)
+        names = "".join(f"<Latest>{name(number)}</Latest>" for number in range(len(lengths)))
         headers = {"x-ms-blob-content-md5": base64.b64encode(digest.digest()).decode(), **condition}
         body = f"<BlockList>{names}</BlockList>".encode()
         self._ask("put", key, "PUT", _done, query={"comp": "blocklist"}, headers=headers, body=body)
@@ -255,13 +240,22 @@ class AzureStorage:
 
         Raises:
             KeyNotFoundError: there is no such folder.
-            StorageError: the account has no hierarchical namespace, or something is there already.
+            KeyExistsError: something is there already.
+            StorageError: the account has no hierarchical namespace.
         """
+        from urllib.parse import quote
+
         old, new = (self._prefix + check_key(name.removesuffix("/")) for name in (folder, new_folder))
-        with self.account.file_system(self._container) as client:
-            moved = client.get_directory_client(old)
-            target = f"{self._container}/{new}"
-            self.account.ask_sdk(self._action("rename", f"{old}/"), lambda: moved.rename_directory(target))
+        action = self._action("rename", f"{old}/")
+        try:
+            with self.account.file_system(self._container) as client:
+                source = client.get_directory_client(quote(old))  # the SDK unquotes what it moves
+                target = f"{self._container}/{new}"
+                self.account.ask_sdk(
+                    self._action("rename", f"{old}/"), lambda: source.rename_directory(target, **missing)
+                )
+        except KeyExistsError as error:
+            raise KeyExistsError(f"{self.url}/{new_folder} exists already") from error.__cause__
 
     # ------------------------------------------------------------------ about itself
 
@@ -291,7 +285,7 @@ def _condition(*, if_absent: bool) -> dict[str, str]:
 
 
 def _done(answer: Any) -> None:
-    answer.drain_conn()
+    del answer
 
 
 def _is_folder(answer: Any) -> bool:

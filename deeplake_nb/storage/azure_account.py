@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-from deeplake_nb.credentials.transport import connections
+from deeplake_nb.credentials.transport import connections, urllib3
 from deeplake_nb.errors import CredentialsError, LakeError, MissingCredentialsError, MissingDependencyError
 from deeplake_nb.storage import azure_errors, bodies
 from deeplake_nb.storage.retries import ATTEMPTS, retrying
@@ -155,10 +155,10 @@ class Account:
                 retries=False,
             )
             with contextlib.closing(answer):
-                if answer.status < 300:  # noqa: PLR2004
-                    return read(answer)
-                answer.drain_conn()
-                return azure_errors.Refusal(answer.status, answer.headers)
+                is_success = answer.status < 300  # noqa: PLR2004
+                outcome = read(answer) if is_success else azure_errors.Refusal(answer.status, answer.headers)
+                answer.drain_conn()  # or the connection would not be used again
+                return outcome
         except (bodies.BodyError, HTTPError) as error:
             return azure_errors.Breakdown(error)
         except LakeError as error:
@@ -185,6 +185,7 @@ class Account:
             raise MissingDependencyError(
                 "azure:// needs azure-storage-file-datalake: run `pip install azure-storage-file-datalake`"
             ) from error
+        urllib3()  # which then logs no SAS token
         found = self.credentials()
         scheme, _, rest = self.endpoint(found).partition("://")
         with FileSystemClient(
@@ -215,12 +216,12 @@ class Account:
         raise failure  # out here it drags no answer and no frame along
 
     def _of_sdk(self, found: AzureCredentials) -> Any:
-        from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+        from azure.core.credentials import AzureNamedKeyCredential
 
         if found.account_key:
             return AzureNamedKeyCredential(self.name(found), found.account_key.reveal())
         if found.sas_token:
-            return AzureSasCredential(found.sas_token.reveal())
+            return found.sas_token.reveal()  # as text: a rename needs it twice
         return _TokenCredential(self) if found.access_token else None
 
 
