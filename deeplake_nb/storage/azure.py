@@ -246,14 +246,13 @@ class AzureStorage:
         from urllib.parse import quote
 
         old, new = (self._prefix + check_key(name.removesuffix("/")) for name in (folder, new_folder))
-        action = self._action("rename", f"{old}/")
+        missing = {"match_condition": MatchConditions.IfMissing}
         try:
             with self.account.file_system(self._container) as client:
                 source = client.get_directory_client(quote(old))  # the SDK unquotes what it moves
                 target = f"{self._container}/{new}"
-                self.account.ask_sdk(
-                    self._action("rename", f"{old}/"), lambda: source.rename_directory(target, **missing)
-                )
+                action = self._action("rename", f"{old}/")
+                self.account.ask_sdk(action, lambda: source.rename_directory(target, **missing))
         except KeyExistsError as error:
             raise KeyExistsError(f"{self.url}/{new_folder} exists already") from error.__cause__
 

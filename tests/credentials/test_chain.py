@@ -138,7 +138,7 @@ def test_each_source_tried_is_logged(caplog):
 # from a url
 
 
-@pytest.mark.parametrize("text", ["/data", "mem://x", "https://host", "azure://account/box"])
+@pytest.mark.parametrize("text", ["/data", "mem://x", "https://host"])
 def test_storages_without_credentials_have_no_chain(text):
     assert credentials_from(parse(text), {"anything": "goes"}, environ={}) is None
 
