@@ -66,20 +66,9 @@ class VersionTree:
         """
         record = decode_json(data, what)
         try:
-            commits = {
-                id_: Commit(
-                    id_,
-                    node.pop("branch"),
-                    node.pop("parent"),
-                    list(node.pop("children")),
-                    node.pop("commit_message", None),
-                    node.pop("commit_time", None),
-                    node.pop("commit_user_name", None),
-                    node,
-                )
-                for id_, node in record["commits"].items()
-            }
-            branches = dict(record["branches"])
+            commits = {id_: _commit(id_, node) for id_, node in record["commits"].items()}
+            branches = dict(record["branches"].items())
+            _check_texts(*branches.values())
         except (KeyError, TypeError, AttributeError) as error:
             raise FormatError(f"{what}: not a commit tree ({type(error).__name__}: {error})") from error
         for id_, commit in commits.items():
@@ -142,6 +131,26 @@ class VersionTree:
             if entry is not None:
                 return entry[0] or node.id, entry[1] or tensor
         return FIRST_COMMIT, tensor
+
+
+def _commit(id_: str, node: dict[str, Any]) -> Commit:
+    branch, parent, children, time = (
+        node.pop("branch"),
+        node.pop("parent"),
+        list(node.pop("children")),
+        node.pop("commit_time", None),
+    )
+    _check_texts(branch, *children, *([] if parent is None else [parent]))
+    if time is not None and (isinstance(time, bool) or not isinstance(time, (int, float))):
+        raise TypeError(f"commit_time {time!r:.40}")
+    message, user = node.pop("commit_message", None), node.pop("commit_user_name", None)
+    return Commit(id_, branch, parent, children, message, time, user, node)
+
+
+def _check_texts(*names: Any) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"expected a name, got {name!r:.40}")
 
 
 def decode_chunk_set(data: Buffer) -> dict[str, tuple[str, str]]:
