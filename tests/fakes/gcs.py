@@ -16,6 +16,7 @@ import itertools
 import json
 import re
 import secrets
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -509,12 +510,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def emulator(clock=time.time):
-    """The service, at its ``endpoint`` on this machine."""
+def emulator(clock=time.time, certificate=None):
+    """The service, at its ``endpoint`` on this machine; by https with the path of a certificate and its key."""
     service = Gcs(clock)
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.service = service
-        service.endpoint = f"http://127.0.0.1:{server.server_port}"
+        service.endpoint = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

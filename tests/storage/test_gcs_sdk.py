@@ -1,0 +1,150 @@
+"""Google's own client on the same emulator: it reads what we write, and we read what it writes."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+
+import google.cloud.storage
+import google.oauth2.credentials
+import pytest
+from google.api_core.exceptions import BadRequest, Forbidden, NotFound, PreconditionFailed, Unauthorized
+
+from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.storage import gcs_parts
+from deeplake_nb.storage.open import open_storage
+from deeplake_nb.storage.provider import ByteRange, digests
+from deeplake_nb.urls import parse
+from tests.fakes import gcs
+
+
+@pytest.fixture
+def service():
+    with gcs.emulator() as service:
+        yield service
+
+
+@pytest.fixture
+def client(service):
+    """Google's client, as one who may do anything."""
+    with_token = client_of(service, service.issue())
+    yield with_token
+    with_token.close()
+
+
+def client_of(service, token):
+    credentials = google.oauth2.credentials.Credentials(token)
+    return google.cloud.storage.Client(
+        "project", credentials=credentials, client_options={"api_endpoint": service.endpoint}
+    )
+
+
+@pytest.fixture
+def ours(service):
+    url = parse("gcs://bucket/x")
+    creds = {"token": service.issue(), "endpoint_url": service.endpoint}
+    return open_storage(url, credentials_from(url, creds, environ=os.environ))
+
+
+def test_it_reads_what_we_write(client, ours, monkeypatch):
+    monkeypatch.setattr(gcs_parts, "WHOLE_NBYTES", 1 << 20)
+    monkeypatch.setattr(gcs_parts, "PART_NBYTES", 1 << 20)
+    ours.put("short", b"hello")
+    ours.put("a b/ü", [b"in ", b"pieces"])
+    long = os.urandom((3 << 20) + 1)
+    ours.put("long", long)
+    bucket = client.bucket("bucket")
+    assert bucket.blob("x/short").download_as_bytes() == b"hello"
+    assert bucket.blob("x/a b/ü").download_as_bytes() == b"in pieces"
+    assert bucket.blob("x/long").download_as_bytes() == long
+    assert [blob.name for blob in client.list_blobs("bucket", prefix="x/")] == ["x/a b/ü", "x/long", "x/short"]
+
+
+def test_we_read_what_it_writes(client, ours):
+    bucket = client.bucket("bucket")
+    bucket.blob("x/short").upload_from_string(b"hello", checksum="crc32c")
+    long = bucket.blob("x/long", chunk_size=1 << 20)
+    content = os.urandom((3 << 20) + 5)
+    with long.open("wb") as out:
+        out.write(content)
+    bucket.blob("x/both").compose([bucket.blob("x/short"), bucket.blob("x/long")])
+    assert bytes(ours.get("short")) == b"hello"
+    assert bytes(ours.get("long")) == content
+    assert bytes(ours.get("both", ByteRange(3, 10))) == (b"hello" + content)[3:10]
+    assert [(stored.key, stored.md5 is None) for stored in digests(ours)] == [
+        ("both", True),
+        ("long", False),
+        ("short", False),
+    ]
+
+
+def test_the_emulator_is_what_it_expects(client, service):
+    bucket = client.create_bucket("new")
+    blob = bucket.blob("k")
+    blob.upload_from_string(b"0123456789", if_generation_match=0)
+    assert blob.download_as_bytes(start=2, end=4) == b"234"
+    assert (blob.crc32c, blob.md5_hash, blob.size) == (gcs.crc32c(b"0123456789"), gcs.md5(b"0123456789"), 10)
+    with pytest.raises(PreconditionFailed):
+        bucket.blob("k").upload_from_string(b"second", if_generation_match=0)
+    with pytest.raises(PreconditionFailed):
+        blob.delete(if_generation_match=blob.generation + 1)
+    copied = bucket.copy_blob(blob, bucket, "copy")
+    assert copied.download_as_bytes() == b"0123456789"
+    assert bucket.blob("rewritten").rewrite(blob)[0] is None
+    with pytest.raises(NotFound):
+        bucket.blob("absent").download_as_bytes()
+    broken = bucket.blob("broken")
+    broken.crc32c = gcs.crc32c(b"other")
+    with pytest.raises(BadRequest, match="doesn't match"):
+        broken.upload_from_string(b"x", checksum=None)
+    for number in range(25):
+        service.write("new", f"many/{number:02d}/x", b"")
+    pages = client.list_blobs("new", prefix="many/", delimiter="/", page_size=10).pages
+    assert sorted(next(pages).prefixes) == [f"many/{number:02d}/" for number in range(10)]
+    names = [blob.name for blob in client.list_blobs("new", page_size=7, start_offset="many/", end_offset="many/1")]
+    assert names == [f"many/{number:02d}/x" for number in range(10)]
+    held = bucket.test_iam_permissions(["storage.objects.get", "storage.buckets.setIamPolicy"])
+    assert held == ["storage.objects.get"]
+    blobs = list(client.list_blobs("new"))
+    with client.batch():
+        for blob in blobs:
+            blob.delete()
+    assert service.buckets["new"].objects == {}
+    bucket.delete()
+    assert "new" not in service.buckets
+
+
+def test_a_rule_for_browsers(client, service):
+    bucket = client.bucket("bucket")
+    bucket.cors = [{"origin": ["https://lab.example"], "method": ["GET"], "maxAgeSeconds": 60}]
+    bucket.patch()
+    assert client.get_bucket("bucket").cors[0]["origin"] == ["https://lab.example"]
+    assert preflight(service, "https://lab.example") == "https://lab.example"
+    assert preflight(service, "https://other.example") is None
+
+
+def preflight(service, origin):
+    address = f"{service.endpoint}/storage/v1/b/bucket/o/k"
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers, method="OPTIONS")) as answer:
+        return answer.headers["Access-Control-Allow-Origin"]
+
+
+def test_the_emulator_checks_tokens(service):
+    service.write("bucket", "k", b"x")
+    reader = client_of(service, service.issue(gcs.READING)).bucket("bucket")
+    assert reader.blob("k").download_as_bytes() == b"x"
+    with pytest.raises(Forbidden):
+        reader.blob("k").upload_from_string(b"y")
+    with pytest.raises(Forbidden):
+        reader.blob("k").delete()
+    for token in ("ya29.unknown", service.issue(seconds=-1)):
+        with pytest.raises(Exception) as caught:
+            client_of(service, token).bucket("bucket").blob("k").reload()
+        assert isinstance(caught.value, Unauthorized) or "refresh" in str(caught.value)  # it tries to get a new one
+    writer = client_of(service, service.issue({"create"})).bucket("bucket")
+    writer.blob("new").upload_from_string(b"y")
+    with pytest.raises(Forbidden):
+        writer.blob("k").upload_from_string(b"y")
+    with pytest.raises(Forbidden):
+        writer.blob("absent").download_as_bytes()
