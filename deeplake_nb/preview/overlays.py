@@ -125,8 +125,8 @@ def mask(sample: StoredSample, box_px: int, ids: Sequence[int] = ()) -> Preview:
     """A mask as a small palette PNG: transparent where it is 0, half transparent colour elsewhere.
 
     A binary mask is ``(H, W)`` or ``(H, W, n)``: the n layers have the colours of the classes ``ids`` when there are
-    n of them or just one class, else n different ones; later layers lie on earlier ones. A segment mask is ``(H, W)`` or ``(H, W, 1)``
-    of class numbers, 0 being the background.
+    n of them or just one class, else n different ones; later layers lie on earlier ones. A segment mask is
+    ``(H, W)`` or ``(H, W, 1)`` of class numbers, 0 being the background.
 
     Raises:
         FormatError: another number of axes.

@@ -31,6 +31,7 @@ _LARGEST_TILE = 300
 _MOST_COLUMNS = 8
 _SCALE = 1.5
 _MAGNIFIED = 2
+_FEW_BOXES = 6
 _QUALITIES = (88, 80, 72, 64, 54, 44, 34)
 
 _PAPER = "#ffffff"
@@ -190,7 +191,9 @@ class _Sheet:
             draw.rectangle(outer, outline=_CHIP_INK, width=line + 2)
             draw.rectangle(edges, outline=box.color, width=line)
         for box in tile.boxes:
-            if box.label:
+            # Of many boxes only those are named that are wide enough for it, as in the live gallery.
+            room = (box.right - box.left) * size[0] if len(tile.boxes) > _FEW_BOXES else side
+            if box.label and self._small.getlength(box.label) <= room:
                 self._chip(draw, box.label, box.color, (left + box.left * size[0], top + box.top * size[1]), side)
         if tile.count > 1:
             words = f"{tile.count:,} items"

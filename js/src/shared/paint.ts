@@ -22,6 +22,8 @@ export interface Rect {
 }
 
 const MAGNIFIED = 2;
+/** With more boxes than that, only those wide enough for their name are named. */
+const FEW_BOXES = 6;
 const INK = "#101418";
 
 /** The largest rectangle of the picture's shape in the middle of a room; magnified at most `limit` times. */
@@ -94,7 +96,7 @@ function drawBoxes(
   for (const box of boxes) {
     const edge = snapped(placed(box, at));
     pen.strokeStyle = INK;
-    pen.lineWidth = 4;
+    pen.lineWidth = 3;
     pen.strokeRect(edge.left, edge.top, edge.width, edge.height);
     pen.strokeStyle = box[5];
     pen.lineWidth = 2;
@@ -107,6 +109,7 @@ function drawBoxes(
     if (!box[4]) continue;
     const edge = placed(box, at);
     const chip = { width: Math.min(pen.measureText(box[4]).width + 8, width), height: 15 };
+    if (boxes.length > FEW_BOXES && chip.width > edge.width) continue;
     const left = Math.min(Math.max(edge.left - 1, 0), width - chip.width);
     const above = edge.top >= chip.height ? edge.top - chip.height : edge.top;
     const top = Math.min(Math.max(above, 0), height - chip.height);
