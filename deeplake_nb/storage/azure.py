@@ -245,6 +245,8 @@ class AzureStorage:
         """
         from urllib.parse import quote
 
+        from azure.core import MatchConditions
+
         old, new = (self._prefix + check_key(name.removesuffix("/")) for name in (folder, new_folder))
         missing = {"match_condition": MatchConditions.IfMissing}
         try:

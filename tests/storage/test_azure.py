@@ -35,6 +35,7 @@ _numbers = itertools.count()
 def flat():
     """The endpoint of an account without folders."""
     with azurite.azurite() as endpoint:
+        azurite.behind(endpoint, "box").close()
         yield endpoint
 
 
@@ -119,8 +120,7 @@ def endpoint(request):
 
 @pytest.fixture
 def provider(endpoint):
-    with azurite.behind(endpoint, "box"):
-        return open_azure(endpoint)
+    return open_azure(endpoint)
 
 
 @pytest.fixture
