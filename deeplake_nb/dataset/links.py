@@ -13,6 +13,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images
 from deeplake_nb.format.samples import Link, Sample, StoredSample
+from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def resolve_links(
         sample = _linked(link, data, meta, f"tensor {meta.name!r}")
         if isinstance(sample, LakeError):
             raise sample
-        infos.append(file_info(Sample(sample.data, path=link.path)))
+        infos.append(file_info(Sample(sample.data, path=redact(link.path))))
         shapes.append(sample.shape)
     return codes, infos, shapes
 
@@ -107,8 +108,9 @@ def _open(state: State, links: Sequence[Link | None]) -> list[memoryview | LakeE
 
 
 def _linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: str) -> StoredSample | LakeError:
+    path = redact(link.path)
     if isinstance(data, LakeError):
-        return LinkError(f"{what}: the linked file {link.path} cannot be read: {data}")
+        return LinkError(f"{what}: the linked file {path} cannot be read: {data}")
     htype = meta.htype or "generic"
     if (
         not htype.startswith("image")
@@ -117,10 +119,10 @@ def _linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: st
     ):
         return UnsupportedError(f"{what}: links to {htype} files cannot be decoded yet")
     try:
-        probe = images.probe(data, f"{what}: the linked file {link.path}")
+        probe = images.probe(data, f"{what}: the linked file {path}")
     except LakeError as error:
         return LinkError(str(error))
     shape = probe.shape
     if len(shape) == 2 and (htype == "image" or len(meta.max_shape) == 3):  # noqa: PLR2004 - a grey picture
         shape = (*shape, 1)
-    return StoredSample(data, shape, probe.dtype, probe.compression, htype, f"{what} ({link.path})")
+    return StoredSample(data, shape, probe.dtype, probe.compression, htype, f"{what} ({path})")

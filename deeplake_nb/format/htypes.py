@@ -89,7 +89,7 @@ def htype_row(name: str | None) -> Htype:
     Raises:
         HtypeError: no such htype; suggests the nearest.
     """
-    row = TABLE.get(name or "generic")
+    row = TABLE.get("generic" if name is None else name)
     if row is None:
         raise HtypeError(f"unknown htype {name!r}{did_you_mean(str(name), TABLE)}; known: {', '.join(TABLE)}")
     return row

@@ -14,6 +14,7 @@ from deeplake_nb.errors import FormatError, UnsupportedError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import compression, images
 from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +107,10 @@ class Link:
     path: str
     creds_key: str | None = None
 
+    def __repr__(self) -> str:
+        key = f", creds_key={self.creds_key!r}" if self.creds_key is not None else ""
+        return f"Link({redact(self.path)!r}{key})"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSample:
@@ -150,8 +155,12 @@ class StoredSample:
             return text
         from deeplake_nb.format.meta import decode_json
 
-        empty: Any = {} if payload == "json" else []
-        return decode_json(self.data, self.what) if text else empty
+        if payload == "json":
+            return decode_json(self.data, self.what) if text else {}
+        values = decode_json(self.data, self.what) if text else []
+        if not isinstance(values, list):
+            raise FormatError(f"{self.what}: expected a JSON array, got a {type(values).__name__}")
+        return values
 
     def _numeric(self) -> NDArray[Any]:
         if self.compression is None or 0 in self.shape:
