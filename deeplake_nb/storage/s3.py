@@ -129,7 +129,7 @@ class S3Storage:
             return
         body = data if isinstance(data, bytes) else b"".join(pieces)
         condition = {"IfNoneMatch": "*"} if if_absent else {}
-        retrying(lambda: self.request("put", key, "put_object", Body=body, **condition))
+        self.request("put", key, "put_object", Body=body, **condition)
 
     def put_parts(
         self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
@@ -182,6 +182,9 @@ class S3Storage:
 
     def call(self, verb: str, key: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """One call of the SDK on the bucket; ``verb`` and ``key`` are for messages and the log."""
+        return retrying(lambda: self._called(verb, key, operation, parameters))
+
+    def _called(self, verb: str, key: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         began = time.perf_counter()
         nbytes = len(parameters.get("Body", b""))
         try:
@@ -219,7 +222,9 @@ class S3Storage:
             **({"signature_version": aws_sdk().UNSIGNED} if found.anonymous else {}),
         )
         # With an endpoint of its own the SDK puts the bucket in the path, unless the profile says otherwise.
-        return session.create_client(service, region_name=found.aws_region, endpoint_url=endpoint_url, config=config)
+        client = session.create_client(service, region_name=found.aws_region, endpoint_url=endpoint_url, config=config)
+        client.meta.events.register("before-parse", _check_length)
+        return client
 
     @contextlib.contextmanager
     def our_errors(self, verb: str, key: str) -> Iterator[None]:
@@ -232,7 +237,8 @@ class S3Storage:
             raise TransientError(s3_errors.broken(str(error), action, self._where())) from error.__cause__
         except LakeError:
             raise
-        except (sdk.ClientError, sdk.BotoCoreError, ValueError) as error:  # ValueError: an endpoint it cannot read
+        except (sdk.ClientError, sdk.BotoCoreError, ValueError, RecursionError) as error:
+            # ValueError: an endpoint it cannot read; RecursionError: it looks for a region that nobody names
             raise s3_errors.translate(error, action, self._where()) from without_frames(error)
 
     def _shown(self, key: str) -> str:
@@ -280,3 +286,11 @@ class _Identity:
 
     def get_deferred_property(self, name: str) -> Any:
         return lambda: getattr(self, name, None)
+
+
+def _check_length(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Refuse an answer that broke off: the SDK takes a listing without a single byte for an empty one."""
+    body, length = response_dict["body"], response_dict["headers"].get("Content-Length", "")
+    has_body = isinstance(body, bytes) and operation_model.http["method"] != "HEAD"
+    if has_body and length.isdecimal() and len(body) < int(length):
+        raise bodies.BodyError(f"{len(body)} of {length} bytes")

@@ -85,6 +85,7 @@ _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
     "HTTPClientError": (StorageError, f"the connection broke: {_NETWORK}"),
     "IncompleteReadError": (StorageError, f"the connection broke: {_NETWORK}"),
     "BotoCoreError": (StorageError, "check creds= and the files of `aws configure`"),
+    "RecursionError": (StorageError, f"the bucket is in another region: {_REGION}"),
     "ValueError": (StorageError, "check endpoint_url, AWS_ENDPOINT_URL and aws_region"),
 }
 

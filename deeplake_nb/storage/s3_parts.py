@@ -11,7 +11,6 @@ from deeplake_nb.errors import LakeError, StorageError
 from deeplake_nb.storage import s3_errors
 from deeplake_nb.storage.provider import check_length, in_parallel
 from deeplake_nb.storage.ranges import regrouped
-from deeplake_nb.storage.retries import retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +41,9 @@ def upload(
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Replace the object by ``data``, in parts of 8 MB, eight at once; twice that is held in memory.
+
+    Should the answer to the beginning be lost, its repetition begins anew, and an upload without parts stays listed:
+    it cannot be told from one that another writer has just begun.
 
     Raises:
         KeyExistsError: ``if_absent``, and the object is there.
@@ -77,7 +79,7 @@ def _complete(storage: S3Storage, key: str, upload_id: str, tags: list[str], *, 
     parts = {"Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]}
     wanted = {"UploadId": upload_id, "MultipartUpload": parts, **({"IfNoneMatch": "*"} if if_absent else {})}
     try:
-        retrying(lambda: storage.request("put", key, "complete_multipart_upload", **wanted))
+        storage.request("put", key, "complete_multipart_upload", **wanted)
     except s3_errors.UploadGoneError as error:  # a lost answer was asked for again, and the first time had worked?
         digest = hashlib.md5(b"".join(bytes.fromhex(tag.strip('"')) for tag in tags), usedforsecurity=False)
         if storage.request("size", key, "head_object")["ETag"] != f'"{digest.hexdigest()}-{len(tags)}"':

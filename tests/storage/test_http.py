@@ -208,7 +208,7 @@ def test_a_body_in_chunks_is_read_to_its_end(web, storage):
             handler.send_header("Transfer-Encoding", "chunked")
             handler.end_headers()
             handler.wfile.write(b"5\r\nhello\r\n" + (b"6\r\n world\r\n0\r\n\r\n" if ends else b""))
-            handler.close_connection = True
+            handler.close_connection = not ends
 
         return page
 
