@@ -29,6 +29,7 @@ import values  # noqa: E402
 from deeplake.core import lock  # noqa: E402
 from deeplake.util.version_control import integrity_check  # noqa: E402
 from programs import EVERY, repeat  # noqa: E402
+from programs.steps import STEPS  # noqa: E402
 
 deeplake.constants.SPINNER_ENABLED = False
 held = {}
@@ -80,6 +81,11 @@ def again(path, rows=2, commit=None):
     return ds.commit(commit) if commit else None
 
 
+def step(name, **arguments):
+    """One step of a history."""
+    STEPS[name](deeplake, **arguments)
+
+
 def hold(path):
     """Open for writing, which takes the lock, and keep it."""
     held[path] = deeplake.load(path, verbose=False, read_only=False)
@@ -100,7 +106,7 @@ def release():
     lock._REFS.clear()
 
 
-CALLS = {f.__name__: f for f in (program, describe, check, again, hold, free)}
+CALLS = {f.__name__: f for f in (program, describe, check, again, step, hold, free)}
 
 for line in sys.stdin:
     call = json.loads(line)

@@ -1,0 +1,68 @@
+"""A history, one step at a time: what either implementation can add, and what only the original can change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .sources import numbers, picture
+
+NAMES = ["no", "yes", "maybe"]
+COLUMNS = {
+    "numbers": {"dtype": "int32"},
+    "packed": {"dtype": "int16", "chunk_compression": "lz4"},
+    "text": {"htype": "text"},
+    "label": {"htype": "class_label", "class_names": NAMES},
+    "image": {"htype": "image", "sample_compression": "png"},
+    "listed": {"htype": "sequence[generic]", "dtype": "uint8"},
+}
+
+
+def value(column, seed):
+    """The value that a seed stands for; its shape varies, axes of length zero among them."""
+    if column == "text":
+        return "" if seed % 5 == 0 else f"{seed} " * (seed % 7)
+    if column == "label":
+        return np.full(seed % 3, seed % len(NAMES), "uint32")
+    if column == "image":
+        return picture(1 + seed % 4, 2 + seed % 3, seed=seed)
+    return numbers((seed % 3, 1 + seed % 2), COLUMNS[column].get("dtype"), seed)
+
+
+def begin(lake, chunk_size):
+    """An empty dataset with every column."""
+    with lake.empty("ds") as ds:
+        for name, how in COLUMNS.items():
+            ds.create_tensor(name, max_chunk_size=chunk_size, **how)
+
+
+def extend(lake, branch, columns):
+    """Append to columns the values of seeds: `columns` maps a name to seeds."""
+    with lake.load(f"ds@{branch}") as ds:
+        for name, seeds in columns.items():
+            ds[name].extend([value(name, seed) for seed in seeds])
+    ds.flush()
+    return ds
+
+
+def replace(lake, branch, column, row, seed):
+    """Only the original: another value in a row."""
+    with lake.load(f"ds@{branch}") as ds:
+        ds[column][row] = value(column, seed)
+
+
+def remove(lake, branch, column, row):
+    """Only the original: one row less."""
+    lake.load(f"ds@{branch}")[column].pop(row)
+
+
+def commit(lake, branch):
+    """Only the original: close the version."""
+    lake.load(f"ds@{branch}").commit()
+
+
+def fork(lake, branch, new):
+    """Only the original: a branch that starts where another is."""
+    lake.load(f"ds@{branch}").checkout(new, create=True)
+
+
+STEPS = {f.__name__: f for f in (begin, extend, replace, remove, commit, fork)}

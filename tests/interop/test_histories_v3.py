@@ -1,0 +1,128 @@
+"""Histories nobody thought of: both implementations write in turns, and neither may lose or change a value."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+import deeplake_nb
+from tests.interop.programs.steps import COLUMNS, begin, extend, value
+from tests.interop.test_read_v3 import compare, described
+
+_REPLACEABLE = [name for name in COLUMNS if name != "listed"]
+_SEEDS = st.integers(1, 10_000)
+_EXTENSION = st.dictionaries(st.sampled_from(sorted(COLUMNS)), st.lists(_SEEDS, min_size=1, max_size=5), min_size=1)
+_STEP = st.one_of(
+    st.tuples(st.just("ours"), _EXTENSION),
+    st.tuples(st.just("theirs"), _EXTENSION),
+    st.tuples(st.just("replace"), st.sampled_from(_REPLACEABLE), _SEEDS, _SEEDS),
+    st.tuples(st.just("remove"), st.sampled_from(_REPLACEABLE), _SEEDS),
+    st.tuples(st.just("commit")),
+    st.tuples(st.just("fork")),
+    st.tuples(st.just("switch"), _SEEDS),
+)
+
+
+class History:
+    """A dataset that both write, and what its branches must hold: for each column the seeds of its rows."""
+
+    def __init__(self, original, folder):
+        self.original = original
+        self.folder = folder
+        self.branch = "main"
+        self.model = {"main": {name: [] for name in COLUMNS}}
+        self.is_committed = False
+
+    def theirs(self, name, **arguments):
+        note(f"{name} {arguments}")
+        self.original.do("step", self.folder, name=name, branch=self.branch, **arguments)
+
+    def take(self, kind, *arguments):
+        rows = self.model[self.branch]
+        if kind in {"ours", "theirs"}:
+            (columns,) = arguments
+            if kind == "ours":
+                note(f"ours: extend {self.branch} {columns}")
+                extend(deeplake_nb, self.branch, columns).close()
+            else:
+                self.theirs("extend", columns=columns)
+            for name, seeds in columns.items():
+                rows[name] += seeds
+        elif kind == "replace" and rows[arguments[0]]:
+            column, row, seed = arguments
+            row %= len(rows[column])
+            self.theirs("replace", column=column, row=row, seed=seed)
+            rows[column][row] = seed
+        elif (
+            kind == "remove" and rows[arguments[0]] and not self.is_committed
+        ):  # later it breaks the original's own book
+            column, row = arguments
+            row %= len(rows[column])
+            self.theirs("remove", column=column, row=row)
+            del rows[column][row]
+        elif kind == "commit":
+            self.theirs("commit")
+            self.is_committed = True
+        elif kind == "fork" and any(rows.values()):
+            new = f"branch{len(self.model)}"
+            self.theirs("fork", new=new)
+            self.model[new] = copy.deepcopy(rows)
+            self.branch, self.is_committed = new, True
+        elif kind == "switch":
+            self.branch = sorted(self.model)[arguments[0] % len(self.model)]
+
+    def check(self):
+        """Every branch reads here as the model says, and every version as the original reads it."""
+        for branch, columns in self.model.items():
+            ds = deeplake_nb.load(f"ds@{branch}", read_only=True)
+            for name, seeds in columns.items():
+                assert len(ds[name]) == len(seeds), (branch, name)
+                for row, seed in enumerate(seeds):
+                    assert same(name, ds[name][row], value(name, seed)), (branch, name, row)
+        self.original.do("check", self.folder, path="ds")
+        self.original.do("describe", self.folder, path="ds")
+        for address, version in json.loads((self.folder / "expected.json").read_text())["versions"].items():
+            got = described(f"ds@{address}", list(version["tensors"]))
+            assert compare("history", version, got) == [], address
+
+
+def same(column, one, expected):
+    if column == "text":
+        return one.text() == expected
+    found = one.numpy(aslist=True)
+    if column == "listed":
+        return len(found) == len(expected) and all(map(np.array_equal, found, expected))
+    return np.array_equal(found, expected)
+
+
+@settings(
+    max_examples=settings().max_examples // 4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    is_ours=st.booleans(),
+    chunk_size=st.sampled_from([64, 1000, 8_000_000]),
+    steps=st.lists(_STEP, min_size=2, max_size=8),
+)
+def test_both_write_in_turns(original, is_ours, chunk_size, steps):
+    home = os.getcwd()  # noqa: PTH109
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            history = History(original, Path(folder))
+            if is_ours:
+                begin(deeplake_nb, chunk_size)
+            else:
+                original.do("step", history.folder, name="begin", chunk_size=chunk_size)
+            for step in steps:
+                history.take(*step)
+            history.check()
+        finally:
+            os.chdir(home)
