@@ -21,7 +21,6 @@ from deeplake_nb.format.chunk import ChunkBuilder
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.encoders import EMPTY_TILES, ChunkIds, CredsCodes, Sequences
-from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, label_numbers, plain_numbers
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
@@ -93,7 +92,8 @@ class Appender:
         tensor.meta = inferred(tensor.meta, first)
         if tensor.meta.extra.get("vdb_indexes"):  # they know nothing of the new rows, and others would search them
             tensor.meta = replace(tensor.meta, extra={**tensor.meta.extra, "vdb_indexes": []})
-        row = htype_row(tensor.meta.htype)
+        encoder = Encoder(tensor.meta)
+        row = encoder.row
         if "class_names" in row.info and row.name == "class_label":
             values = self._numbered(values)
         infos = shapes = None
@@ -102,7 +102,7 @@ class Appender:
             self.tables.creds = (self.tables.creds or CredsCodes()).extended(codes)
         elif row.has_sample_info:
             infos = companions.file_infos(values)
-        batch = Encoder(tensor.meta).batch(values)
+        batch = encoder.batch(values)
         self._add(batch)
         self._count(batch, shapes)
         if counts is not None:

@@ -106,7 +106,7 @@ def _samples(state: State, tensor: TensorState, loaded: LoadedChunk, part: Chunk
 
 
 def _shapes(table: Ints, rows: Ints, rank: int) -> list[tuple[int, ...]]:
-    empty = (0,) * rank
+    empty = (0,) * (rank or 1)
     if not len(table):
         return [empty] * len(rows)
     dims = [tuple(row) for row in table[:, :-1].tolist()]
@@ -227,7 +227,7 @@ def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | Non
     if chunk.is_whole or file is None or file == "lz4" or meta.dtype is None or inside >= len(chunk):
         return None
     start, stop = chunk.span(inside)
-    shape = chunk.shape(inside) or (0,) * len(meta.max_shape)
+    shape = chunk.shape(inside) or (0,) * (len(meta.max_shape) or 1)
     what = f"tensor {meta.name!r} row {item}"
     return StoredSample(chunk.data[start:stop], shape, meta.dtype, file, meta.htype or "generic", what).array()
 

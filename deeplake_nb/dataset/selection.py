@@ -80,15 +80,14 @@ class Selection:
         meta = self.tensor.meta
         found = None if meta.is_sequence else self._at_once(aslist=aslist)
         if found is not None:
-            return found
+            return _own(found)
         arrays = self.arrays()
         aslist = aslist or htype_row(meta.htype).payload == "polygon"  # no two are alike
         if self.index.is_single:
-            return reader.stack(arrays[0], self.what) if meta.is_sequence and not aslist else _own(arrays[0])
+            return reader.stack(arrays[0], self.what) if isinstance(arrays[0], list) and not aslist else _own(arrays[0])
         if aslist:
             return _own(arrays)
-        if meta.is_sequence:
-            arrays = [reader.stack(row, self.what) for row in arrays]
+        arrays = [reader.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
         return reader.stack(arrays, self.what) if arrays else self._nothing()
 
     def _at_once(self, *, aslist: bool) -> NDArray[Any] | None:

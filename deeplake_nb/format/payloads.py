@@ -85,6 +85,8 @@ class Encoder:
         self.row: Htype = htype_row(meta.htype)
         self.what = f"tensor {meta.name!r}"
         found = COMPRESSIONS[meta.sample_compression] if meta.sample_compression and not meta.is_link else None
+        if found is not None and found.kind == "media":
+            raise UnsupportedError(f"{self.what}: {found.name} files cannot be appended yet")
         self.compression = found
         self.is_image_file = found is not None and found.kind == "image"
         self.needs_channel = meta.htype == "image" or self.is_image_file
@@ -160,8 +162,6 @@ class Encoder:
         return np.can_cast(value.dtype, self.meta.dtype or value.dtype, "safe")
 
     def _numeric(self, value: Any) -> tuple[Buffer, Shape]:
-        if self.compression is not None and self.compression.kind == "media":
-            raise UnsupportedError(f"{self.what}: {self.compression.name} files cannot be appended yet")
         array = self._cast(self._array(value), exact=hasattr(value, "dtype"))
         shape = self._channelled(array.shape or (1,))
         if not array.size:
@@ -284,14 +284,22 @@ def is_text_like(meta: TensorMeta) -> bool:
 
 def label_numbers(value: Any, names: list[str]) -> Any:
     """Class names as their numbers, in any nesting; unknown names are added to ``names``."""
+    known: dict[str, int] = {}
+    for number, name in enumerate(names):
+        known.setdefault(name, number)
+    return _numbers(value, names, known)
+
+
+def _numbers(value: Any, names: list[str], known: dict[str, int]) -> Any:
     if isinstance(value, str):
-        if value not in names:
-            names.append(value)
-        return names.index(value)
+        if value not in known:
+            known[str(value)] = len(names)
+            names.append(str(value))
+        return known[value]
     if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
         value = value.tolist()
     if isinstance(value, (list, tuple)):
-        return [label_numbers(entry, names) for entry in value]
+        return [_numbers(entry, names, known) for entry in value]
     return value
 
 
