@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -162,7 +163,7 @@ def credentials_from(
     Raises:
         CredentialsError: ``creds`` has an unknown key or word, half a set, or is not one of the above.
     """
-    creds = sealed(creds)
+    creds = sealed(os.fspath(creds) if isinstance(creds, os.PathLike) else creds)
     if url.scheme not in _CHAINS:
         return None
     if callable(creds):

@@ -80,7 +80,7 @@ def kind_of(key: Key, name: str) -> str:
         raise CredentialsError(f"{name} has no 'type': expected Google's JSON of one of {_all()}")
     if kind not in KINDS:
         raise CredentialsError(f"{name} is of type {kind!r}{did_you_mean(kind, KINDS)}: expected one of {_all()}")
-    missing = [part for part in KINDS[kind].required if not key.get(part)]
+    missing = [part for part in KINDS[kind].required if not revealed(key.get(part))]
     if missing:
         raise PartialCredentialsError(f"{name} is a {kind} without {', '.join(missing)}: give the whole file")
     return kind

@@ -118,7 +118,9 @@ def _failure(name: str, error: Exception, refusal: tuple[type[LakeError], str]) 
         return CredentialsError(f"{name} cannot be used ({type(error).__name__}): see the cause")
     code = _code(error)
     kind, advice = _BY_CODE.get(code, refusal)
-    return kind(f"{name} was refused a token ({code or 'no reason given'}): {advice}")
+    if not code:  # nobody refused
+        return CredentialsError(f"{name} gave no token (see the cause): {advice}")
+    return kind(f"{name} was refused a token ({code}): {advice}")
 
 
 def _code(error: Exception) -> str:
