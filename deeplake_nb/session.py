@@ -5,6 +5,7 @@ The module-level functions of ``deeplake_nb`` are the methods of the default ses
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from functools import cache
@@ -14,6 +15,7 @@ from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import sealed
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import (
+    CredentialsError,
     DatasetExistsError,
     DatasetNotFoundError,
     LakeError,
@@ -29,30 +31,64 @@ from deeplake_nb.storage.provider import delete_all, exists, get_many, is_empty
 from deeplake_nb.urls import Url, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from deeplake_nb.credentials.oauth import SignIn
+    from deeplake_nb.credentials.provider import CredentialProvider
     from deeplake_nb.storage.provider import StorageProvider
 
     Path = str | os.PathLike[str] | Url
 
 
 class Session:
-    """Opens datasets and files. Thread-safe."""
+    """Opens datasets and files. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        lead: leads a sign-in of ``creds="browser"``: shows its link and hands in what is pasted, until there is an
+            answer. The default prints the link and asks.
+    """
+
+    def __init__(self, lead: Callable[[SignIn], None] | None = None) -> None:
         self._lock = threading.Lock()
         self._stores: dict[Url, StorageProvider] = {}
+        self._lead = lead or _lead
+        self._signed_in: CredentialProvider | None = None
+        self._sign_in_lock = threading.Lock()
 
     def storage(self, path: Path, creds: Any = None) -> StorageProvider:
-        """The storage provider rooted at ``path``; nothing is requested yet.
+        """The storage provider rooted at ``path``; nothing is requested yet, unless ``creds="browser"`` signs in.
 
         Raises:
             UrlError: a path that cannot be understood.
-            CredentialsError: ``creds`` that are incomplete or not for this storage.
+            CredentialsError: ``creds`` that are incomplete or not for this storage, or nobody signed in.
         """
         creds = sealed(creds)  # so that no frame of a traceback below holds a secret
         url = parse(path)
+        if url.scheme == "gcs" and isinstance(creds, str) and creds == "browser":
+            self._sign_in(url)
         return open_storage(url, credentials_from(url, creds, environ=os.environ))
+
+    def _sign_in(self, url: Url) -> None:
+        """Signs in once per session, as one call opens a storage more than once; again when that is over."""
+        from deeplake_nb.credentials import gcs_sign_in  # a server and OAuth: a tenth of a second
+
+        with self._sign_in_lock:
+            with contextlib.suppress(CredentialsError):
+                if self._signed_in is not None and gcs_sign_in.cached(os.environ) and self._signed_in():
+                    return
+            gcs_sign_in.sign_in(os.environ, self._lead)
+            self._signed_in = credentials_from(url, "cache", environ=os.environ)
+
+    def sign_out(self) -> int:
+        """Forget the sign-ins of ``creds="browser"`` that are kept on this machine; how many there were.
+
+        Google keeps the consent until it is withdrawn at https://myaccount.google.com/connections.
+        """
+        from deeplake_nb.credentials import gcs_sign_in
+
+        with self._sign_in_lock:
+            self._signed_in = None
+            return gcs_sign_in.sign_out(os.environ)
 
     # ------------------------------------------------------------------ datasets
 
@@ -214,6 +250,12 @@ class Session:
             for (place, _), data in zip(places, found, strict=True):
                 out[place] = data
         return out
+
+
+def _lead(under_way: SignIn) -> None:
+    from deeplake_nb.credentials import prompt
+
+    prompt.lead(under_way, show=print)
 
 
 def _is_dataset(store: StorageProvider) -> bool:
