@@ -142,7 +142,7 @@ _MARKS = {"gcs": "before_request"}  # what tells a credentials object of the clo
 
 def credentials_from(
     url: Url,
-    creds: Mapping[str, object] | CredentialProvider | str | None = None,
+    creds: Mapping[str, object] | CredentialProvider | os.PathLike[str] | str | None = None,
     *,
     environ: Mapping[str, str],
     clock: Clock = utc_now,

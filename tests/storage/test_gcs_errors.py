@@ -254,7 +254,7 @@ def test_a_proxy_is_used_with_its_password_and_not_for_hosts_that_are_excepted(s
     assert path.startswith("http://storage.localhost:1/download/")
     assert headers["proxy-authorization"] == "Basic bWU6cEBzcw=="
     monkeypatch.setenv("no_proxy", "storage.localhost")
-    with pytest.raises(StorageError, match="NewConnectionError|NameResolutionError"):
+    with pytest.raises(StorageError, match=r"NewConnectionError|NameResolutionError"):
         open_gcs({"token": "t", "endpoint_url": "http://storage.localhost:1"}).get("k")
 
 
