@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import SampleError
-from deeplake_nb.format.meta import encode_json
+from deeplake_nb.format.meta import decode_json, encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +58,10 @@ class Info(MutableMapping[str, Any]):
         """
         changed = {**self._load(), **dict(*args, **kwargs)}
         try:
-            encode_json(changed, indent=4)
-        except (TypeError, ValueError) as error:
+            stored = encode_json(changed, indent=4)
+        except (TypeError, ValueError, RecursionError) as error:
             raise SampleError(f"info: {error}") from error
-        self._changed(changed)
+        self._changed(decode_json(stored, "info"))  # as it will be read, and shared with nobody
 
     def __repr__(self) -> str:
         return repr(self._load())

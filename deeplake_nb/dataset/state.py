@@ -141,9 +141,9 @@ class State:
         self._adopt(tensors)
         self._chunk_sets.clear()
         self.chunks.clear()
-        for tensor in self.tensors.values():
-            if tensor.meta.is_sequence:
-                self.tables(tensor)  # only they know how many rows there are
+        sequences = [tensor for tensor in self.tensors.values() if tensor.meta.is_sequence]
+        for tensor, tables in zip(sequences, self._load_tables(sequences), strict=True):
+            tensor.tables = tables  # only these know how many rows there are
 
     def _adopt(self, tensors: dict[str, TensorState]) -> None:
         """Take over what was read; a tensor that users hold already stays the same object."""
@@ -217,20 +217,28 @@ class State:
             return tensor.tables
         with self.lock:
             if tensor.tables is None:
-                tensor.tables = self._load_tables(tensor)
+                (tensor.tables,) = self._load_tables([tensor])
             return tensor.tables
 
-    def _load_tables(self, tensor: TensorState) -> Tables:
-        commit, key, meta = self.commit.id, tensor.key, tensor.meta
-        paths = {"ids": keys.chunk_ids(commit, key), "tiles": keys.tiles(commit, key)}
-        if meta.is_sequence:
-            paths["sequences"] = keys.sequences(commit, key)
-        if meta.is_link:
-            paths["creds"] = keys.creds_keys(commit, key)
-        found = _fetch(self.storage, list(paths.values()))
-        data = {name: found[path] for name, path in paths.items()}
+    def _load_tables(self, tensors: list[TensorState]) -> list[Tables]:
+        commit = self.commit.id
+        wanted = []
+        for tensor in tensors:
+            paths = {"ids": keys.chunk_ids(commit, tensor.key), "tiles": keys.tiles(commit, tensor.key)}
+            if tensor.meta.is_sequence:
+                paths["sequences"] = keys.sequences(commit, tensor.key)
+            if tensor.meta.is_link:
+                paths["creds"] = keys.creds_keys(commit, tensor.key)
+            wanted.append(paths)
+        found = _fetch(self.storage, [path for paths in wanted for path in paths.values()])
+        return [
+            self._decode_tables(tensor, paths, {name: found[path] for name, path in paths.items()})
+            for tensor, paths in zip(tensors, wanted, strict=True)
+        ]
+
+    def _decode_tables(self, tensor: TensorState, paths: dict[str, str], data: dict[str, memoryview | None]) -> Tables:
+        meta, meta_path = tensor.meta, keys.tensor_meta(self.commit.id, tensor.key)
         ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
-        meta_path = keys.tensor_meta(commit, key)
         _check_length(paths["ids"], len(ids), meta_path, meta.length)
         sequences = creds = None
         if meta.is_sequence:

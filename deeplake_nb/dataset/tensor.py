@@ -129,6 +129,8 @@ class Tensor:
     @property
     def shape(self) -> tuple[int | None, ...]:
         """``(rows, *sample shape)``, None where it varies; of a single row the sample's shape."""
+        if self.index.is_whole and not self.is_sequence:
+            return Selection(self._state, self._tensor, self.index).shape()  # which reads nothing, so flushes nothing
         return self._selection().shape()
 
     @property
