@@ -6,6 +6,7 @@ import os
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import machine
 
@@ -18,19 +19,32 @@ hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, deran
 hypothesis.settings.register_profile("slow", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A folder's tests that are slow to set up: they start first and each group stays on one worker.
+# Folders whose tests wait more than they compute: they start first.
 _FOLDERS = ("browser", "interop")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
+
+
+class ByFile(LoadScopeScheduling):
+    """A file's tests stay on one worker, for its fixtures; all tests of the browser on the same one."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.partition("::")[0]
+        return "browser" if file.startswith("tests/browser/") else file
+
+
 def pytest_collection_modifyitems(config, items):
-    for item in items:
+    def rank(item):
         folder = item.path.relative_to(config.rootpath / "tests").parts[0]
-        if folder in _FOLDERS:
-            item.add_marker(folder)
-        if item.get_closest_marker("xdist_group") is None:
-            group = folder if folder == "browser" else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+        return _FOLDERS.index(folder) if folder in _FOLDERS else len(_FOLDERS)
+
+    for item in items:
+        if rank(item) < len(_FOLDERS):
+            item.add_marker(_FOLDERS[rank(item)])
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)
