@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deeplake_nb.credentials.chain import Chain, utc_now
 from deeplake_nb.credentials.provider import (
@@ -22,6 +21,7 @@ from deeplake_nb.credentials.provider import (
     read_yes,
     without_frames,
 )
+from deeplake_nb.credentials.refreshing import Refreshing
 from deeplake_nb.errors import (
     CredentialsError,
     ExpiredCredentialsError,
@@ -104,13 +104,15 @@ _ADVICE = (
     "Pass creds={'aws_access_key_id': …, 'aws_secret_access_key': …}, set AWS_ACCESS_KEY_ID and"
     " AWS_SECRET_ACCESS_KEY, or run `aws configure`"
 )
-_AMBIENT = frozenset({"container-role", "iam-role"})  # the SDK's names for its sources
+# The SDK's names for its sources.
+_WEB_IDENTITY = frozenset({"assume-role-with-web-identity"})
+_ROLES = frozenset({"container-role", "iam-role"})
 
 
 def chain(
     url: Url, creds: Mapping[str, object] | str, *, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
 ) -> Chain:
-    """Argument, environment, profile, then the role of this machine.
+    """Argument, environment, profile, web identity of this pod, then the role of this machine.
 
     A ``profile_name`` given stands alone, and so does ``"anonymous"``.
 
@@ -128,7 +130,7 @@ def chain(
         for name, value in (from_environ(S3Credentials, environ) | values).items()
         if name in ("aws_region", "endpoint_url", "profile_name")
     }
-    profile = values.get("profile_name")
+    profile, region = values.get("profile_name"), settings.get("aws_region")
     sources: list[CredentialProvider]
     if values.get("anonymous"):
         if profile is not None or argument() is not None:
@@ -136,27 +138,35 @@ def chain(
         nobody = {"aws_access_key_id": "", "aws_secret_access_key": Secret(""), "anonymous": True}
         sources = [Static(S3Credentials, nobody, "anonymous")]
     elif profile is None:
-        sources = [argument, Env(S3Credentials, environ), sdk_profile(environ.get("AWS_PROFILE")), sdk_role()]
+        files = sdk_profile(environ.get("AWS_PROFILE"), region=region)
+        sources = [argument, Env(S3Credentials, environ), files, sdk_web_identity(region), sdk_role()]
     elif argument() is None:
-        sources = [sdk_profile(profile, explicit=True)]
+        sources = [sdk_profile(profile, explicit=True, region=region)]
     else:
         raise CredentialsError("creds has both keys and profile_name: give one of the two")
     return Chain(str(url), sources, settings=settings, advice=_ADVICE, clock=clock)
 
 
-def sdk_profile(profile: str | None = None, *, explicit: bool = False) -> SdkCredentials:
-    """Everything configured in files: keys, assumed roles, SSO, web identity, ``credential_process``."""
-    return SdkCredentials(
-        f"profile {profile or 'default'!r}",
-        "absent or without keys",
-        lambda method: method not in {*_AMBIENT, "env"},
-        profile if explicit else None,
-    )
+def sdk_profile(profile: str | None = None, *, explicit: bool = False, region: str | None = None) -> SdkCredentials:
+    """Everything configured in files: keys, assumed roles, SSO, ``credential_process``.
+
+    A profile that is named by the user stands alone, and may have a web identity, too.
+    """
+    others = {*_ROLES, "env"} if explicit else {*_ROLES, *_WEB_IDENTITY, "env"}
+    name = f"profile {profile or 'default'!r}"
+    chosen = profile if explicit else None
+    return SdkCredentials(name, "absent or without keys", lambda m: m not in others, profile=chosen, region=region)
+
+
+def sdk_web_identity(region: str | None = None) -> SdkCredentials:
+    """The token that a pod or a build is given, against a role."""
+    absent = "AWS_WEB_IDENTITY_TOKEN_FILE unset"
+    return SdkCredentials("web identity", absent, _WEB_IDENTITY.__contains__, region=region)
 
 
 def sdk_role() -> SdkCredentials:
     """The role of the machine, container or pod."""
-    return SdkCredentials("role of this machine", "none", _AMBIENT.__contains__)
+    return SdkCredentials("role of this machine", "none", _ROLES.__contains__)
 
 
 def sdk_default() -> SdkCredentials:
@@ -165,18 +175,28 @@ def sdk_default() -> SdkCredentials:
 
 
 class SdkCredentials:
-    """What the AWS SDK finds, by some of its methods; it refreshes what expires. Thread-safe.
+    """What the AWS SDK finds, by some of its methods. Thread-safe.
 
-    The SDK reads the process's environment and the files of ``aws configure`` by itself.
+    The SDK reads the process's environment and the files of ``aws configure`` by itself, and knows how to get new
+    keys. When it does so is decided here: by itself it would ask for each request once keys have ten minutes left.
     """
 
-    def __init__(self, name: str, absent: str, uses: Callable[[str], bool], profile: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        absent: str,
+        uses: Callable[[str], bool],
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+    ) -> None:
         self.name = name
         self.absent = absent
         self._uses = uses
         self._profile = profile
+        self._region = region
         self._found: Any = None
-        self._lock = threading.Lock()
+        self._refreshing = Refreshing(name, self._ask)
 
     def __call__(self) -> S3Credentials | None:
         """A value, with the SDK's word for how it was found in ``source``.
@@ -188,14 +208,16 @@ class SdkCredentials:
             PermissionDeniedError: a role may not be assumed.
             CredentialsError: the configuration or a ``credential_process`` is broken.
         """
+        return cast("S3Credentials | None", self._refreshing())
+
+    def _ask(self) -> S3Credentials | None:
         session = None
         try:
-            with self._lock:
-                if self._found is None:
-                    session = sdk_session(self._profile)
-                    resolver = session.get_component("credential_provider")
-                    resolver.providers = [source for source in resolver.providers if self._uses(source.METHOD)]
-                    self._found = resolver.load_credentials()
+            if self._found is None:
+                session = sdk_session(self._profile, self._region)
+                resolver = session.get_component("credential_provider")
+                resolver.providers = [source for source in resolver.providers if self._uses(source.METHOD)]
+                self._found = resolver.load_credentials()
             if self._found is None:
                 return None
             keys = self._found.get_frozen_credentials()
@@ -203,6 +225,7 @@ class SdkCredentials:
                 aws_access_key_id=keys.access_key,
                 aws_secret_access_key=Secret(keys.secret_key),
                 aws_session_token=Secret(keys.token) if keys.token else None,
+                expires_at=getattr(self._found, "_expiry_time", None),  # the SDK has no other word for it
                 source=f"{self.name} ({self._found.method})",
             )
         except LakeError:
@@ -226,6 +249,10 @@ def _sdk_error(name: str, error: Exception, profiles: list[str]) -> LakeError:
             return PartialCredentialsError(f"{name} has no {error.kwargs['cred_var']}: run `aws configure` again")
         case sdk.SSOError() | sdk.LoginError() | sdk.TokenRetrievalError() | RuntimeError():
             return ExpiredCredentialsError(f"the login of {name} is over: run `aws sso login` or `aws login` again")
+        case sdk.NoRegionError():
+            return CredentialsError(
+                f"{name} needs a region to ask for a role: set AWS_REGION, or region in the profile"
+            )
         case sdk.ClientError():
             code = error.response["Error"]["Code"]
             return PermissionDeniedError(f"{name} was refused a role ({code}): check role_arn and its trust policy")
@@ -248,9 +275,11 @@ def aws_sdk() -> Any:
     return botocore
 
 
-def sdk_session(profile: str | None = None) -> Any:
-    """A session of the AWS SDK that logs no secret."""
+def sdk_session(profile: str | None = None, region: str | None = None) -> Any:
+    """A session of the AWS SDK that logs no secret; ``region`` goes before what the SDK has configured."""
     session = aws_sdk().session.Session(profile=profile)
+    if region is not None:
+        session.set_config_variable("region", region)
     for name in ("auth", "endpoint", "parsers", "utils"):
         logging.getLogger(f"botocore.{name}").addFilter(_no_debug)
     session.register_component("data_loader", _loader())

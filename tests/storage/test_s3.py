@@ -190,7 +190,8 @@ def test_no_credentials_anywhere(s3_endpoint, s3_url):
         open_s3(s3_url, endpoint_url=s3_endpoint).get("k")
     assert str(caught.value) == (
         f"no credentials for {s3_url}: tried argument (none given), environment (AWS_ACCESS_KEY_ID,"
-        " AWS_SECRET_ACCESS_KEY unset), profile 'default' (absent or without keys), role of this machine (none)."
+        " AWS_SECRET_ACCESS_KEY unset), profile 'default' (absent or without keys), web identity"
+        " (AWS_WEB_IDENTITY_TOKEN_FILE unset), role of this machine (none)."
         " Pass creds={'aws_access_key_id': …, 'aws_secret_access_key': …}, set AWS_ACCESS_KEY_ID and"
         " AWS_SECRET_ACCESS_KEY, or run `aws configure`"
     )
