@@ -86,7 +86,7 @@ def visit(address):
             return error.code, error.read().decode()
 
 
-def cached(**environ):
+def cached():
     return Session().storage("gcs://bucket/x", "cache")
 
 
@@ -105,9 +105,7 @@ def test_the_listener_takes_the_answer(under_way):
     assert under_way.wait() is grant
 
 
-@pytest.mark.parametrize(
-    "written", ["{}", " {}\n", "'{}'", '"{}"', "<{}>", "{}#", "?{query}", "{query}"], ids=lambda text: repr(text)
-)
+@pytest.mark.parametrize("written", ["{}", " {}\n", "'{}'", '"{}"', "<{}>", "{}#", "?{query}", "{query}"], ids=repr)
 def test_a_pasted_address_is_the_answer(under_way, written):
     address = answered(under_way)
     under_way.paste(written.format(address, query=urlsplit(address).query))
@@ -424,9 +422,8 @@ def kept():
 
 
 def test_a_sign_in_is_kept_for_this_user_only(google):
-    os.umask(old := os.umask(0))
+    old = os.umask(0)
     try:
-        os.umask(0)
         signed_in(google)
     finally:
         os.umask(old)
@@ -497,7 +494,8 @@ def test_a_sign_in_that_was_taken_back(google):
     with pytest.raises(ExpiredCredentialsError) as caught:
         cached().get("k")
     assert str(caught.value) == (
-        "cache was refused a token (invalid_grant): the sign-in is over or was revoked: sign in again with creds='browser'"
+        "cache was refused a token (invalid_grant): the sign-in is over or was revoked:"
+        " sign in again with creds='browser'"
     )
 
 
@@ -625,6 +623,7 @@ def test_no_code_and_no_token_is_shown(google, outcome, caplog):
         grant = under_way.wait()
         said += repr(grant)
         cached().get("k")
+        assert outcome == "allow"
     except (CredentialsError, StorageError) as error:
         assert outcome != "allow"
         said += everything_said(error) + "".join(traceback.format_exception(error))
