@@ -31,6 +31,7 @@ _PERSONAL = (
 )
 NEUTRAL = {
     "AWS_EC2_METADATA_DISABLED": "true",  # botocore asks 169.254.169.254 otherwise
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST": "http://127.0.0.1:9",  # azure-identity asks 169.254.169.254 otherwise
     "NO_GCE_CHECK": "true",  # google-auth asks metadata.google.internal otherwise
 }
 

@@ -19,7 +19,7 @@ from deeplake_nb.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from deeplake_nb.credentials.azure import AzureCredentials
     from deeplake_nb.credentials.chain import Clock
@@ -188,18 +188,26 @@ class _Tokens:
         raise failure  # out here it drags no answer and no frame along
 
     def _failure(self, error: Exception) -> LakeError:
-        from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
         code = _ENTRA_CODE.search(str(error))
         reason = code[0] if code else type(error).__name__
-        if isinstance(error, ClientAuthenticationError):
-            kind = ExpiredCredentialsError if self._is_login else PermissionDeniedError
-            return kind(f"{self._source} was refused a token ({reason}): {self._advice}")
-        if isinstance(error, AzureError):
+        network = next((e for e in _causes(error) if isinstance(e, ServiceRequestError | ServiceResponseError)), None)
+        if network is not None:
+            reason = type(network).__name__
             return CredentialsError(
                 f"{self._source} got no token ({reason}): check the network, the proxy and AZURE_AUTHORITY_HOST"
             )
+        if isinstance(error, ClientAuthenticationError):
+            kind = ExpiredCredentialsError if self._is_login else PermissionDeniedError
+            return kind(f"{self._source} was refused a token ({reason}): {self._advice}")
         return CredentialsError(f"{self._source} cannot be used ({reason}): {self._advice}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def sdk() -> Any:

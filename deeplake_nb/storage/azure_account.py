@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from deeplake_nb.credentials.transport import connections, urllib3
 from deeplake_nb.errors import CredentialsError, LakeError, MissingCredentialsError, MissingDependencyError
 from deeplake_nb.storage import azure_errors, bodies
-from deeplake_nb.storage.retries import ATTEMPTS, retrying
+from deeplake_nb.storage.retries import retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -194,26 +194,26 @@ class Account:
             credential=self._of_sdk(found),
             api_version=_VERSION,
             user_agent=_AGENT,
-            retry_total=ATTEMPTS - 1,
-            initial_backoff=0,
-            increment_base=2,
-            random_jitter_range=1,
+            retry_total=0,
         ) as client:
             yield client
 
     def ask_sdk(self, action: str, call: Callable[[], R]) -> R:
-        """What ``call`` gives, with the SDK's errors as ours."""
+        """What ``call`` gives, with the SDK's errors as ours; tried again as `ask` does."""
         from azure.core.exceptions import AzureError
 
-        found = self.credentials()
-        began = time.perf_counter()
-        try:
-            return call()
-        except AzureError as error:
-            failure = azure_errors.of_sdk(error).error(action, self._where(found), found)
-        finally:
-            _log.debug("%s: %.1f ms", action, (time.perf_counter() - began) * 1000)
-        raise failure  # out here it drags no answer and no frame along
+        def attempt() -> R:
+            found = self.credentials()
+            began = time.perf_counter()
+            try:
+                return call()
+            except AzureError as error:
+                failure = azure_errors.of_sdk(error).error(action, self._where(found), found)
+            finally:
+                _log.debug("%s: %.1f ms", action, (time.perf_counter() - began) * 1000)
+            raise failure  # out here it drags no answer and no frame along
+
+        return retrying(attempt)
 
     def _of_sdk(self, found: AzureCredentials) -> Any:
         from azure.core.credentials import AzureNamedKeyCredential

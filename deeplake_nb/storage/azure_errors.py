@@ -46,6 +46,13 @@ _RIGHTS = {
     "anonymous": _NOBODY,
 }
 _REFUSED = {"account_key": _KEY, "sas_token": _SAS, "access_token": _TOKEN, "anonymous": _NOBODY}
+_RULE = "a network rule of the account forbids it: ask the account's owner"
+_FORBIDDEN = {
+    "sas_token": f"the SAS token is of too little scope or altered: make a new one; or {_RULE}",
+    "account_key": _RULE,
+    "access_token": _RULE,
+    "anonymous": _NOBODY,
+}
 _BUSY = "the storage is overloaded: try again in a moment"
 _NAME = "the name is not valid: a container has 3 to 63 of a-z, 0-9 and '-'"
 _HIERARCHY = "the account needs a hierarchical namespace (Data Lake Storage Gen2) for this"
@@ -77,10 +84,7 @@ _BY_CODE: dict[str, tuple[type[LakeError], str | Mapping[str, str]]] = {
         PermissionDeniedError,
         "the account takes no keys: run `az login`, or ask for a SAS token made with a login",
     ),
-    "AuthorizationFailure": (
-        PermissionDeniedError,
-        "a network rule of the account, or the scope of the SAS token, forbids it: ask the account's owner",
-    ),
+    "AuthorizationFailure": (PermissionDeniedError, _FORBIDDEN),
     "AuthorizationPermissionMismatch": (PermissionDeniedError, _RIGHTS),
     "InsufficientAccountPermissions": (PermissionDeniedError, _RIGHTS),
     "UnauthorizedBlobOverwrite": (PermissionDeniedError, _RIGHTS),
@@ -224,6 +228,6 @@ def _failure(kind: type[LakeError], reason: str, action: str, where: str, advice
         kind, advice = StorageError, _CONTAINER
     if kind is KeyExistsError:
         return kind(f"{shown} exists already")
-    if kind is FolderError and verb != "delete":
-        kind = StorageError
+    if (kind is FolderError and verb != "delete") or (kind is PastEndError and verb != "get"):
+        kind, advice = StorageError, advice or _UNKNOWN
     return kind(f"cannot {action} ({reason} from {where}): {advice}")

@@ -76,10 +76,10 @@ class _Folders:
             self.endpoint, container, credential=credential, retry_total=0, api_version=azurite.VERSION, **self.options
         )
 
-    def is_folder(self, container, path):
+    def is_folder(self, container, path, credential=azurite.KEY):
         """True, False, or None if there is nothing."""
         try:
-            found = self.client(container).get_blob_client(path).get_blob_properties()
+            found = self.client(container, credential).get_blob_client(path).get_blob_properties()
         except ResourceNotFoundError:
             return None
         return found.metadata.get("hdi_isfolder") == "true"
@@ -108,7 +108,7 @@ class _Folders:
         return None
 
     def delete(self, container, path, credential):
-        if self.is_folder(container, path) is None:
+        if self.is_folder(container, path, credential) is None:
             return 404, "PathNotFound"
         client = self.client(container, credential)
         for name in sorted((blob.name for blob in client.list_blobs(f"{path}/")), reverse=True):
@@ -118,7 +118,7 @@ class _Folders:
         return None
 
     def rename(self, container, old, new, credential):
-        if self.is_folder(container, old) is None:
+        if self.is_folder(container, old, credential) is None:
             return 404, "SourcePathNotFound"
         if self.is_folder(container, new) is not None:
             return 409, "PathAlreadyExists"
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             credential = self.credential(query)
             refused = serve(credential) if credential else (403, "AuthenticationFailed")
         except HttpResponseError as error:
-            refused = error.status_code, error.error_code
+            refused = error.status_code, getattr(error.error_code, "value", error.error_code)
         if refused:
             return self.refuse(*refused)
         return self.answer(status, {}, b"")
