@@ -15,6 +15,7 @@ from deeplake_nb.errors import (
     StorageError,
     UrlError,
 )
+from deeplake_nb.storage.bodies import BodyError
 from deeplake_nb.storage.retries import TransientError
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ class Breakdown(NamedTuple):
         names = {base.__name__ for reason in reasons for base in type(reason).__mro__}
         kind, advice = next(_BY_CLASS[name] for name in _BY_CLASS if name in names)
         known = next((type(reason).__name__ for reason in reasons if type(reason).__name__ in _BY_CLASS), None)
-        failure = _failure(kind, known or type(self.reason).__name__, action, where, advice)
+        said = str(self.reason) if isinstance(self.reason, BodyError) else known or type(self.reason).__name__
+        failure = _failure(kind, said, action, where, advice)
         root = reasons[-1]
         failure.__cause__ = Saying(f"{type(root).__name__}: {root if isinstance(root, OSError) else ''}")
         return failure

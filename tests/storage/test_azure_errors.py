@@ -227,7 +227,9 @@ def test_a_body_that_breaks_off_is_read_again(server, storage):
     assert bytes(storage.get("k")) == b"0123456789"
     assert len(server.requests) == 3
     server.answers = [broken]
-    with pytest.raises(StorageError, match=r"cannot get azure://lake/box/x/k \(BodyError from .*the connection broke"):
+    with pytest.raises(
+        StorageError, match=r"cannot get azure://lake/box/x/k \(ProtocolError from .*the connection broke"
+    ):
         storage.get("k")
     assert len(server.requests) == 3 + ATTEMPTS
 
@@ -242,7 +244,7 @@ def test_a_broken_body_is_read_again_into_memory(server, storage):
 
 def test_bytes_that_were_not_asked_for_are_not_taken(server, storage):
     server.answers = [Answer(206, b"56789", {"Content-Range": "bytes 5-9/10"})]
-    with pytest.raises(StorageError, match=r"cannot get azure://lake/box/x/k \(BodyError"):
+    with pytest.raises(StorageError, match=r"cannot get .*/k \('bytes 5-9/10' in answer to bytes 0-4 from"):
         storage.get("k", ByteRange(0, 5))
     server.answers = [Answer(200, b"0123456789")]  # a server that knows no ranges
     assert bytes(storage.get("k", ByteRange(2, 5))) == b"234"
@@ -258,7 +260,7 @@ def test_a_range_past_the_end_is_empty(server, storage):
 def test_a_server_that_is_no_azure(server, storage):
     for body in (b"<html>not Azure", b"\x00\x01", b""):
         server.answers = [Answer(200, body, {"Content-Type": "text/html"})]
-        with pytest.raises(StorageError, match=r"cannot list azure://lake/box/x \(BodyError"):
+        with pytest.raises(StorageError, match=r"cannot list azure://lake/box/x \(no listing: "):
             list(storage.list())
 
 
