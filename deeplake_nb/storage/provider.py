@@ -2,28 +2,24 @@
 
 A provider is rooted at a url: its keys are relative to that, use ``/`` and never start with one. No part of a key is
 empty, ``.`` or ``..``, on any storage, so that a key means the same everywhere and never leaves the root.
-All verbs are synchronous and thread-safe. Threads live here, in ``get_many`` and ``in_parallel``, and nowhere else
-below the widgets.
+All verbs are synchronous and thread-safe; what does many things at once is in `parallel`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
-from deeplake_nb.errors import KeyNotFoundError, LakeError, StorageError, UrlError
-from deeplake_nb.storage.ranges import ByteRange, Request, coalesce, cut
+from deeplake_nb.errors import KeyNotFoundError, StorageError, UrlError
+from deeplake_nb.storage.parallel import get_many, in_parallel, put_many
+from deeplake_nb.storage.ranges import ByteRange, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from typing_extensions import Buffer
 
     from deeplake_nb.urls import Url
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 __all__ = [
     "ByteRange",
@@ -265,93 +261,6 @@ def digests(provider: StorageProvider, prefix: str = "") -> Iterator[Stored]:
         return
     for entry in provider.list(prefix):
         yield Stored(entry.key, entry.nbytes or 0, None)
-
-
-def get_many(
-    provider: StorageProvider, requests: Sequence[Request], *, max_workers: int | None = None
-) -> Iterator[memoryview | LakeError]:
-    """The answers to many requests, in their order; a request that fails yields its error in its place.
-
-    Where the provider waits for its answers, near ranges are joined and ``max_workers`` (default: the provider's
-    ``concurrency``) requests are under way at once. Reading runs ahead of the consumer by twice that and no further,
-    so that memory stays bounded; a consumer that stops early cancels the rest.
-    """
-    workers = provider.concurrency if max_workers is None else max_workers
-    if workers <= 1:
-        for request in requests:
-            yield _attempt(provider, request)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    reads, owner = coalesce(requests)
-    last_use = {number: index for index, number in enumerate(owner)}
-    under_way: dict[int, Future[memoryview | LakeError]] = {}
-    started = 0
-    pool = ThreadPoolExecutor(min(workers, len(reads)) or 1, thread_name_prefix="get_many")
-    try:
-        for index, number in enumerate(owner):
-            ahead = min(len(reads), number + 1 + 2 * workers)
-            for following in range(started, ahead):
-                under_way[following] = pool.submit(_attempt, provider, reads[following])
-            started = max(started, ahead)
-            answer = under_way[number].result()
-            if last_use[number] == index:
-                del under_way[number]
-            yield answer if isinstance(answer, LakeError) else cut(answer, reads[number][1], requests[index][1])
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def put_many(
-    provider: StorageProvider,
-    puts: Sequence[tuple[str, Buffer | Sequence[Buffer]]],
-    *,
-    max_workers: int | None = None,
-) -> None:
-    """Write many objects, in no order; when it returns all of them are there.
-
-    Where the provider waits for its answers, ``max_workers`` (default: the provider's ``concurrency``) puts are under
-    way at once. What has an order is written in several calls.
-
-    Raises:
-        LakeError: the first that failed, when nothing is under way any more; puts that had not begun are left out.
-    """
-    workers = provider.concurrency if max_workers is None else max_workers
-    for _ in in_parallel(lambda put: provider.put(*put), puts, min(workers, len(puts))):
-        pass
-
-
-def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
-    """What ``task`` gives for each item, ``workers`` at once, as they are done; no threads for fewer than two.
-
-    An item is taken when a worker is about to be free. The first error is raised, and when this generator ends, for
-    whatever reason, nothing is under way any more.
-    """
-    if workers <= 1:
-        yield from map(task, items)
-        return
-    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="in_parallel")
-    under_way: set[Future[R]] = set()
-    try:
-        for item in items:
-            under_way.add(pool.submit(task, item))
-            while len(under_way) > workers:  # one more waits for the next that is free
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from [future.result() for future in done]
-        while under_way:
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            yield from [future.result() for future in done]
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _attempt(provider: StorageProvider, request: Request) -> memoryview | LakeError:
-    try:
-        return provider.get(*request)
-    except LakeError as error:
-        return error
 
 
 _BAD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")

@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from deeplake_nb.errors import KeyNotFoundError, StorageError
+from deeplake_nb.storage import parallel
 from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.storage.provider import (
     DeletesAll,
@@ -101,6 +102,27 @@ def test_reading_does_not_run_away_from_the_consumer(distant):
     time.sleep(0.1)
     assert len(distant.begun) == limit
     answers.close()
+
+
+def test_reading_does_not_pile_up_bytes(distant, memory, monkeypatch):
+    monkeypatch.setattr(parallel, "_AHEAD_NBYTES", 250)
+    for n in range(50):
+        memory.put(f"{n}", bytes(100))
+    answers = get_many(distant, [(f"{n}", None) for n in range(50)])
+    next(answers)
+    time.sleep(0.3)
+    assert 3 <= len(distant.begun) <= 1 + 2 + distant.concurrency
+    assert [len(answer) for answer in answers] == [100] * 49
+
+
+def test_answers_that_are_kept_for_later_hold_nothing_up(distant, memory, monkeypatch):
+    monkeypatch.setattr(parallel, "_AHEAD_NBYTES", 250)
+    for n in range(50):
+        memory.put(f"{n}", bytes([n]) * 100)
+    keys = [f"{n}" for n in range(50)]
+    answers = get_many(distant, [(key, None) for key in [*keys, *reversed(keys)]])
+    assert [answer[0] for answer in answers] == [*range(50), *reversed(range(50))]
+    assert sorted(distant.begun, key=int) == keys
 
 
 def test_stopping_early_cancels_the_rest(distant):

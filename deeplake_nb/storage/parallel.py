@@ -1,0 +1,151 @@
+"""Many requests at once: the only threads below the widgets, but for the one that renews a lock."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from deeplake_nb.errors import LakeError
+from deeplake_nb.storage.ranges import Request, coalesce, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from typing_extensions import Buffer
+
+    from deeplake_nb.storage.provider import StorageProvider
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD_NBYTES = 128 << 20
+"""No request begins while this much is read and not consumed yet."""
+
+
+def get_many(
+    provider: StorageProvider, requests: Sequence[Request], *, max_workers: int | None = None
+) -> Iterator[memoryview | LakeError]:
+    """The answers to many requests, in their order; a request that fails yields its error in its place.
+
+    Where the provider waits for its answers, near ranges are joined and ``max_workers`` (default: the provider's
+    ``concurrency``) requests are under way at once. Reading runs ahead of the consumer by twice that and by 128 MB,
+    whichever is less, so that memory stays bounded; a consumer that stops early cancels the rest.
+    """
+    workers = provider.concurrency if max_workers is None else max_workers
+    if workers <= 1:
+        for request in requests:
+            yield _attempt(provider, request)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    reads, owner = coalesce(requests)
+    last_use = {number: index for index, number in enumerate(owner)}
+    under_way: dict[int, Future[memoryview | LakeError]] = {}
+    started = 0
+    ahead = _Ahead(provider)
+    pool = ThreadPoolExecutor(min(workers, len(reads)) or 1, thread_name_prefix="get_many")
+    try:
+        for index, number in enumerate(owner):
+            limit = min(len(reads), number + 1 + 2 * workers)
+            for following in range(started, limit):
+                under_way[following] = pool.submit(ahead.read, following, reads[following])
+            started = max(started, limit)
+            ahead.need(number)
+            answer = under_way[number].result()
+            if last_use[number] == index:
+                del under_way[number]
+                ahead.consumed(answer)
+            yield answer if isinstance(answer, LakeError) else cut(answer, reads[number][1], requests[index][1])
+    finally:
+        ahead.end()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Ahead:
+    """Reads begin in order, and wait while too much is read and not consumed, but for the one that is needed now."""
+
+    def __init__(self, provider: StorageProvider) -> None:
+        self._provider = provider
+        self._nbytes = 0
+        self._needed = 0
+        self._is_over = False
+        self._room = threading.Condition()
+
+    def read(self, number: int, request: Request) -> memoryview | LakeError:
+        with self._room:
+            self._room.wait_for(lambda: self._nbytes < _AHEAD_NBYTES or number <= self._needed or self._is_over)
+        answer = _attempt(self._provider, request)
+        self._add(answer, 1)
+        return answer
+
+    def need(self, number: int) -> None:
+        with self._room:
+            self._needed = number
+            self._room.notify_all()
+
+    def consumed(self, answer: memoryview | LakeError) -> None:
+        self._add(answer, -1)
+
+    def end(self) -> None:
+        with self._room:
+            self._is_over = True
+            self._room.notify_all()
+
+    def _add(self, answer: memoryview | LakeError, sign: int) -> None:
+        if isinstance(answer, memoryview):
+            with self._room:
+                self._nbytes += sign * len(answer)
+                self._room.notify_all()
+
+
+def put_many(
+    provider: StorageProvider,
+    puts: Sequence[tuple[str, Buffer | Sequence[Buffer]]],
+    *,
+    max_workers: int | None = None,
+) -> None:
+    """Write many objects, in no order; when it returns all of them are there.
+
+    Where the provider waits for its answers, ``max_workers`` (default: the provider's ``concurrency``) puts are under
+    way at once. What has an order is written in several calls.
+
+    Raises:
+        LakeError: the first that failed, when nothing is under way any more; puts that had not begun are left out.
+    """
+    workers = provider.concurrency if max_workers is None else max_workers
+    for _ in in_parallel(lambda put: provider.put(*put), puts, min(workers, len(puts))):
+        pass
+
+
+def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
+    """What ``task`` gives for each item, ``workers`` at once, as they are done; no threads for fewer than two.
+
+    An item is taken when a worker is about to be free. The first error is raised, and when this generator ends, for
+    whatever reason, nothing is under way any more.
+    """
+    if workers <= 1:
+        yield from map(task, items)
+        return
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="in_parallel")
+    under_way: set[Future[R]] = set()
+    try:
+        for item in items:
+            under_way.add(pool.submit(task, item))
+            while len(under_way) > workers:  # one more waits for the next that is free
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from [future.result() for future in done]
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            yield from [future.result() for future in done]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _attempt(provider: StorageProvider, request: Request) -> memoryview | LakeError:
+    try:
+        return provider.get(*request)
+    except LakeError as error:
+        return error
