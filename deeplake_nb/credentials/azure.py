@@ -113,6 +113,14 @@ class AzureCredentials:
     )
     source: str = field(default="argument", compare=False)
 
+    def __post_init__(self) -> None:
+        if self.account_key and not _is_base64(self.account_key):
+            raise CredentialsError(
+                f"account_key of {self.source} is no base64 text: copy key1 or key2 of the account's access keys"
+            )
+        if self.sas_token and "sig" not in parse_qs(self.sas_token.reveal()):
+            raise CredentialsError(f"sas_token of {self.source} has no sig=: copy all of the token")
+
     def __repr__(self) -> str:
         there = ((f.name, getattr(self, f.name)) for f in fields(self))
         return f"AzureCredentials({', '.join(f'{name}={value!r}' for name, value in there if value is not None)})"
@@ -195,11 +203,9 @@ def _stored(
                 f"connection_string of {where} is for account {parts['account_name']!r}, not {account!r}:"
                 " correct the path, or give account_name as well"
             )
-    if "account_key" in parts:
-        _check_key(parts["account_key"], where)
     if "sas_token" in parts:
-        parts["sas_token"] = _bare(parts["sas_token"], where)
-        parts["expires_at"] = _end(parts["sas_token"])
+        parts["sas_token"] = Secret(parts["sas_token"].reveal().rpartition("?")[2].strip("&"))  # also of a whole url
+        parts["expires_at"] = _end(parts["sas_token"]) or parts.get("expires_at")
     return AzureCredentials(**parts, source=source)
 
 
@@ -241,21 +247,11 @@ def _connection(text: Secret, where: str) -> dict[str, Any]:
     return found
 
 
-def _check_key(key: Secret, where: str) -> None:
+def _is_base64(key: Secret) -> bool:
     try:
-        is_key = bool(base64.b64decode(key.reveal(), validate=True))
+        return bool(base64.b64decode(key.reveal(), validate=True))
     except binascii.Error:
-        is_key = False
-    if not is_key:
-        raise CredentialsError(f"account_key of {where} is no base64 text: copy key1 or key2 of the account")
-
-
-def _bare(token: Secret, where: str) -> Secret:
-    """The token alone, also of a whole SAS url."""
-    bare = Secret(token.reveal().strip().rpartition("?")[2].strip("&"))
-    if "sig" not in parse_qs(bare.reveal()):
-        raise CredentialsError(f"sas_token of {where} has no sig=: copy all of the token")
-    return bare
+        return False
 
 
 def _end(token: Secret) -> datetime | None:

@@ -143,7 +143,8 @@ class AzureStorage:
             self._put_blocks(key, pieces, nbytes, _condition(if_absent=if_absent), None)
             return
         headers = {"x-ms-blob-type": "BlockBlob", **_condition(if_absent=if_absent)}
-        self._ask("put", key, "PUT", _done, headers=headers, body=b"".join(pieces))
+        body = data if isinstance(data, bytes) else b"".join(pieces)
+        self._ask("put", key, "PUT", _done, headers=headers, body=body)
 
     def put_parts(
         self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None

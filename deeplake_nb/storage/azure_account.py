@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hmac
 import logging
+import os
 import re
 import threading
 import time
@@ -81,7 +82,7 @@ class Account:
         self._url = url
         self._provider = credentials
         self._size = size
-        self._pool: Any = None
+        self._pools: dict[int, Any] = {}  # one in each process: a fork must not share its parent's connections
         self._lock = threading.Lock()
 
     def credentials(self) -> AzureCredentials:
@@ -165,11 +166,12 @@ class Account:
             return error.with_traceback(None)
 
     def _connections(self, endpoint: str) -> Any:
-        if self._pool is None:
+        process = os.getpid()
+        if process not in self._pools:
             with self._lock:
-                if self._pool is None:
-                    self._pool = connections(endpoint, size=self._size)
-        return self._pool
+                if process not in self._pools:
+                    self._pools[process] = connections(endpoint, size=self._size)
+        return self._pools[process]
 
     def _where(self, found: AzureCredentials) -> str:
         return f"{self.endpoint(found)}, credentials: {found.source}"

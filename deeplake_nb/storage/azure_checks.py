@@ -6,9 +6,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
-from xml.etree import ElementTree as ET
 
-from deeplake_nb.storage import bodies
+from deeplake_nb.storage import azure_listing
 from deeplake_nb.storage.azure_account import Call
 from deeplake_nb.storage.provider import Check
 
@@ -70,9 +69,8 @@ def _kind(storage: AzureStorage) -> str:
 
 def _cors(storage: AzureStorage) -> str:
     def read(answer: Any) -> str:
-        length = answer.headers.get("Content-Length")
-        rules = ET.fromstring(bodies.read(answer, None if length is None else int(length)))  # noqa: S314
-        origins = {origin.text or "" for origin in rules.iterfind("Cors/CorsRule/AllowedOrigins")}
+        rules = azure_listing.document(answer).iterfind("Cors/CorsRule/AllowedOrigins")
+        origins = {origin.text or "" for origin in rules}
         if not origins:
             return "no rules: web pages cannot read the account by themselves (this notebook needs none)"
         return f"pages of {', '.join(sorted(origins))} may read it"

@@ -36,27 +36,31 @@ def read(answer: Any) -> tuple[list[Listed], str]:
 
     See https://learn.microsoft.com/rest/api/storageservices/list-blobs.
     """
+    root = document(answer)
+    return [_line(item) for item in root.iterfind("Blobs/*")], root.findtext("NextMarker") or ""
+
+
+def document(answer: Any) -> ET.Element:
+    """The XML in an answer.
+
+    Raises:
+        BodyError: it has none, or not all of it.
+    """
     length = answer.headers.get("Content-Length")
     try:
-        root = ET.fromstring(bodies.read(answer, None if length is None else int(length)))  # noqa: S314
+        return ET.fromstring(bodies.read(answer, None if length is None else int(length)))  # noqa: S314
     except ET.ParseError as error:
-        raise bodies.BodyError(f"no listing: {error}") from None
-    found = []
-    for item in root.iterfind("Blobs/*"):
-        named = item.find("Name")
-        name = (named.text or "") if named is not None else ""
-        if named is not None and named.get("Encoded") == "true":  # what XML cannot hold
-            name = unquote(name)
-        properties = item.find("Properties")
-        digest = properties.findtext("Content-MD5") if properties is not None else None
-        found.append(
-            Listed(
-                name,
-                int(properties.findtext("Content-Length") or 0)
-                if item.tag == "Blob" and properties is not None
-                else None,
-                base64.b64decode(digest) if digest else None,
-                item.findtext("Metadata/hdi_isfolder") == "true",
-            )
-        )
-    return found, root.findtext("NextMarker") or ""
+        raise bodies.BodyError(f"no XML: {error}") from None
+
+
+def _line(item: ET.Element) -> Listed:
+    name = item.findtext("Name") or ""
+    if item.find("Name[@Encoded='true']") is not None:  # what XML cannot hold
+        name = unquote(name)
+    length, digest = (item.findtext(f"Properties/Content-{what}") for what in ("Length", "MD5"))
+    return Listed(
+        name,
+        int(length or 0) if item.tag == "Blob" else None,
+        base64.b64decode(digest) if digest else None,
+        item.findtext("Metadata/hdi_isfolder") == "true",
+    )

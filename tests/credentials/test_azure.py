@@ -60,7 +60,9 @@ def test_a_key():
 def test_a_sas_token_and_when_it_ends(text):
     answer = found({"sas_token": text}, {})
     assert answer == AzureCredentials(sas_token=Secret(SAS.strip()), expires_at=datetime(2099, 1, 31, 12, tzinfo=UTC))
-    assert found({"sas_token": "sv=1&si=policy&sig=x"}, {}).expires_at is None
+    policy = {"sas_token": "sv=1&si=policy&sig=x"}
+    assert found(policy, {}).expires_at is None
+    assert found({**policy, "expires_at": "2099-01-31"}, {}).expires_at == datetime(2099, 1, 31, tzinfo=UTC)
     assert found({"sas_token": "sv=1&se=2099-01-31&sig=x"}, {}).expires_at == datetime(2099, 1, 31, tzinfo=UTC)
 
 
@@ -143,10 +145,14 @@ def test_anonymous_only_when_asked_for():
         (
             {"account_key": f"{CANARY}!"},
             CredentialsError,
-            "account_key of argument is no base64 text: copy key1 or key2",
+            "account_key of argument (account_key) is no base64 text: copy key1 or key2",
         ),
-        ({"sas_token": "sv=1&se=2"}, CredentialsError, "sas_token of argument has no sig=: copy all of the token"),
-        ({"sas_token": CANARY}, CredentialsError, "sas_token of argument has no sig="),
+        (
+            {"sas_token": "sv=1&se=2"},
+            CredentialsError,
+            "sas_token of argument (sas_token) has no sig=: copy all of the token",
+        ),
+        ({"sas_token": CANARY}, CredentialsError, "sas_token of argument (sas_token) has no sig="),
         ({"connection_string": CANARY}, CredentialsError, "has neither AccountKey nor SharedAccessSignature"),
         (
             {"connection_string": f"AccountName=pond;AccountKey={CANARY}"},
@@ -227,7 +233,7 @@ def test_an_environment_for_our_account():
 
 
 def test_what_in_the_environment_cannot_be():
-    with pytest.raises(CredentialsError, match="account_key of environment is no base64 text"):
+    with pytest.raises(CredentialsError, match=r"account_key of environment \(AZURE_STORAGE_KEY\) is no base64 text"):
         found({}, {"AZURE_STORAGE_KEY": "no base64!"})
     with pytest.raises(PartialCredentialsError, match="environment has client_id, client_secret but not tenant_id"):
         found({}, {"AZURE_CLIENT_ID": "id", "AZURE_CLIENT_SECRET": CANARY})

@@ -339,7 +339,8 @@ def test_a_connection_is_used_again_whatever_the_request(provider):
         with pytest.raises(KeyNotFoundError):
             provider.get("no")
         provider.delete(f"{turn}")
-    pools = provider.account._pool.pools
+    [pool] = provider.account._pools.values()
+    pools = pool.pools
     assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - no mapping
 
 
@@ -372,6 +373,28 @@ assert bytes(storage.get("k")) == b"x"
 assert not {{"azure", "msal", "requests"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_fork_makes_connections_of_its_own(flat):
+    """Else parent and child would take each other's answers from one socket."""
+    code = f"""
+import os
+from tests.storage.test_azure import open_azure
+storage = open_azure({flat!r}, "azure://{azurite.ACCOUNT}/box/forked")
+contents = {{name: name.encode() * 50_000 for name in "abcdefgh"}}
+for name, content in contents.items():
+    storage.put(name, content)
+children = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        right = all(bytes(storage.get(name)) == content for _ in range(20) for name, content in contents.items())
+        os._exit(0 if right else 1)
+    children.append(child)
+assert all(bytes(storage.get(name)) == content for _ in range(20) for name, content in contents.items())
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_one_log_line_per_request(provider, caplog):

@@ -153,7 +153,7 @@ def test_a_wrong_clock_is_said(hours):
     failure = refused.error("get azure://lake/box/k", "here", AzureCredentials(account_key=Secret(KEY)))
     assert type(failure) is StorageError
     assert f"the clock of this machine is {abs(hours) * 60} minutes off: set it" in str(failure)
-    expired = AzureCredentials(sas_token=Secret("x"), expires_at=datetime.now(UTC) + timedelta(hours=hours - 1))
+    expired = AzureCredentials(sas_token=Secret("sig=x"), expires_at=datetime.now(UTC) + timedelta(hours=hours - 1))
     assert type(refused.error("get azure://lake/box/k", "here", expired)) is ExpiredCredentialsError
 
 
@@ -260,7 +260,7 @@ def test_a_range_past_the_end_is_empty(server, storage):
 def test_a_server_that_is_no_azure(server, storage):
     for body in (b"<html>not Azure", b"\x00\x01", b""):
         server.answers = [Answer(200, body, {"Content-Type": "text/html"})]
-        with pytest.raises(StorageError, match=r"cannot list azure://lake/box/x \(no listing: "):
+        with pytest.raises(StorageError, match=r"cannot list azure://lake/box/x \(no XML: "):
             list(storage.list())
 
 
