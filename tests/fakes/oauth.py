@@ -45,6 +45,7 @@ class Google:
     """Everything Google knows. ``seconds`` is how long its tokens last; ``requests`` holds the paths that were asked.
 
     Attributes:
+        codes: those that can be used, with what they are for; ``given`` has all there ever were.
         users: refresh token to scope, for those who allowed something and did not take it back.
         machine: the service account of this machine, if it has one.
         federated: tokens of another cloud that may be exchanged.
@@ -61,6 +62,7 @@ class Google:
         self.accounts = {}
         self.users = {}
         self.codes = {}
+        self.given = []
         self.machine = None
         self.federated = set()
         self.impersonators = set()
@@ -160,6 +162,7 @@ class Google:
         else:
             answer["code"] = f"4/{secrets.token_urlsafe(24)}"
             answer["scope"] = query["scope"] if choice == "allow" else "openid"
+            self.given.append(answer["code"])
             self.codes[answer["code"]] = query | {"granted": answer["scope"]}
         return f"{query['redirect_uri']}?{urlencode(answer)}"
 

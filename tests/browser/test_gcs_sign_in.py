@@ -1,0 +1,286 @@
+"""Signing in to Google Cloud Storage with a real browser: on the kernel's machine, and on another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from deeplake_nb.credentials import gcs_sign_in
+from deeplake_nb.errors import CredentialsError, PermissionDeniedError
+from deeplake_nb.session import Session
+from tests.browser import chromium
+from tests.browser.lab import Lab
+from tests.fakes import gcs, oauth
+
+
+@pytest.fixture(scope="module")
+def storage():
+    with gcs.emulator() as storage:
+        yield storage
+
+
+@pytest.fixture(scope="module")
+def google(storage):
+    with oauth.google(storage) as google:
+        yield google
+
+
+@pytest.fixture(scope="module")
+def environ(google, tmp_path_factory):
+    """What a user has set: an OAuth client of their own, and here an emulator."""
+    client = tmp_path_factory.mktemp("client") / "client.json"
+    client.write_text(json.dumps(google.client_file()))
+    return {
+        "DEEPLAKE_NB_GCS_CLIENT": str(client),
+        "STORAGE_EMULATOR_HOST": google.storage.endpoint,
+        "OAUTHLIB_INSECURE_TRANSPORT": "1",  # there is no https here
+    }
+
+
+@pytest.fixture
+def signing_in(environ, monkeypatch):
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def page(browser):
+    """A browser of its own, as if on somebody's desk."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def consent(page, url, button="Allow"):
+    page.goto(url)
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def address_bar(page):
+    """What a user would copy, also where the page could not load."""
+    devtools = page.context.new_cdp_session(page)
+    history = devtools.send("Page.getNavigationHistory")
+    return history["entries"][history["currentIndex"]]["url"]
+
+
+def redirect_of(under_way):
+    return urlsplit(parse_qs(urlsplit(under_way.url).query)["redirect_uri"][0])
+
+
+# the object
+
+
+def test_a_browser_on_this_machine(page, signing_in):
+    with gcs_sign_in.begin(os.environ) as under_way:
+        consent(page, under_way.url)
+        page.get_by_text("Received: you can close this page. The sign-in goes on where you started it.").wait_for()
+        assert under_way.wait(10)
+    storage = Session().storage("gcs://bucket/x", "cache")
+    storage.put("k", b"written after signing in")
+    assert bytes(storage.get("k")) == b"written after signing in"
+
+
+def test_a_browser_that_asks_for_more_than_the_answer(page, signing_in):
+    with gcs_sign_in.begin(os.environ) as under_way:
+        place = redirect_of(under_way).geturl()
+        assert page.goto(place).status == 400
+        assert page.goto(f"{place}favicon.ico").status == 404
+        assert page.goto(f"{place}?code=x&state=wrong").status == 400
+        assert "This is no answer to the sign-in" in page.locator("body").inner_text()
+        assert not under_way.is_answered
+        consent(page, under_way.url)
+        assert under_way.wait(10)
+        page.get_by_text("Received").wait_for()
+
+
+def test_a_browser_on_another_machine(signing_in, browser):
+    with gcs_sign_in.begin(os.environ) as under_way:
+        kernel = redirect_of(under_way)
+        # For this browser the kernel's port is a dead one, as 127.0.0.1 of another machine is.
+        rule = f"--host-resolver-rules=MAP 127.0.0.1:{kernel.port} 127.0.0.1:9"
+        flags = [flag for flag in chromium.FLAGS if "host-resolver" not in flag]
+        elsewhere = browser.browser_type.launch(executable_path=chromium.executable(), args=[*flags, rule])
+        page = elsewhere.new_page()
+        with page.expect_event("requestfailed", lambda request: f":{kernel.port}/" in request.url) as failed:
+            consent(page, under_way.url)
+        assert "ERR_CONNECTION_REFUSED" in failed.value.failure or "ERR_UNSAFE_PORT" in failed.value.failure
+        page.wait_for_url("chrome-error://**")
+        assert not under_way.is_answered
+        pasted = address_bar(page)
+        elsewhere.close()
+        assert pasted.startswith(f"{kernel.geturl()}?")
+        under_way.paste(pasted)
+        assert under_way.wait(10)
+    assert list(Session().storage("gcs://bucket/y", "cache").list()) == []
+
+
+def test_a_consent_that_is_refused(page, signing_in):
+    with gcs_sign_in.begin(os.environ) as under_way:
+        consent(page, under_way.url, "Deny")
+        with pytest.raises(CredentialsError, match=r"refused \(access_denied\)"):
+            under_way.wait(10)
+
+
+def test_a_consent_to_something_else(page, signing_in):
+    with gcs_sign_in.begin(os.environ) as under_way:
+        consent(page, under_way.url, "Allow, but not storage")
+        with pytest.raises(CredentialsError, match="storage was not allowed"):
+            under_way.wait(10)
+
+
+# a notebook
+
+
+WRITE = """
+import deeplake_nb as deeplake
+ds = deeplake.empty("gcs://bucket/signed-in", creds="browser", overwrite=True)
+ds.create_tensor("x")
+ds.x.extend([1, 2, 3])
+ds.flush()
+"""
+READ = """
+ds = deeplake.load("gcs://bucket/signed-in", creds="cache")
+ds.x.numpy().ravel().tolist()
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(browser, environ, tmp_path_factory):
+    running = Lab(tmp_path_factory.mktemp("lab"), browser, environ)
+    yield running
+    running.close()
+
+
+def link_in(notebook, index):
+    notebook.page.wait_for_function(
+        f"() => {{ const panel = window.jupyterapp.shell.currentWidget;"
+        f"return JSON.stringify(panel.content.widgets[{index}].model.outputs.toJSON()).includes('state=') }}"
+    )
+    [line] = [line for line in notebook.text(index).splitlines() if line.startswith("http")]
+    return line
+
+
+def type_in(notebook, text):
+    """Answer the question of a running cell; the box of an earlier question lingers for a moment."""
+    notebook.page.wait_for_function("() => document.querySelectorAll('.jp-Stdin-input').length === 1")
+    box = notebook.page.locator(".jp-Stdin-input")
+    assert box.get_attribute("type") == "password"
+    box.fill(text)
+    box.press("Enter")
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_browser_in_a_notebook(lab, page, google, where):
+    notebook = lab.open([WRITE, READ])
+    notebook.start(0)
+    link = link_in(notebook, 0)
+    if where == "here":
+        type_in(notebook, "")  # too early: it asks again
+        notebook.page.get_by_text("No answer has come from the browser yet.").wait_for()
+        consent(page, link)
+        page.get_by_text("Received").wait_for()
+        type_in(notebook, "")
+    else:
+        port = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0]).port
+        page.context.route(f"http://127.0.0.1:{port}/**", lambda route: route.abort("connectionrefused"))
+        with page.expect_request(lambda request: f":{port}/" in request.url) as sent:
+            consent(page, link)
+        type_in(notebook, "http://127.0.0.1/?code=x&state=y")
+        notebook.page.get_by_text("Not taken: this belongs to another sign-in").wait_for()
+        type_in(notebook, sent.value.url)
+    notebook.wait_idle()
+    notebook.run(1)
+    assert notebook.text(1) == "[1, 2, 3]"
+    notebook.save()
+    saved = notebook.path.read_text()
+    assert "open this link in a browser" in saved
+    secrets = (*google.given, *google.users, *google.storage.tokens)
+    assert len(secrets) >= 3
+    assert [secret for secret in secrets if secret in saved or quote(secret, safe="") in saved] == []
+
+
+def test_a_notebook_that_nobody_watches(lab, environ, tmp_path):
+    import nbformat
+
+    cell = "from deeplake_nb import load; load('gcs://bucket/x', creds='browser')"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    nbformat.write(notebook, tmp_path / "unattended.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--allow-errors", "--output=done"]
+    subprocess.run([*command, str(tmp_path / "unattended.ipynb")], env=lab.env, check=True, capture_output=True)
+    [output] = [
+        output for output in nbformat.read(tmp_path / "done.ipynb", 4).cells[0].outputs if output.output_type == "error"
+    ]
+    assert output.ename == "CredentialsError"
+    assert "set GOOGLE_APPLICATION_CREDENTIALS to the path of a key file" in output.evalue
+
+
+# a terminal
+
+
+SCRIPT = """
+from deeplake_nb.session import Session
+storage = Session().storage("gcs://bucket/terminal", "browser")
+storage.put("k", b"x")
+print("DONE", bytes(storage.get("k")))
+"""
+
+
+def test_browser_in_a_terminal(page, environ, google):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", SCRIPT]
+    program = subprocess.Popen(
+        command, env=os.environ | environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    shown = ""
+    try:
+        while "paste the address" not in shown:
+            shown += os.read(ours, 4096).decode()
+        [link] = [line.strip() for line in shown.splitlines() if line.startswith("http")]
+        port = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0]).port
+        page.context.route(f"http://127.0.0.1:{port}/**", lambda route: route.abort("connectionrefused"))
+        with page.expect_request(lambda request: f":{port}/" in request.url) as sent:
+            consent(page, link)
+        os.write(ours, f"{sent.value.url}\n".encode())
+        while "DONE" not in shown:
+            shown += os.read(ours, 4096).decode()
+    finally:
+        program.terminate()
+        program.wait(20)
+        os.close(ours)
+    assert "DONE b'x'" in shown
+    assert parse_qs(urlsplit(sent.value.url).query)["code"][0] not in shown  # it is not echoed
+
+
+def test_a_process_without_a_terminal(environ):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env=os.environ | environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "creds='browser' needs somebody to answer, and this process has no terminal" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_bad_token_is_refused(signing_in, page, google):
+    """The last word is the storage's: a sign-in that allowed reading only does not write."""
+    with gcs_sign_in.begin(os.environ) as under_way:
+        consent(page, under_way.url)
+        under_way.wait(10)
+    for token in google.users:
+        google.users[token] = oauth.READ_ONLY
+    storage = Session().storage("gcs://bucket/x", "cache")
+    list(storage.list())
+    with pytest.raises(PermissionDeniedError, match="403 forbidden"):
+        storage.put("k", b"x")
