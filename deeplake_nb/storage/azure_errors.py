@@ -144,7 +144,7 @@ class Refusal(NamedTuple):
 
     Attributes:
         status: of HTTP.
-        headers: its code, time and number are there; the text beside them may hold signatures, and is not looked at.
+        headers: by lowercase name; code, time and number are there. The body may hold signatures, and is not looked at.
     """
 
     status: int
@@ -160,7 +160,7 @@ class Refusal(NamedTuple):
         kind, advice = _BY_CODE.get(self.code) or _BY_CODE.get(
             _BY_STATUS.get(self.status, ""), (StorageError, _UNKNOWN)
         )
-        if kind is PermissionDeniedError and (now := _time(self.headers.get("Date", ""))):
+        if kind is PermissionDeniedError and (now := _time(self.headers.get("date", ""))):
             if found.expires_at is not None and found.expires_at <= now:
                 kind, advice = ExpiredCredentialsError, f"they ended at {found.expires_at}: renew them"
             elif abs(skew := now - datetime.now(UTC)) > _SKEW:
@@ -198,7 +198,7 @@ def of_sdk(error: Any) -> Refusal | Breakdown:
     answer = getattr(error, "response", None)
     if answer is None:
         return Breakdown(error)
-    return Refusal(answer.status_code, {name.title(): v for name, v in answer.headers.items()} | dict(answer.headers))
+    return Refusal(answer.status_code, {name.lower(): value for name, value in answer.headers.items()})
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

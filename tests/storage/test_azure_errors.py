@@ -140,7 +140,7 @@ def test_a_login_needs_a_role():
     assert "give this login the role Storage Blob Data Contributor (or Reader)" in str(failure)
     found = AzureCredentials(access_token=Secret("x"), expires_at=datetime.now(UTC) - timedelta(minutes=1))
     refused = azure_errors.Refusal(
-        401, {"x-ms-error-code": "InvalidAuthenticationInfo", "Date": format_datetime(datetime.now(UTC), usegmt=True)}
+        401, {"x-ms-error-code": "InvalidAuthenticationInfo", "date": format_datetime(datetime.now(UTC), usegmt=True)}
     )
     assert type(refused.error("get azure://lake/box/k", "here", found)) is ExpiredCredentialsError
 
@@ -149,7 +149,7 @@ def test_a_login_needs_a_role():
 def test_a_wrong_clock_is_said(hours):
     """The service refuses requests from more than 15 minutes away, with the code of a wrong key."""
     theirs = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
-    refused = azure_errors.Refusal(403, {"x-ms-error-code": "AuthenticationFailed", "Date": theirs})
+    refused = azure_errors.Refusal(403, {"x-ms-error-code": "AuthenticationFailed", "date": theirs})
     failure = refused.error("get azure://lake/box/k", "here", AzureCredentials(account_key=Secret(KEY)))
     assert type(failure) is StorageError
     assert f"the clock of this machine is {abs(hours) * 60} minutes off: set it" in str(failure)
