@@ -6,6 +6,7 @@ import pytest
 
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import UnsupportedError
+from deeplake_nb.storage.azure import AzureStorage
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.storage.open import SCHEMES, open_storage
@@ -14,14 +15,20 @@ from deeplake_nb.urls import parse
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("mem://scratch/a", MemoryStorage), ("/data", LocalStorage), ("s3://bucket/a", S3Storage)]
+    ("text", "kind"),
+    [
+        ("mem://scratch/a", MemoryStorage),
+        ("/data", LocalStorage),
+        ("s3://bucket/a", S3Storage),
+        ("azure://account/box/a", AzureStorage),
+    ],
 )
 def test_each_scheme_has_its_storage(text, kind):
     url = parse(text)
     storage = open_storage(url, credentials_from(url, environ={}))
     assert type(storage) is kind
     assert storage.url == url
-    assert storage.concurrency == (32 if kind is S3Storage else 1)
+    assert storage.concurrency == (1 if kind in {MemoryStorage, LocalStorage} else 32)
 
 
 @pytest.mark.parametrize("text", ["hub://org/name"])
