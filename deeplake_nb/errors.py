@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or an empty string; ends a message's clause."""
+    """``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or ``""``; ends a message's clause."""
     import difflib
 
     near = difflib.get_close_matches(word, list(known), n=1)

@@ -177,7 +177,7 @@ def test_keys_move_and_open_and_leave_the_notebook_alone(notebook):
     keys.press("Enter")
     viewer = shown.get_by_role("dialog")
     viewer.get_by_text(f"caption of row {focused}", exact=True).wait_for()
-    assert viewer.get_attribute("aria-label") == f"Row {focused} of 0–39"
+    assert viewer.get_attribute("aria-label") == f"Row {focused} of 0\N{EN DASH}39"
     for key in ("a", "b", "d", "d", "x", "Shift+M"):  # shortcuts of the notebook's command mode
         keys.press(key)
     assert len(notebook) == cells
@@ -253,7 +253,7 @@ def saved(lab, request):
 def test_the_saved_notebook_holds_the_picture_and_little_else(saved):
     notebook = json.loads(saved.read_text())
     outputs = notebook["cells"][1]["outputs"]
-    assert [list(output["data"])[0] for output in outputs[:2]] == ["text/html", "image/jpeg"]
+    assert [next(iter(output["data"])) for output in outputs[:2]] == ["text/html", "image/jpeg"]
     assert "image/jpeg" in outputs[1]["data"]
     assert saved.stat().st_size < 400_000
 
