@@ -167,12 +167,12 @@ def link_in(notebook, index):
 
 
 def type_in(notebook, text):
-    """Answer the question of a running cell; the box of an earlier question lingers for a moment."""
-    notebook.page.wait_for_function("() => document.querySelectorAll('.jp-Stdin-input').length === 1")
-    box = notebook.page.locator(".jp-Stdin-input")
+    """Answer the question of a running cell, and wait until its box is gone: it lingers for a moment."""
+    box = notebook.page.wait_for_selector(".jp-Stdin-input")
     assert box.get_attribute("type") == "password"
     box.fill(text)
     box.press("Enter")
+    notebook.page.wait_for_function("(box) => !box.isConnected", arg=box)
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
