@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.oauth import SignIn
     from deeplake_nb.credentials.provider import CredentialProvider
+    from deeplake_nb.diagnosis.report import Report
     from deeplake_nb.storage.provider import StorageProvider
 
     Path = str | os.PathLike[str] | Url
@@ -64,9 +65,44 @@ class Session:
         """
         creds = sealed(creds)  # so that no frame of a traceback below holds a secret
         url = parse(path)
+        return open_storage(url, self._credentials(url, creds))
+
+    def _credentials(self, url: Url, creds: Any) -> CredentialProvider | None:
         if url.scheme == "gcs" and isinstance(creds, str) and creds == "browser":
             self._sign_in(url)
-        return open_storage(url, credentials_from(url, creds, environ=os.environ))
+        return credentials_from(url, creds, environ=os.environ)
+
+    # ------------------------------------------------------------------ what stands in the way
+
+    def explain(self, path: Path, creds: Any = None) -> Report:
+        """Which source of credentials is in force for ``path``, and what each of the others said; no storage is asked.
+
+        Raises:
+            UrlError: a path that cannot be understood.
+            CredentialsError: ``creds`` that are incomplete or not for this storage.
+        """
+        from deeplake_nb.diagnosis.explain import explain
+
+        creds = sealed(creds)
+        url = parse(path)
+        return explain(url, self._credentials(url, creds))
+
+    def doctor(self, path: Path, creds: Any = None) -> Report:
+        """What works at ``path`` and what does not, by real calls, each with what to do next.
+
+        Writes one small object of a name of its own there, and removes it.
+
+        Raises:
+            UrlError: a path that cannot be understood.
+            CredentialsError: ``creds`` that are incomplete or not for this storage.
+            UnsupportedError: a storage this version cannot open.
+        """
+        from deeplake_nb.diagnosis.doctor import examine
+
+        creds = sealed(creds)
+        url = parse(path)
+        provider = self._credentials(url, creds)
+        return examine(open_storage(url, provider), provider)
 
     def _sign_in(self, url: Url) -> None:
         """Signs in once per session, as one call opens a storage more than once; again when that is over."""

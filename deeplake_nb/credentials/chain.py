@@ -8,9 +8,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from deeplake_nb.credentials.provider import sealed
+from deeplake_nb.credentials.provider import Env, sealed
 from deeplake_nb.errors import CredentialsError, ExpiredCredentialsError, LakeError, MissingCredentialsError
 from deeplake_nb.registry import Registry
 
@@ -35,6 +35,22 @@ class Row(NamedTuple):
 
     source: str
     outcome: str
+
+
+class Finding(NamedTuple):
+    """One source in `Chain.findings`.
+
+    Attributes:
+        source: what it is called.
+        state: ``failed`` stops the search as an error; ``overridden`` has some, but another is in force.
+        said: the credentials without their secrets, why there are none, or the error.
+        found: the credentials themselves, if there are any.
+    """
+
+    source: str
+    state: Literal["in force", "none", "failed", "overridden", "not asked"]
+    said: str
+    found: Credentials | None = None
 
 
 class Chain:
@@ -109,24 +125,50 @@ class Chain:
         found = self._sources[0]()
         return replace(found, **self._settings) if found is not None else None
 
+    @property
+    def advice(self) -> str:
+        """What to do when no source has any."""
+        return self._advice
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What holds whatever the source: region, endpoint and the like."""
+        return dict(self._settings)
+
     def explain(self) -> list[Row]:
         """Every source with what it says: ``in force``, why it has none, its error, or ``not asked``."""
-        rows: list[Row] = []
+        return [
+            Row(
+                found.source,
+                {"in force": f"in force: {found.said}", "overridden": "not asked"}.get(found.state, found.said),
+            )
+            for found in self.findings()
+        ]
+
+    def findings(self) -> list[Finding]:
+        """Every source with its part in the outcome.
+
+        Those after the decisive one are asked only if they cost nothing: they run no program and no request.
+        """
+        findings: list[Finding] = []
         decided = False
         for source in self._sources:
-            if decided:
-                rows.append(Row(source.name, "not asked"))
+            if decided and not isinstance(source, Env):
+                findings.append(Finding(source.name, "not asked", "not asked"))
                 continue
             try:
                 found = source()
             except LakeError as error:
-                found, outcome = None, str(error)
+                findings.append(Finding(source.name, "overridden" if decided else "failed", str(error)))
                 decided = True
+                continue
+            if found is None:
+                findings.append(Finding(source.name, "none", source.absent))
             else:
-                outcome = source.absent if found is None else f"in force: {found}"
-                decided = found is not None
-            rows.append(Row(source.name, outcome))
-        return rows
+                state: Literal["in force", "overridden"] = "overridden" if decided else "in force"
+                findings.append(Finding(source.name, state, str(found), found))
+                decided = True
+        return findings
 
 
 _CHAINS: Registry[Callable[..., Chain]] = Registry(

@@ -128,6 +128,34 @@ class Ls(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class Explain(Call):
+    """Say which credentials are in force for a place, and what each source said; the storage is not asked."""
+
+    example: ClassVar[str] = "explain s3://bucket/photos"
+
+    url: str = _argument("URL", "s3://bucket/prefix, azure://account/container or gcs://bucket", "url")
+
+    @property
+    def python(self) -> str:
+        """``deeplake_nb.explain(...)``."""
+        return f"deeplake_nb.explain({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor(Call):
+    """Find out by real calls what works at a place and what does not, and what to do about it."""
+
+    example: ClassVar[str] = "doctor s3://bucket/photos"
+
+    url: str = _argument("URL", "a folder or s3://bucket/prefix; one small object is written there, and removed", "url")
+
+    @property
+    def python(self) -> str:
+        """``deeplake_nb.doctor(...)``."""
+        return f"deeplake_nb.doctor({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
 class Help(Command):
     """Say what %lake can do, or what one verb does."""
 
@@ -143,7 +171,15 @@ class Why(Command):
     example: ClassVar[str] = "why"
 
 
-VERBS: dict[str, type[Command]] = {"load": Load, "show": Show, "ls": Ls, "help": Help, "why": Why}
+VERBS: dict[str, type[Command]] = {
+    "load": Load,
+    "show": Show,
+    "ls": Ls,
+    "explain": Explain,
+    "doctor": Doctor,
+    "help": Help,
+    "why": Why,
+}
 
 
 def usage(verb: str) -> str:

@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 
 from deeplake_nb.errors import CommandError, LakeError, did_you_mean
 from deeplake_nb.magics import manual
-from deeplake_nb.magics.commands import Call, Command, Help, Load, Ls, Show, Why
+from deeplake_nb.magics.commands import Call, Command, Doctor, Explain, Help, Load, Ls, Show, Why
 from deeplake_nb.magics.grammar import parse
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ class LakeMagics(Magics):
         from deeplake_nb.magics.listing import listing
 
         return listing(self.session.storage(command.url))
+
+    @run.register
+    def _explain(self, command: Explain, _scope: Mapping[str, Any]) -> object:
+        return self.session.explain(command.url)
+
+    @run.register
+    def _doctor(self, command: Doctor, _scope: Mapping[str, Any]) -> object:
+        return self.session.doctor(command.url)
 
     @run.register
     def _help(self, command: Help, _scope: Mapping[str, Any]) -> None:

@@ -204,7 +204,7 @@ class S3Storage:
                     self._process = os.getpid()
         return self._made
 
-    def connect(self, service: str, endpoint_url: str | None = None) -> Any:
+    def connect(self, service: str, *, endpoint_url: str | None = None, region: str | None = None) -> Any:
         """A client of the SDK for one of its services, which signs with our credentials."""
         found = self._identity.current()
         session = sdk_session(found.profile_name)
@@ -222,7 +222,8 @@ class S3Storage:
             **({"signature_version": aws_sdk().UNSIGNED} if found.anonymous else {}),
         )
         # With an endpoint of its own the SDK puts the bucket in the path, unless the profile says otherwise.
-        client = session.create_client(service, region_name=found.aws_region, endpoint_url=endpoint_url, config=config)
+        region = found.aws_region or region
+        client = session.create_client(service, region_name=region, endpoint_url=endpoint_url, config=config)
         client.meta.events.register("before-parse", _check_length)
         return client
 

@@ -29,7 +29,7 @@ def _identity(storage: S3Storage) -> str:
     found = storage.credentials()
     if found.anonymous:
         return "nobody: asked without keys"
-    sts = storage.connect("sts")
+    sts = storage.connect("sts", region=storage.region())
     if _is_aws(sts.meta.endpoint_url) and not _is_aws(storage.endpoint()):  # these keys are none of AWS's business
         return f"access key {found.aws_access_key_id} (this storage is not AWS, and has no service that tells more)"
     with storage.our_errors("ask who we are for", ""):

@@ -1,0 +1,80 @@
+"""Lines that say how each thing stands: a value that prints as text and shows as a table."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from typing import Literal, NamedTuple
+
+State = Literal["ok", "in force", "none", "failed", "unknown", "overridden", "not asked", "skipped"]
+
+_WIDTH = 110
+_COLOURS: dict[State, str] = {"ok": "green", "in force": "green", "failed": "crimson", "unknown": "darkorange"}
+
+
+class Line(NamedTuple):
+    """One thing: how it stands, what it is, what was found, and what to do about it."""
+
+    state: State
+    name: str
+    said: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Lines under a title. True when nothing failed."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+    def __bool__(self) -> bool:
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Line, ...]:
+        """The lines that failed."""
+        return tuple(line for line in self.lines if line.state == "failed")
+
+    def __getitem__(self, name: str) -> Line:
+        """The line of that name; the first, if there are several.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for line in self.lines:
+            if line.name == name:
+                return line
+        raise KeyError(name)
+
+    def __repr__(self) -> str:
+        states = max((len(line.state) for line in self.lines), default=0)
+        names = max((len(line.name) for line in self.lines), default=0)
+        indent = " " * (states + names + 6)
+        wrap = partial(textwrap.wrap, width=_WIDTH, break_long_words=False, break_on_hyphens=False)
+        text = [self.title]
+        for line in self.lines:
+            first = f"  {line.state:<{states}}  {line.name:<{names}}  "
+            said = f"{line.said}\n-> {line.advice}" if line.advice else line.said
+            for number, part in enumerate(said.splitlines() or [""]):
+                start = indent if number else first
+                text += wrap(part, initial_indent=start, subsequent_indent=indent) or [start]
+        return "\n".join(line.rstrip() for line in text)
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<div class="deeplake-nb-report"><p style="margin: 0 0 4px"><strong>{escape(self.title)}</strong></p>'
+            f"<table><tbody>{''.join(map(_row, self.lines))}</tbody></table></div>"
+        )
+
+
+def _row(line: Line) -> str:
+    style = "text-align: left; vertical-align: top"
+    state = f'<span style="color: {_COLOURS.get(line.state, "gray")}">{escape(line.state)}</span>'
+    said = escape(line.said)
+    if line.advice:
+        said += f"<br><em>{escape(line.advice)}</em>"
+    cells = [state, f"<strong>{escape(line.name)}</strong>", said]
+    return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for cell in cells) + "</tr>"
