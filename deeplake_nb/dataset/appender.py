@@ -17,7 +17,7 @@ from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.links import resolve_links
 from deeplake_nb.errors import LakeError, SampleError, UnsupportedError
 from deeplake_nb.format import keys
-from deeplake_nb.format.chunk import ChunkBuilder
+from deeplake_nb.format.chunk import MAX_NBYTES, ChunkBuilder
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.encoders import EMPTY_TILES, ChunkIds, CredsCodes, Sequences
@@ -170,7 +170,14 @@ class Appender:
 
     def _open(self, nbytes: int) -> int:
         """Make sure a chunk is open that takes a sample of ``nbytes``; returns the room left in it."""
-        limit = self.tensor.meta.chunk_target * (2 if self.tensor.meta.chunk_compression else 1)
+        meta = self.tensor.meta
+        limit = meta.chunk_target * (2 if meta.chunk_compression else 1)
+        most = lz4.MAX_NBYTES if meta.chunk_compression else MAX_NBYTES
+        if nbytes > most:
+            raise UnsupportedError(
+                f"tensor {meta.name!r}: a sample of {nbytes} bytes; the format allows {most} in one chunk, and samples "
+                "cannot be cut into tiles yet"
+            )
         if self._builder is None:
             self._resume()
         if self._builder is not None and self._builder.count and self._builder.nbytes + nbytes > limit:

@@ -302,6 +302,8 @@ class Dataset:
             self._writer.end()
 
     def _write(self) -> Writer:
+        if not self.index.is_whole:
+            raise ReadOnlyError(f"this is a selection of {self.path}; write to the dataset itself")
         if self._writer is None:
             closed = "a closed commit" if not self._state.commit.is_head else "opened for reading"
             raise ReadOnlyError(f"{self.path} is {closed}; load a branch with read_only=False to write")

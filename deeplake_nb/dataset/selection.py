@@ -128,8 +128,11 @@ class Selection:
             companion = self.state.tensors.get(key)
             if link.get("extend") == "extend_info" and companion is not None:
                 spans = [self._span(row) for row in self.rows.tolist()]
-                found = [Selection(self.state, companion, Index(range(*span))).values() for span in spans]
-                return self.each(found if self.tensor.meta.is_sequence else [one[0] for one in found])
+                items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+                found = iter(Selection(self.state, companion, Index(items)).values())
+                if not self.tensor.meta.is_sequence:
+                    return self.each(list(found))
+                return self.each([[next(found) for _ in range(*span)] for span in spans])
         return None
 
     def _span(self, row: int) -> tuple[int, int]:

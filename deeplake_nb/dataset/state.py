@@ -17,6 +17,7 @@ from deeplake_nb.errors import (
     FormatError,
     KeyNotFoundError,
     LakeError,
+    SampleError,
     TensorNotFoundError,
     UnsupportedError,
     did_you_mean,
@@ -182,14 +183,24 @@ class State:
         """A tensor's info, with the properties of its htype filled in; read once."""
         with self.lock:
             if tensor.info is None:
-                defaults = {name: _mutable(value) for name, value in htype_row(tensor.meta.htype).info.items()}
                 path = keys.tensor_info(self.commit.id, tensor.key)
-                info = {**defaults, **self._json_object(path)}
-                for name, value in defaults.items():
-                    if value is not None and not isinstance(info[name], type(value)):
-                        raise FormatError(f"{path}: field {name!r} has an unexpected value {info[name]!r:.80}")
-                tensor.info = info
+                try:
+                    tensor.info = self.described(tensor.meta, self._json_object(path))
+                except SampleError as error:
+                    raise FormatError(f"{path}: {error}") from error
             return tensor.info
+
+    def described(self, meta: TensorMeta, info: dict[str, Any]) -> dict[str, Any]:
+        """The info with the properties of the tensor's htype filled in.
+
+        Raises:
+            SampleError: one of them has an unfitting value.
+        """
+        info = {**{name: _mutable(value) for name, value in htype_row(meta.htype).info.items()}, **info}
+        for name, value in htype_row(meta.htype).info.items():
+            if value is not None and not isinstance(info[name], type(_mutable(value))):
+                raise SampleError(f"field {name!r} has an unexpected value {info[name]!r:.80}")
+        return info
 
     def linked_creds(self) -> LinkedCreds:
         """Names of the credentials that links mention; read each time, as other versions share it."""

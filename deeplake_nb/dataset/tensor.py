@@ -287,6 +287,8 @@ class Tensor:
     # ------------------------------------------------------------------ inside
 
     def _write(self) -> Writer:
+        if not self.index.is_whole:
+            raise ReadOnlyError(f"this is a selection of tensor {self.name!r}; write to the tensor itself")
         if self._writer is None:
             raise ReadOnlyError(
                 f"{self._state.storage.url} was opened for reading; load it with read_only=False to write"

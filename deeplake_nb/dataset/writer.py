@@ -359,8 +359,10 @@ class Writer:
                 self.state.info = info
                 self._info_dirty = True
             else:
+                tensor = self.state.tensors[key]
+                info = self.state.described(tensor.meta, info)
                 self._touch([key])[key].is_info_dirty = True
-                self.state.tensors[key].info = info
+                tensor.info = info
 
 
 def _slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:

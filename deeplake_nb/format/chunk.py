@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-_U4_MAX = 2**32 - 1
+MAX_NBYTES = 2**32 - 1
+"""Where a sample starts and how long it is are 4-byte numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +268,8 @@ class ChunkBuilder:
         Raises:
             FormatError: more than 4 GiB in one chunk, which the header cannot express.
         """
-        if self.nbytes > _U4_MAX:
-            raise FormatError(f"a chunk of {self.nbytes} bytes: the format allows {_U4_MAX}")
+        if self.nbytes > MAX_NBYTES:
+            raise FormatError(f"a chunk of {self.nbytes} bytes: the format allows {MAX_NBYTES}")
         sizes = _merged(self._sizes, 2)
         positions = np.empty((len(sizes), 3), "<u4")
         totals = sizes[:, 0] * sizes[:, 1]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
+from deeplake_nb import errors as deeplake_errors
 from deeplake_nb.errors import LockedError, RowError, SampleError, TensorNotFoundError
 from deeplake_nb.format import samples
 from deeplake_nb.storage.wrappers import Counting
@@ -345,3 +346,66 @@ def test_a_view_or_its_length_reads_nothing(counting):
     assert [len(one.x0) for one in (ds[5:10], ds[[1, 2]])] == [5, 2]
     assert ds.x3.shape == (2000, 1)
     assert sum(counting.requests.values()) == 0
+
+
+def test_what_is_known_of_many_files_is_read_at_once(store, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((2, 2, 3), "uint8")).save(tmp_path / "a.png")
+    counting = Counting(store)
+    ds = create(counting)
+    ds.create_tensor("x", htype="image", sample_compression="png").extend([deeplake.read(tmp_path / "a.png")] * 200)
+    ds.create_tensor("seq", htype="sequence[image]", sample_compression="png").append(
+        [deeplake.read(tmp_path / "a.png")] * 3
+    )
+    ds.close()
+    again = load(counting, read_only=True)
+    counting.reset()
+    assert [one["filename"] for one in again.x.sample_info] == ["a.png"] * 200
+    assert counting.requests["get"] <= 5
+    assert [[one["filename"] for one in row] for row in again.seq.sample_info] == [["a.png"] * 3]
+    assert again.x[5].sample_info["format"] == "png"
+
+
+# ------------------------------------------------------------------ what is not written by accident
+
+
+def test_a_selection_is_not_appended_to(ds, store):
+    before = objects(store)
+    for action in (
+        lambda: ds[10:20].append({"x": [1, 1], "text": "", "varied": [1]}),
+        lambda: ds[0].create_tensor("new"),
+        lambda: ds.x[0:5].append([1, 1]),
+        lambda: ds[5].x.extend([[1, 1]]),
+        lambda: ds.x[0].info.update(a=1),
+    ):
+        with pytest.raises(deeplake_errors.ReadOnlyError, match="this is a selection of"):
+            action()
+    assert objects(store) == before
+
+
+def test_properties_of_an_htype_keep_their_kind(store):
+    ds = create(store)
+    x = ds.create_tensor("x", htype="class_label", class_names=["a"])
+    for bad in (5, "abc", {"a": 1}, None):
+        with pytest.raises(SampleError, match="field 'class_names' has an unexpected value"):
+            x.info.class_names = bad
+    assert x.info.class_names == ["a"]
+    x.info.class_names = ["b", "c"]
+    del x.info["class_names"]
+    assert x.info.class_names == []
+    x.append("d")
+    assert load(store).x.info.class_names == ["d"]
+
+
+@pytest.mark.parametrize("given", [{}, {"chunk_compression": "lz4"}, {"sample_compression": "lz4"}])
+def test_a_sample_larger_than_the_format_allows_is_refused_before_it_is_taken(ds, store, given):
+    """Zeros that nobody touches take no memory."""
+    ds.create_tensor("large", dtype="uint8", **given)
+    before = objects(store)
+    huge = np.zeros((1, 2**32), "uint8")
+    with pytest.raises(deeplake_errors.UnsupportedError, match="4294967296"):
+        ds.large.extend(huge)
+    assert objects(store) == before
+    ds.large.append(np.ones(3, "uint8"))
+    assert load(store).large.numpy().tolist() == [[1, 1, 1]]

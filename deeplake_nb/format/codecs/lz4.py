@@ -5,21 +5,30 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from deeplake_nb.errors import FormatError
+from deeplake_nb.errors import FormatError, UnsupportedError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _FRAME = b"\x04\x22\x4d\x18"
+MAX_NBYTES = 0x7E000000
+"""No lz4 block holds more."""
+
 _MAX_RATIO = 255
 """No lz4 block expands by more: one input byte can stand for 255 output bytes at the most."""
 
 
 def compress(data: Buffer) -> bytes:
-    """The block of ``data``; nothing stays nothing."""
+    """The block of ``data``; nothing stays nothing.
+
+    Raises:
+        UnsupportedError: more than a block can hold.
+    """
     import lz4.block
 
     view = memoryview(data).cast("B")
+    if len(view) > MAX_NBYTES:
+        raise UnsupportedError(f"an lz4 block holds {MAX_NBYTES} bytes at the most, got {len(view)}")
     return bytes(lz4.block.compress(view)) if len(view) else b""
 
 
