@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import sealed
+from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import (
     CredentialsError,
@@ -141,7 +142,7 @@ class Session:
         _ignore(options)
         store, address = self._versioned(path, creds)
         read_only = bool(read_only) or store.url.scheme in ("http", "https")
-        return Dataset.open(store, self.open_links, address=address, read_only=read_only)
+        return self._given(Dataset.open(store, self.open_links, address=address, read_only=read_only))
 
     def empty(self, path: Path, *, overwrite: bool = False, creds: Any = None, **options: Any) -> Dataset:
         """Make an empty dataset; ``overwrite`` removes a dataset that is there, but never other files.
@@ -161,7 +162,7 @@ class Session:
             raise DatasetExistsError(
                 f"{store.url} holds other files, which a dataset would be mixed with; choose a new path"
             )
-        return Dataset.create(store, self.open_links)
+        return self._given(Dataset.create(store, self.open_links))
 
     def dataset(
         self, path: Path, *, read_only: bool | None = None, overwrite: bool = False, creds: Any = None, **options: Any
@@ -191,6 +192,54 @@ class Session:
         if not force and not _is_dataset(store):
             raise DatasetNotFoundError(f"no dataset at {store.url}; nothing was deleted")
         _delete(store, check=not force)
+
+    def copy(
+        self,
+        src: Path | Dataset,
+        dest: Path,
+        *,
+        overwrite: bool = False,
+        src_creds: Any = None,
+        dest_creds: Any = None,
+        progressbar: bool = True,
+        **options: Any,
+    ) -> Dataset:
+        """Copy a dataset, all its versions, to another storage; gives the copy.
+
+        What is there already with the same size and content is not copied again, so that a copy that broke off goes
+        on when it is asked for again. Every object is checked, and none opens as a dataset before all are there.
+        Linked files stay where they are.
+
+        Raises:
+            DatasetNotFoundError: no dataset at ``src``.
+            DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
+            StorageError: a storage failed, or ``src`` was written to meanwhile: copy again.
+        """
+        _ignore({name: value for name, value in options.items() if name not in ("num_workers", "scheduler")})
+        src_creds, dest_creds = sealed(src_creds), sealed(dest_creds)
+        if isinstance(src, Dataset):
+            return src.copy(dest, overwrite=overwrite, creds=dest_creds, progressbar=progressbar)
+        source = self.storage(src, src_creds)
+        return self._copied(source, dest, overwrite=overwrite, creds=dest_creds, progressbar=progressbar)
+
+    def _copied(
+        self, source: StorageProvider, dest: Path, *, overwrite: bool, creds: Any, progressbar: bool
+    ) -> Dataset:
+        target = self.storage(dest, creds)
+        check_apart(source, target)
+        if not _is_dataset(source):
+            raise DatasetNotFoundError(f"no dataset at {source.url}; nothing was copied")
+        if exists(target, keys.DATASET_META):
+            if not overwrite:
+                raise DatasetExistsError(f"a dataset exists at {target.url}; pass overwrite=True to replace it")
+            _delete(target)
+        copy_dataset(source, target, progressbar=progressbar)
+        return self._given(Dataset.open(target, self.open_links))
+
+    def _given(self, dataset: Dataset) -> Dataset:
+        """A dataset that knows how to be copied: to open another storage is the session's business."""
+        dataset.copied_by(self._copied)
+        return dataset
 
     def _versioned(self, path: Path, creds: Any) -> tuple[StorageProvider, str | None]:
         """The storage, and the version after the last ``@`` (unless a dataset is at the whole path)."""

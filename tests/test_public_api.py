@@ -17,6 +17,7 @@ NAMES = {
     "Sample",
     "Tensor",
     "__version__",
+    "copy",
     "dataset",
     "delete",
     "doctor",

@@ -8,15 +8,17 @@ from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.state import State
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
+from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, UnsupportedError, did_you_mean
 from deeplake_nb.format import keys
 from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.versions import VersionTree
+from deeplake_nb.storage.open import sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import os
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -289,6 +291,34 @@ class Dataset:
         if self._writer is not None:
             self._writer.close()
 
+    def copied_by(self, copy: Callable[..., Dataset]) -> None:
+        """Let ``copy`` do what `copy` is asked; the session that opened this does so."""
+        self._state.copy = copy
+
+    def copy(
+        self,
+        dest: str | os.PathLike[str] | Url,
+        *,
+        overwrite: bool = False,
+        creds: Any = None,
+        progressbar: bool = True,
+    ) -> Dataset:
+        """Copy the dataset, all its versions, to another storage; gives the copy. As ``deeplake_nb.copy``.
+
+        Raises:
+            DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
+            UnsupportedError: this is a selection of rows, or a group.
+            StorageError: a storage failed; copying again goes on from there.
+        """
+        creds = sealed(creds)  # so that no frame of a traceback below holds a secret
+        if self._group or not self.index.is_whole or self._state.copy is None:
+            raise UnsupportedError(f"only a whole dataset can be copied: load {self.path} and copy that")
+        self.flush()
+        copied: Dataset = self._state.copy(
+            self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar
+        )
+        return copied
+
     def __enter__(self) -> Self:
         """Hold writes back until the block ends, which is much faster for many small appends."""
         if self._writer is not None:
@@ -320,6 +350,7 @@ class Dataset:
         self.flush()
         writable = self._writer is not None or not self._state.commit.is_head
         state = State.load(self._state.storage, address, self._state.open_links)
+        state.copy = self._state.copy
         self._state = state
         self._writer = Writer(state) if writable and state.commit.is_head else None
         return state.commit.id

@@ -81,6 +81,8 @@ class State:
         self.tree = tree
         self.commit = commit
         self.open_links = open_links
+        self.copy: Callable[..., Any] | None = None
+        """Copies this storage elsewhere, if whoever opened the dataset knows how."""
         self.lock = threading.RLock()
         self.chunks = ChunkCache()
         self.meta = DatasetMeta()

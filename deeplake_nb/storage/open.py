@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from deeplake_nb.credentials.provider import CredentialProvider
+from deeplake_nb.credentials.provider import CredentialProvider, sealed
 from deeplake_nb.errors import UnsupportedError
 from deeplake_nb.registry import Registry
 from deeplake_nb.storage.provider import StorageProvider
@@ -13,6 +13,8 @@ from deeplake_nb.urls import Url
 
 if TYPE_CHECKING:
     from typing import TypeAlias
+
+__all__ = ["SCHEMES", "Opener", "open_storage", "sealed"]
 
 Opener: TypeAlias = Callable[[Url, CredentialProvider | None], StorageProvider]
 

@@ -1,0 +1,240 @@
+"""A dataset moves between storages, with its versions."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import traceback
+import uuid
+
+import numpy as np
+import pytest
+
+import deeplake_nb
+from deeplake_nb.errors import (
+    CredentialsError,
+    DatasetExistsError,
+    DatasetNotFoundError,
+    ReadOnlyError,
+    StorageError,
+    UnsupportedError,
+    UrlError,
+)
+from deeplake_nb.progress import ProgressBar
+from deeplake_nb.session import Session
+from tests.suites.storage import Faulty
+
+CANARY = "c4naryC4NARYc4naryC4NARYc4naryC4NARYc4na"
+
+
+@pytest.fixture
+def ds(tmp_path):
+    with deeplake_nb.empty(tmp_path / "ds") as ds:
+        ds.create_tensor("x", dtype="float32")
+        ds.create_tensor("label", htype="class_label", class_names=["cat", "dog"])
+        ds.extend({"x": np.arange(300, dtype="float32").reshape(100, 3), "label": [0, 1] * 50})
+        ds.info["about"] = "cats and dogs"
+    return ds
+
+
+def place():
+    return f"mem://{uuid.uuid4()}"
+
+
+def is_same(one, other):
+    return (one.x.numpy() == other.x.numpy()).all() and one.label.data()["text"] == other.label.data()["text"]
+
+
+def test_a_copy_is_a_dataset_of_its_own(ds, tmp_path):
+    made = deeplake_nb.copy(ds.path, tmp_path / "copy", progressbar=False)
+    assert made.path == str(tmp_path / "copy")
+    assert is_same(ds, made)
+    assert made.info["about"] == "cats and dogs"
+    made.append({"x": [7, 7, 7], "label": "dog"})
+    assert (len(made), len(ds)) == (101, 100)
+    assert len(deeplake_nb.load(tmp_path / "copy")) == 101
+
+
+def test_what_is_not_written_yet_is_copied_too(ds):
+    with ds:
+        ds.append({"x": [7, 7, 7], "label": "dog"})
+        made = ds.copy(place(), progressbar=False)
+    assert len(made) == 101
+    assert is_same(ds, deeplake_nb.copy(ds, place(), progressbar=False))
+    assert len(made.copy(place(), progressbar=False)) == 101
+
+
+def test_a_dataset_is_replaced_only_when_asked(ds, tmp_path):
+    other = place()
+    deeplake_nb.copy(ds.path, other, progressbar=False)
+    with pytest.raises(DatasetExistsError, match=r"a dataset exists at mem://.*pass overwrite=True"):
+        deeplake_nb.copy(ds.path, other, progressbar=False)
+    ds.append({"x": [7, 7, 7], "label": "dog"})
+    assert len(deeplake_nb.copy(ds.path, other, overwrite=True, progressbar=False)) == 101
+
+
+def test_other_files_are_never_mixed_with_it(ds, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "photo.jpg").write_bytes(b"x")
+    for overwrite in (False, True):
+        with pytest.raises(DatasetExistsError, match=r"holds other files \(such as 'photo.jpg'\)"):
+            ds.copy(tmp_path / "mine", overwrite=overwrite, progressbar=False)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["photo.jpg"]
+
+
+def test_a_protected_dataset_is_not_replaced(ds, tmp_path):
+    deeplake_nb.copy(ds.path, tmp_path / "copy", progressbar=False)
+    meta = tmp_path / "copy" / "dataset_meta.json"
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "allow_delete": False}))
+    with pytest.raises(ReadOnlyError, match="is protected"):
+        deeplake_nb.copy(ds.path, tmp_path / "copy", overwrite=True, progressbar=False)
+
+
+def test_nothing_to_copy(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for source in (tmp_path / "none", tmp_path / "empty"):
+        with pytest.raises(DatasetNotFoundError, match="nothing was copied"):
+            deeplake_nb.copy(source, place())
+
+
+@pytest.mark.parametrize("dest", [".", "inside", "..", "../ds", "../ds/inside/deep"])
+def test_a_dataset_is_not_copied_into_itself(ds, tmp_path, dest):
+    for overwrite in (False, True):
+        with pytest.raises(UrlError, match="are one place, or one is in the other"):
+            ds.copy(tmp_path / "ds" / dest, overwrite=overwrite)
+    (tmp_path / "link").symlink_to(tmp_path / "ds")
+    with pytest.raises(UrlError):
+        ds.copy(tmp_path / "link", overwrite=True)
+    assert is_same(ds, deeplake_nb.load(tmp_path / "ds"))
+
+
+def test_neighbours_with_the_same_start_are_two_places(ds, tmp_path):
+    assert is_same(ds, ds.copy(f"{ds.path}-2", progressbar=False))
+
+
+def test_only_whole_datasets(ds):
+    for part in (ds[:10], ds[3]):
+        with pytest.raises(UnsupportedError, match="only a whole dataset can be copied"):
+            part.copy(place())
+    ds.create_tensor("group/y")
+    with pytest.raises(UnsupportedError):
+        ds["group"].copy(place())
+
+
+def test_a_lock_stays_where_it_is(ds, tmp_path):
+    (tmp_path / "ds" / "dataset_lock.lock").write_bytes(bytes(18))
+    deeplake_nb.copy(ds.path, tmp_path / "copy", progressbar=False)
+    assert not (tmp_path / "copy" / "dataset_lock.lock").exists()
+
+
+def test_a_half_copy_opens_not_and_goes_on(ds, tmp_path, monkeypatch):
+    session = Session()
+    storage = session.storage
+    for fails_at in range(1, 40):
+        target = f"mem://half-{uuid.uuid4()}"
+        faulty = []
+
+        def opened(path, creds=None, *, target=target, fails_at=fails_at, faulty=faulty):
+            found = storage(path, creds)
+            if str(found.url) == target:
+                faulty.append(Faulty(found, fails_at=fails_at))
+                return faulty[-1]
+            return found
+
+        monkeypatch.setattr(session, "storage", opened)
+        try:
+            session.copy(ds.path, target, progressbar=False)
+        except StorageError as error:
+            assert "injected" in str(error)  # noqa: PT017
+        else:
+            assert fails_at > 15
+            break
+        monkeypatch.setattr(session, "storage", storage)
+        with pytest.raises(Exception, match=r"no dataset at|dataset_meta.json is missing"):
+            session.load(target)
+        assert is_same(ds, session.copy(ds.path, target, progressbar=False))
+    else:
+        pytest.fail("the copy never came to its end")
+
+
+def test_what_an_attempt_left_is_removed_when_the_source_went_on(ds, tmp_path):
+    deeplake_nb.copy(ds.path, tmp_path / "copy", progressbar=False)
+    (tmp_path / "copy" / "dataset_meta.json").unlink()
+    (tmp_path / "copy" / "x" / "chunks" / "left").write_bytes(b"over")
+    with pytest.raises(DatasetExistsError, match="chunks/left"):
+        deeplake_nb.copy(ds.path, tmp_path / "copy", progressbar=False)
+    (tmp_path / "copy" / "deeplake_nb-copy.txt").write_bytes(b"under way")
+    assert is_same(ds, deeplake_nb.copy(ds.path, tmp_path / "copy", progressbar=False))
+    names = {path.name for path in (tmp_path / "copy").rglob("*")}
+    assert not {"left", "deeplake_nb-copy.txt"} & names
+
+
+def test_arguments_of_the_original_are_taken_and_mistakes_are_not(ds):
+    made = deeplake_nb.copy(ds.path, place(), num_workers=4, scheduler="threaded", verbose=False, progressbar=False)
+    assert len(made) == 100
+    with pytest.raises(UrlError, match="unknown argument 'tensors'"):
+        deeplake_nb.copy(ds.path, place(), tensors=["x"])
+
+
+@pytest.mark.parametrize("creds", [{"aws_secret_access_key": CANARY}, {"aws_secret": CANARY}])
+def test_credentials_are_never_shown(ds, creds):
+    for use in (
+        lambda: ds.copy("s3://bucket/x", creds=creds),
+        lambda: deeplake_nb.copy(ds.path, "s3://bucket/x", dest_creds=creds),
+        lambda: deeplake_nb.copy("s3://bucket/x", place(), src_creds=creds),
+    ):
+        with pytest.raises(CredentialsError) as caught:
+            use()
+        for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+            if frame.f_code.co_filename != __file__:
+                assert CANARY not in repr(frame.f_locals)
+
+
+# the bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_how_far_it_is():
+    out = Terminal()
+    with ProgressBar("copy to x", 2_000_000, out) as bar:
+        bar(500_000)
+        assert repr(bar).startswith("copy to x [=====               ] 25% of 2 MB, ")
+        bar(1_500_000)
+    lines = out.getvalue().split("\r\x1b[K")
+    assert "0% of 2 MB" in lines[1]
+    assert lines[-1].startswith(f"copy to x [{'=' * 20}] 100% of 2 MB, ")
+    assert lines[-1].endswith("/s\n")
+
+
+def test_a_file_and_a_pipe_get_nothing():
+    out = io.StringIO()
+    with ProgressBar("copy", 10, out) as bar:
+        bar(10)
+    assert out.getvalue() == ""
+
+
+def test_nothing_to_do_is_done():
+    assert "100% of 0 B" in repr(ProgressBar("copy", 0))
+
+
+def test_a_notebook_draws_in_place(monkeypatch, ds):
+    shown = []
+
+    class Handle:
+        def update(self, bar):
+            shown.append(bar._repr_html_())
+
+    class Shell:
+        kernel = object()
+
+    monkeypatch.setattr("IPython.get_ipython", Shell)
+    monkeypatch.setattr("IPython.display.display", lambda bar, display_id: Handle())
+    assert "IPython" in sys.modules
+    ds.copy(place())
+    assert '<progress value="0.000" max="1"></progress> 0% of ' in shown[0]
+    assert '<progress value="1.000" max="1"></progress> 100% of ' in shown[-1]
