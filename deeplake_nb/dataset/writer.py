@@ -76,19 +76,21 @@ class Writer:
     @property
     def is_busy(self) -> bool:
         """Whether something is appended or changed that no flush has written."""
-        appenders = self._appenders.values()
+        appenders = list(self._appenders.values())  # the thread that renews the lock asks too, at any time
         return self._info_dirty or self._meta_dirty or any(one.is_dirty or one.is_info_dirty for one in appenders)
 
     # ------------------------------------------------------------------ when to flush
 
     def begin(self) -> None:
         """Hold flushes back until the matching ``end`` (``with ds:``)."""
-        self._open += 1
+        with self._writing:
+            self._open += 1
 
     def end(self) -> None:
         """Flush, when the outermost ``begin`` ends."""
-        self._open -= 1
-        self.flush(held=True)
+        with self._writing:
+            self._open -= 1
+            self.flush(held=True)
 
     @contextmanager
     def _change(self) -> Iterator[None]:

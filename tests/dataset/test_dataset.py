@@ -409,3 +409,20 @@ def test_a_sample_larger_than_the_format_allows_is_refused_before_it_is_taken(ds
     assert objects(store) == before
     ds.large.append(np.ones(3, "uint8"))
     assert load(store).large.numpy().tolist() == [[1, 1, 1]]
+
+
+def test_a_search_index_that_does_not_know_the_new_rows_is_forgotten(store):
+    import json
+
+    ds = create(store)
+    ds.create_tensor("text", htype="text").extend(["a", "b"])
+    ds.close()
+    meta = json.loads(bytes(store.get("text/tensor_meta.json")))
+    assert meta["vdb_indexes"] == []
+    meta["vdb_indexes"] = [{"id": "hnsw_1", "type": "hnsw", "distance": "l2_norm", "additional_params": {}}]
+    store.put("text/tensor_meta.json", json.dumps(meta).encode())
+    again = load(store)
+    again.text.info["note"] = 1
+    assert len(json.loads(bytes(store.get("text/tensor_meta.json")))["vdb_indexes"]) == 1
+    again.text.append("c")
+    assert json.loads(bytes(store.get("text/tensor_meta.json")))["vdb_indexes"] == []
