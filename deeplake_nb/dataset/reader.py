@@ -180,13 +180,16 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
 def _read_straight(state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any]) -> bool:
     """Read many neighbouring samples of an uncompressed chunk from the storage into ``out``, with a single copy.
 
-    False where that does not apply; the chunk is then loaded.
+    False where that does not apply; the chunk is then loaded. It never applies to the last chunk, which a writer may
+    give a longer header between our two requests.
     """
+    ids = state.tables(tensor).ids.ids
     storage, rows, places = state.storage, _slice(part.rows), _slice(part.out)
     if not isinstance(rows, slice) or not isinstance(places, slice) or out[places].nbytes < _STRAIGHT_NBYTES:
         return False
-    path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[part.entry]))
-    if not isinstance(storage, ReadsInto) or tensor.meta.chunk_compression or state.chunks.get(path) is not None:
+    path = state.chunk_key(tensor, int(ids[part.entry]))
+    is_loaded = state.chunks.get(path) is not None
+    if part.entry == len(ids) - 1 or not isinstance(storage, ReadsInto) or tensor.meta.chunk_compression or is_loaded:
         return False
     try:
         found = uniform_start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path)
