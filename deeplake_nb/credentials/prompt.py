@@ -37,16 +37,16 @@ def lead(under_way: SignIn, show: Callable[[str], None]) -> None:
     if not sys.stdin.isatty() and getpass.getpass.__module__ == "getpass":  # a kernel puts its own in this place
         raise CredentialsError(_UNATTENDED)
     show(f"To sign in, open this link in a browser, on this machine or another:\n{under_way.url}")
+    remark = ""
     while not under_way.is_answered:
         try:
-            pasted = getpass.getpass(_QUESTION)
+            pasted = getpass.getpass(f"{remark}{_QUESTION}")
         except (NotImplementedError, EOFError):  # a kernel without a user, a terminal that was closed
             raise CredentialsError(_UNATTENDED) from None
+        remark = "No answer has come from the browser yet. "
         if pasted.strip():
             try:
                 under_way.paste(pasted)
             except CredentialsError as problem:
-                show(f"Not taken: {problem}.")
-        elif not under_way.is_answered:
-            show("No answer has come from the browser yet.")
+                remark = f"Not taken: {problem}. "
         del pasted

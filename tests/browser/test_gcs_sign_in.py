@@ -62,15 +62,26 @@ def consent(page, url, button="Allow"):
     page.get_by_role("button", name=button, exact=True).click()
 
 
-def address_bar(page):
-    """What a user would copy, also where the page could not load."""
-    devtools = page.context.new_cdp_session(page)
-    history = devtools.send("Page.getNavigationHistory")
-    return history["entries"][history["currentIndex"]]["url"]
+def consent_elsewhere(browser, url):
+    """Sign in with a browser on another machine: there the kernel's port is a dead one. What its address bar shows."""
+    port = redirect_of(url).port
+    flags = [flag for flag in chromium.FLAGS if "host-resolver" not in flag]
+    rule = f"--host-resolver-rules=MAP 127.0.0.1:{port} 127.0.0.1:9"
+    elsewhere = browser.browser_type.launch(executable_path=chromium.executable(), args=[*flags, rule])
+    page = elsewhere.new_page()
+    with page.expect_event("requestfailed", lambda request: f":{port}/" in request.url) as failed:
+        consent(page, url)
+    assert "ERR_CONNECTION_REFUSED" in failed.value.failure
+    page.wait_for_url("chrome-error://**")
+    history = page.context.new_cdp_session(page).send("Page.getNavigationHistory")
+    shown = history["entries"][history["currentIndex"]]["url"]
+    elsewhere.close()
+    assert shown.startswith(f"http://127.0.0.1:{port}/?")
+    return shown
 
 
-def redirect_of(under_way):
-    return urlsplit(parse_qs(urlsplit(under_way.url).query)["redirect_uri"][0])
+def redirect_of(url):
+    return urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0])
 
 
 # the object
@@ -88,7 +99,7 @@ def test_a_browser_on_this_machine(page, signing_in):
 
 def test_a_browser_that_asks_for_more_than_the_answer(page, signing_in):
     with gcs_sign_in.begin(os.environ) as under_way:
-        place = redirect_of(under_way).geturl()
+        place = redirect_of(under_way.url).geturl()
         assert page.goto(place).status == 400
         assert page.goto(f"{place}favicon.ico").status == 404
         assert page.goto(f"{place}?code=x&state=wrong").status == 400
@@ -101,21 +112,9 @@ def test_a_browser_that_asks_for_more_than_the_answer(page, signing_in):
 
 def test_a_browser_on_another_machine(signing_in, browser):
     with gcs_sign_in.begin(os.environ) as under_way:
-        kernel = redirect_of(under_way)
-        # For this browser the kernel's port is a dead one, as 127.0.0.1 of another machine is.
-        rule = f"--host-resolver-rules=MAP 127.0.0.1:{kernel.port} 127.0.0.1:9"
-        flags = [flag for flag in chromium.FLAGS if "host-resolver" not in flag]
-        elsewhere = browser.browser_type.launch(executable_path=chromium.executable(), args=[*flags, rule])
-        page = elsewhere.new_page()
-        with page.expect_event("requestfailed", lambda request: f":{kernel.port}/" in request.url) as failed:
-            consent(page, under_way.url)
-        assert "ERR_CONNECTION_REFUSED" in failed.value.failure or "ERR_UNSAFE_PORT" in failed.value.failure
-        page.wait_for_url("chrome-error://**")
+        address = consent_elsewhere(browser, under_way.url)
         assert not under_way.is_answered
-        pasted = address_bar(page)
-        elsewhere.close()
-        assert pasted.startswith(f"{kernel.geturl()}?")
-        under_way.paste(pasted)
+        under_way.paste(address)
         assert under_way.wait(10)
     assert list(Session().storage("gcs://bucket/y", "cache").list()) == []
 
@@ -176,24 +175,21 @@ def type_in(notebook, text):
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
-def test_browser_in_a_notebook(lab, page, google, where):
+def test_browser_in_a_notebook(lab, browser, page, google, where):
     notebook = lab.open([WRITE, READ])
     notebook.start(0)
     link = link_in(notebook, 0)
     if where == "here":
         type_in(notebook, "")  # too early: it asks again
-        notebook.page.get_by_text("No answer has come from the browser yet.").wait_for()
+        notebook.page.locator(".jp-Stdin-prompt", has_text="No answer has come from the browser yet.").wait_for()
         consent(page, link)
         page.get_by_text("Received").wait_for()
         type_in(notebook, "")
     else:
-        port = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0]).port
-        page.context.route(f"http://127.0.0.1:{port}/**", lambda route: route.abort("connectionrefused"))
-        with page.expect_request(lambda request: f":{port}/" in request.url) as sent:
-            consent(page, link)
+        address = consent_elsewhere(browser, link)
         type_in(notebook, "http://127.0.0.1/?code=x&state=y")
-        notebook.page.get_by_text("Not taken: this belongs to another sign-in").wait_for()
-        type_in(notebook, sent.value.url)
+        notebook.page.locator(".jp-Stdin-prompt", has_text="Not taken: this belongs to another sign-in").wait_for()
+        type_in(notebook, address)
     notebook.wait_idle()
     notebook.run(1)
     assert notebook.text(1) == "[1, 2, 3]"
@@ -231,7 +227,7 @@ print("DONE", bytes(storage.get("k")))
 """
 
 
-def test_browser_in_a_terminal(page, environ, google):
+def test_browser_in_a_terminal(browser, environ):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", SCRIPT]
     program = subprocess.Popen(
@@ -243,11 +239,8 @@ def test_browser_in_a_terminal(page, environ, google):
         while "paste the address" not in shown:
             shown += os.read(ours, 4096).decode()
         [link] = [line.strip() for line in shown.splitlines() if line.startswith("http")]
-        port = urlsplit(parse_qs(urlsplit(link).query)["redirect_uri"][0]).port
-        page.context.route(f"http://127.0.0.1:{port}/**", lambda route: route.abort("connectionrefused"))
-        with page.expect_request(lambda request: f":{port}/" in request.url) as sent:
-            consent(page, link)
-        os.write(ours, f"{sent.value.url}\n".encode())
+        address = consent_elsewhere(browser, link)
+        os.write(ours, f"{address}\n".encode())
         while "DONE" not in shown:
             shown += os.read(ours, 4096).decode()
     finally:
@@ -255,7 +248,8 @@ def test_browser_in_a_terminal(page, environ, google):
         program.wait(20)
         os.close(ours)
     assert "DONE b'x'" in shown
-    assert parse_qs(urlsplit(sent.value.url).query)["code"][0] not in shown  # it is not echoed
+    assert parse_qs(urlsplit(address).query)["code"][0] not in shown  # it is not echoed
+    assert address not in shown
 
 
 def test_a_process_without_a_terminal(environ):
