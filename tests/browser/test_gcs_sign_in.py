@@ -241,7 +241,7 @@ def test_browser_in_a_terminal(browser, environ):
         [link] = [line.strip() for line in shown.splitlines() if line.startswith("http")]
         address = consent_elsewhere(browser, link)
         os.write(ours, f"{address}\n".encode())
-        while "DONE" not in shown:
+        while "DONE b'x'" not in shown:
             shown += os.read(ours, 4096).decode()
     finally:
         program.terminate()
