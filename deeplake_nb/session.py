@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.credentials.provider import sealed
+from deeplake_nb.credentials.provider import Environment, sealed
 from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import (
@@ -29,7 +29,7 @@ from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.samples import Link, Sample
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import delete_all, exists, get_many, is_empty
-from deeplake_nb.urls import Url, parse
+from deeplake_nb.urls import DiscreetText, Url, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
     Path = str | os.PathLike[str] | Url
+
+
+_ENVIRON = Environment(os.environ)
 
 
 class Session:
@@ -64,14 +67,14 @@ class Session:
             UrlError: a path that cannot be understood.
             CredentialsError: ``creds`` that are incomplete or not for this storage, or nobody signed in.
         """
-        creds = sealed(creds)  # so that no frame of a traceback below holds a secret
+        path, creds = _discreet(path, creds)
         url = parse(path)
         return open_storage(url, self._credentials(url, creds))
 
     def _credentials(self, url: Url, creds: Any) -> CredentialProvider | None:
         if url.scheme == "gcs" and isinstance(creds, str) and creds == "browser":
             self._sign_in(url)
-        return credentials_from(url, creds, environ=os.environ)
+        return credentials_from(url, creds, environ=_ENVIRON)
 
     # ------------------------------------------------------------------ what stands in the way
 
@@ -84,7 +87,7 @@ class Session:
         """
         from deeplake_nb.diagnosis.explain import explain
 
-        creds = sealed(creds)
+        path, creds = _discreet(path, creds)
         url = parse(path)
         return explain(url, self._credentials(url, creds))
 
@@ -100,7 +103,7 @@ class Session:
         """
         from deeplake_nb.diagnosis.doctor import examine
 
-        creds = sealed(creds)
+        path, creds = _discreet(path, creds)
         url = parse(path)
         provider = self._credentials(url, creds)
         return examine(open_storage(url, provider), provider)
@@ -111,10 +114,10 @@ class Session:
 
         with self._sign_in_lock:
             with contextlib.suppress(CredentialsError):
-                if self._signed_in is not None and gcs_sign_in.cached(os.environ) and self._signed_in():
+                if self._signed_in is not None and gcs_sign_in.cached(_ENVIRON) and self._signed_in():
                     return
-            gcs_sign_in.sign_in(os.environ, self._lead)
-            self._signed_in = credentials_from(url, "cache", environ=os.environ)
+            gcs_sign_in.sign_in(_ENVIRON, self._lead)
+            self._signed_in = credentials_from(url, "cache", environ=_ENVIRON)
 
     def sign_out(self) -> int:
         """Forget the sign-ins of ``creds="browser"`` that are kept on this machine; how many there were.
@@ -125,7 +128,7 @@ class Session:
 
         with self._sign_in_lock:
             self._signed_in = None
-            return gcs_sign_in.sign_out(os.environ)
+            return gcs_sign_in.sign_out(_ENVIRON)
 
     # ------------------------------------------------------------------ datasets
 
@@ -139,6 +142,7 @@ class Session:
             VersionNotFoundError: no such branch or commit.
             FormatError: damaged metadata.
         """
+        path, creds = _discreet(path, creds)
         _ignore(options)
         store, address = self._versioned(path, creds)
         read_only = bool(read_only) or store.url.scheme in ("http", "https")
@@ -150,6 +154,7 @@ class Session:
         Raises:
             DatasetExistsError: a dataset (without ``overwrite``) or other files are there.
         """
+        path, creds = _discreet(path, creds)
         _ignore(options)
         store = self.storage(path, creds)
         if _is_dataset(store):
@@ -168,12 +173,14 @@ class Session:
         self, path: Path, *, read_only: bool | None = None, overwrite: bool = False, creds: Any = None, **options: Any
     ) -> Dataset:
         """Load the dataset at ``path``, or make an empty one where there is none."""
+        path, creds = _discreet(path, creds)
         if not overwrite and self.exists(path, creds=creds):
             return self.load(path, read_only=read_only, creds=creds, **options)
         return self.empty(path, overwrite=overwrite, creds=creds, **options)
 
     def exists(self, path: Path, *, creds: Any = None, **options: Any) -> bool:
         """Whether a dataset is at ``path``; costs one round of requests."""
+        path, creds = _discreet(path, creds)
         _ignore(options)
         return _is_dataset(self._versioned(path, creds)[0])
 
@@ -186,6 +193,7 @@ class Session:
             DatasetNotFoundError: no dataset there.
             ReadOnlyError: its owner forbade deletion (``allow_delete``).
         """
+        path, creds = _discreet(path, creds)
         _ignore(options)
         del large_ok  # v3 asks for it above 1 GB; deleting was asked for here
         store = self.storage(path, creds)
@@ -215,10 +223,13 @@ class Session:
             DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
             StorageError: a storage failed, or ``src`` was written to meanwhile: copy again.
         """
-        _ignore({name: value for name, value in options.items() if name not in ("num_workers", "scheduler")})
-        src_creds, dest_creds = sealed(src_creds), sealed(dest_creds)
+        dest, dest_creds = _discreet(dest, dest_creds)
+        for name in ("num_workers", "scheduler"):
+            options.pop(name, None)
+        _ignore(options)
         if isinstance(src, Dataset):
             return src.copy(dest, overwrite=overwrite, creds=dest_creds, progressbar=progressbar)
+        src, src_creds = _discreet(src, src_creds)
         source = self.storage(src, src_creds)
         return self._copied(source, dest, overwrite=overwrite, creds=dest_creds, progressbar=progressbar)
 
@@ -243,14 +254,9 @@ class Session:
 
     def _versioned(self, path: Path, creds: Any) -> tuple[StorageProvider, str | None]:
         """The storage, and the version after the last ``@`` (unless a dataset is at the whole path)."""
-        text = path.reveal() if isinstance(path, Url) else str(path)
-        place, at, address = text.rpartition("@")
-        if not at or not place or not address or ("/" in address.partition(".")[0] and ":" in address):
-            return self.storage(path, creds), None
-        if place.endswith("://") or ("://" in place and "/" not in place.partition("://")[2] and "/" in address):
-            return self.storage(path, creds), None  # the user or container of a url, not a version
-        whole = self.storage(path, creds)
-        if whole.url.scheme == "file" and _is_dataset(whole):
+        place, address = _addressed(path)
+        whole = self.storage(path, creds) if address is None or parse(place).scheme == "file" else None
+        if whole is not None and (address is None or _is_dataset(whole)):
             return whole, None
         return self.storage(place, creds), address
 
@@ -264,6 +270,7 @@ class Session:
         Raises:
             LinkError: no such file (at once for a local one with ``verify``).
         """
+        path, creds = _discreet(path, creds)
         url = parse(path)
         if url.scheme == "file" and not os.path.isabs(url.path):  # noqa: PTH117 - three times as fast
             url = Url("file", path=os.path.abspath(os.path.expanduser(url.path)))  # noqa: PTH100, PTH111 - likewise
@@ -301,7 +308,7 @@ class Session:
             drive, rest = os.path.splitdrive(path)
             root, key = Url("file", path=f"{drive}/"), rest.replace(os.sep, "/")[1:]
         else:
-            root, key = Url(url.scheme, url.authority), f"{url.path}?{url.query}" if url.query else url.path
+            root, key = Url(url.scheme, url.authority), DiscreetText(f"{url.path}?{url.query}".rstrip("?"))
         if creds is not None:
             return self._opened(root, creds), key
         found = self._stores.get(root)
@@ -343,6 +350,22 @@ def _lead(under_way: SignIn) -> None:
     prompt.lead(under_way, show=print)
 
 
+def _discreet(path: Path, creds: Any) -> tuple[Path, Any]:
+    """The same, so that no frame of a traceback below shows a secret."""
+    return DiscreetText(path) if isinstance(path, str) else path, sealed(creds)
+
+
+def _addressed(path: Path) -> tuple[Path, str | None]:
+    """A path without its version, and the version after its last ``@``, if that can be one."""
+    text = path.reveal() if isinstance(path, Url) else str(path)
+    place, at, address = text.rpartition("@")
+    if not at or not place or not address or ("/" in address.partition(".")[0] and ":" in address):
+        return path, None
+    if place.endswith("://") or ("://" in place and "/" not in place.partition("://")[2] and "/" in address):
+        return path, None  # the user or container of a url, not a version
+    return DiscreetText(place), address
+
+
 def _is_dataset(store: StorageProvider) -> bool:
     return exists(store, keys.DATASET_META) or exists(store, keys.VERSION_CONTROL)
 
@@ -362,6 +385,7 @@ def _ignore(options: dict[str, Any]) -> None:
     """Arguments of v3 that have no meaning here are accepted; anything else is a mistake."""
     if unknown := sorted(set(options) - _V3_ONLY):
         raise UrlError(f"unknown argument {unknown[0]!r}")
+    options.clear()  # a token among them is nothing for a traceback
 
 
 @cache

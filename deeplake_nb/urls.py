@@ -140,6 +140,15 @@ class Url:
         return f"Url({str(self)!r})"
 
 
+class DiscreetText(str):
+    """Text whose ``repr`` has no secrets of a url: for variables that a traceback may show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(_QUERY_VALUE.sub(r"\1***", _USERINFO.sub("***@", str(self))))
+
+
 def redact(text: str) -> str:
     """A url without its user and password, and without the values of its query; any other text as it is.
 
@@ -162,7 +171,15 @@ def parse(path: str | os.PathLike[str] | Url) -> Url:
         return path
     if not isinstance(path, str | os.PathLike):
         raise UrlError(f"a path is text or a pathlib.Path, not {type(path).__name__}")
-    text = os.fsdecode(path)
+    path = DiscreetText(os.fsdecode(path))
+    try:
+        return _parsed(path)
+    except UrlError as error:
+        message = str(error)
+    raise UrlError(message)  # out here it drags no frame with pieces of the text along
+
+
+def _parsed(text: str) -> Url:
     if "\0" in text:
         raise UrlError("the path has a NUL character: remove it")
     match = _SCHEME.match(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deeplake_nb.errors import UrlError
-from deeplake_nb.urls import Url, parse, redact
+from deeplake_nb.urls import DiscreetText, Url, parse, redact
 
 WRITTEN = [
     ("cars", Url("file", path="cars")),
@@ -230,3 +231,22 @@ def test_join_and_parent_are_inverse(root, words):
     for _ in words:
         url = url.parent
     assert url == root
+
+
+def test_discreet_text_is_the_text_and_shows_no_secret():
+    for text in ("https://me:pw@host/x?sig=c4nary", "k?sig=c4nary&x=1", "s3://AKIA:c4nary@bucket"):
+        discreet = DiscreetText(text)
+        assert discreet == text
+        assert str(discreet) == text
+        assert "c4nary" not in repr(discreet) + f"{discreet!r}"
+        assert "pw" not in repr(discreet)
+    assert repr(DiscreetText("/data/cars")) == "'/data/cars'"
+
+
+def test_no_frame_of_a_refused_url_shows_it():
+    with pytest.raises(UrlError) as caught:
+        parse("s3://AKIA:c4nary@bucket/x")
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+    assert frames
+    assert not [frame for frame in frames if "c4nary" in repr(frame.f_locals)]
+    assert caught.value.__cause__ is caught.value.__context__ is None

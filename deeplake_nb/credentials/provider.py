@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, Typ
 from deeplake_nb.errors import CredentialsError, PartialCredentialsError, UrlError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     from deeplake_nb.credentials.azure import AzureCredentials
@@ -52,6 +52,27 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise CredentialsError("a secret cannot be pickled or copied: give each process its own credentials")
+
+
+class Environment(Mapping[str, str]):
+    """Environment variables, read when asked for; ``repr`` shows none, and so no traceback with locals does."""
+
+    __slots__ = ("_variables",)
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> str:
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def __repr__(self) -> str:
+        return f"Environment({len(self)} variables)"
 
 
 @dataclass(frozen=True, slots=True)

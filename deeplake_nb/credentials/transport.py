@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.credentials.provider import Environment
 from deeplake_nb.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ READ_SECONDS = 60
 _NEVER_BY_PROXY = frozenset({"169.254.169.254", "metadata.google.internal"})  # the machine's own metadata
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _QUERY = re.compile(r"\?.*")
+_ENVIRON = Environment(os.environ)
 
 
-def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = os.environ) -> Any:
+def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = _ENVIRON) -> Any:
     """A pool (urllib3's) for requests to the host of ``address``; nothing is asked yet. Thread-safe, not fork-safe.
 
     Args:

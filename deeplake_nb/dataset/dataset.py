@@ -15,6 +15,7 @@ from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.versions import VersionTree
 from deeplake_nb.storage.open import sealed
+from deeplake_nb.urls import DiscreetText
 
 if TYPE_CHECKING:
     import os
@@ -310,6 +311,7 @@ class Dataset:
             UnsupportedError: this is a selection of rows, or a group.
             StorageError: a storage failed; copying again goes on from there.
         """
+        dest = DiscreetText(dest) if isinstance(dest, str) else dest
         creds = sealed(creds)  # so that no frame of a traceback below holds a secret
         if self._group or not self.index.is_whole or self._state.copy is None:
             raise UnsupportedError(f"only a whole dataset can be copied: load {self.path} and copy that")

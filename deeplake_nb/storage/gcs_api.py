@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.gcs import GcsCredentials, chain
-from deeplake_nb.credentials.provider import Secret, without_frames
+from deeplake_nb.credentials.provider import Environment, Secret, without_frames
 from deeplake_nb.errors import CredentialsError, LakeError, MissingCredentialsError
 from deeplake_nb.storage import bodies, gcs_errors
 from deeplake_nb.storage.retries import retrying
@@ -58,7 +58,7 @@ class Api:
     def __init__(self, url: Url, provider: CredentialProvider | None, size: int) -> None:
         self.url = url
         self.bucket = f"/storage/v1/b/{quote(url.authority, safe='')}"
-        self._provider = provider or chain(url, {}, environ=os.environ)
+        self._provider = provider or chain(url, {}, environ=Environment(os.environ))
         self._size = size
         self._is_bucket_known = False
         self._made: tuple[int, str, Any] | None = None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from deeplake_nb.credentials.provider import Env, Secret, Static, declarations, from_environ, given, sealed
+from deeplake_nb.credentials.provider import Env, Environment, Secret, Static, declarations, from_environ, given, sealed
 from deeplake_nb.credentials.s3 import S3Credentials
 from deeplake_nb.errors import CredentialsError, PartialCredentialsError
 
@@ -121,6 +121,15 @@ def test_from_environ_takes_the_first_variable_that_is_set():
     assert from_environ(S3Credentials, {**environ, "AWS_REGION": "a"})["aws_region"] == "a"
     with pytest.raises(CredentialsError, match="AWS_CREDENTIAL_EXPIRATION cannot be read"):
         from_environ(S3Credentials, {"AWS_CREDENTIAL_EXPIRATION": "soon"})
+
+
+def test_an_environment_is_read_when_asked_and_shows_nothing():
+    variables = {"AWS_SECRET_ACCESS_KEY": CANARY}
+    environ = Environment(variables)
+    assert (environ["AWS_SECRET_ACCESS_KEY"], environ.get("OTHER"), len(environ)) == (CANARY, None, 1)
+    variables["OTHER"] = "x"
+    assert dict(environ) == variables
+    assert CANARY not in repr(environ) + str(environ) + f"{environ}"
 
 
 def test_static_answers_with_what_was_given():
