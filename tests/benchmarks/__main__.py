@@ -10,17 +10,19 @@ from tests import machine
 def main() -> None:
     """Measure and print, a section at a time."""
     machine.isolate()
-    from tests.benchmarks import arrays, first_pixels, pictures, start  # with an environment that is nobody's
+    from tests.benchmarks import arrays, first_pixels, pictures, start, storage  # in an environment that is nobody's
     from tests.benchmarks.measure import FULL, QUICK, machine_line, markdown
 
-    sections = {"arrays": arrays, "pictures": pictures, "start": start, "pixels": first_pixels}
+    sections = {"arrays": arrays, "pictures": pictures, "start": start, "storage": storage, "pixels": first_pixels}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("section", nargs="*", help=f"of {', '.join(sections)}; all by default")
     parser.add_argument("--quick", action="store_true", help="little data, once: to see that it runs")
     given = parser.parse_args()
     scale = QUICK if given.quick else FULL
-    lines = [line for name in given.section or sections for line in sections[name].lines(scale)]
-    print(f"{machine_line()}\n\n{markdown(lines)}")  # noqa: T201 - what it is for
+    chosen = [sections[name] for name in given.section or sections]
+    lines = [line for section in chosen for line in section.lines(scale)]
+    notes = [section.notes() for section in chosen if hasattr(section, "notes")]
+    print("\n\n".join([machine_line(), markdown(lines), *notes]))  # noqa: T201 - what it is for
 
 
 if __name__ == "__main__":

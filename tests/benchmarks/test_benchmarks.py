@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from tests.benchmarks import arrays, pictures, start
+from tests.benchmarks import arrays, pictures, start, storage
 from tests.benchmarks.measure import QUICK, Line, alternating, markdown
 
 
-@pytest.mark.parametrize(("section", "count"), [(arrays, 6), (pictures, 3), (start, 2)])
+@pytest.mark.parametrize(("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (storage, 4)])
 def test_a_section_measures_every_line(section, count):
     lines = section.lines(QUICK)
     assert len(lines) == count
@@ -36,3 +38,22 @@ def test_the_table():
         "| read | 3 ms | 1.5 x | 1.50 | np.load, 2 ms |",
         "| start | 1.25 s | 2 s |  |  |",
     ]
+
+
+def test_what_each_operation_asks_of_a_storage():
+    """Upper bounds: fewer are welcome."""
+    bounds = {
+        "empty()": {"put": 2},
+        "two tensors and 1,000 rows, in one block": {"put": 32, "get": 2, "list": 6},
+        "1,000 rows more": {"put": 24},
+        "close()": {},
+        "load()": {"get": 8},
+        "all rows of a tensor": {"get": 3},
+        "one row of it, afterwards": {},
+        "copy(), of the source": {"get": 33, "list": 2},
+    }
+    counted = storage.requests()
+    assert list(counted) == list(bounds)
+    for operation, bound in bounds.items():
+        assert counted[operation] <= Counter(bound), operation
+    assert "| load() | 8 |" in storage.notes()

@@ -115,6 +115,28 @@ def test_reading_does_not_pile_up_bytes(distant, memory, monkeypatch):
     assert [len(answer) for answer in answers] == [100] * 49
 
 
+def test_memory_stays_below_three_times_what_is_under_way(memory):
+    """32 objects of 4 MB with 8 under way: what is held beside the consumer's own is bounded."""
+    import tracemalloc
+
+    class Copying(Wrapper):
+        concurrency = 8
+
+        def get(self, key, byte_range=None):
+            time.sleep(0.01)
+            return memoryview(bytearray(4 << 20))
+
+    requests = [(f"{n}", None) for n in range(48)]
+    tracemalloc.start()
+    try:
+        for answer in get_many(Copying(memory), requests):
+            assert len(answer) == 4 << 20
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * 8 * (4 << 20)
+
+
 def test_answers_that_are_kept_for_later_hold_nothing_up(distant, memory, monkeypatch):
     monkeypatch.setattr(parallel, "_AHEAD_NBYTES", 250)
     for n in range(50):
