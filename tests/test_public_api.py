@@ -42,7 +42,6 @@ def test_every_name_resolves_and_is_documented(name):
     assert inspect.getdoc(getattr(deeplake_nb, name))
 
 
-@pytest.mark.xfail(reason="the subpackage hides the function once it is imported", raises=TypeError)
 def test_the_function_dataset_is_not_hidden_by_the_package_of_that_name():
     for _ in range(2):
         assert len(deeplake_nb.dataset("mem://public-api")) == 0

@@ -45,7 +45,7 @@ def files(folder):
 def test_a_path_in_any_form(place, form):
     assert len(deeplake.load(form(str(place))).x) == 3
     assert deeplake.exists(form(str(place)))
-    assert len(default().dataset(form(str(place))).x) == 3
+    assert len(deeplake.dataset(form(str(place))).x) == 3
 
 
 def test_a_path_below_home_and_a_relative_one(place, monkeypatch):
@@ -69,11 +69,11 @@ def test_an_empty_dataset_is_read_back(tmp_path):
 
 
 def test_dataset_loads_or_makes(place, tmp_path):
-    assert len(default().dataset(place).x) == 3
-    assert default().dataset(tmp_path / "other").tensors == {}
+    assert len(deeplake.dataset(place).x) == 3
+    assert deeplake.dataset(tmp_path / "other").tensors == {}
     assert deeplake.exists(tmp_path / "other")
-    assert default().dataset(place, overwrite=True).tensors == {}
-    assert default().dataset(place, read_only=True).read_only
+    assert deeplake.dataset(place, overwrite=True).tensors == {}
+    assert deeplake.dataset(place, read_only=True).read_only
 
 
 def test_what_is_there_is_kept(place, tmp_path):

@@ -9,3 +9,19 @@ Reading is thread-safe. Writing takes one lock per dataset; other threads may re
 
 May import: ``storage`` (the protocol and functions over it), ``format``, ``errors``.
 """
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _Package(ModuleType):
+    """v3 calls ``dataset(path)`` what loads or makes a dataset: once this package is imported, it has that name."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return sys.modules["deeplake_nb"].__getattr__("dataset")(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Package
