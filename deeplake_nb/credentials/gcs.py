@@ -85,7 +85,8 @@ def chain(url: Url, creds: object, *, environ: Environ, clock: Clock = utc_now) 
 
     What is given stands alone: the path of a JSON file, its content, a token, one of Google's credentials objects,
     ``"cache"`` (the sign-in that was kept; ``"browser"`` is the same once the session has signed in) or
-    ``"anonymous"``. An emulator in ``STORAGE_EMULATOR_HOST`` is asked anonymously where there is nothing else.
+    ``"anonymous"``. An emulator in ``STORAGE_EMULATOR_HOST`` gets what is given and nothing that is found, as it is
+    none of Google's: it is asked anonymously then.
 
     Raises:
         CredentialsError: an unknown key or word, half a set, a file of another kind.
@@ -124,14 +125,13 @@ def _ambient(environ: Environ, clock: Clock) -> list[CredentialProvider]:
         host = environ.get("GCE_METADATA_HOST") or environ.get("GCE_METADATA_IP") or "169.254.169.254"
         return None if environ.get("NO_GCE_CHECK") == "true" else machine(host)
 
-    sources: list[CredentialProvider] = [
+    if environ.get("STORAGE_EMULATOR_HOST", "").strip():
+        return [_nobody("emulator")]
+    return [
         SdkTokens("environment", "GOOGLE_APPLICATION_CREDENTIALS unset", of_environment, clock),
         SdkTokens("application default credentials", "absent", of_gcloud, clock),
         SdkTokens("metadata server", "none", of_machine, clock),
     ]
-    if environ.get("STORAGE_EMULATOR_HOST", "").strip():
-        sources.append(_nobody("emulator"))
-    return sources
 
 
 def _declared(values: Mapping[str, Any], clock: Clock) -> CredentialProvider | None:
@@ -166,11 +166,6 @@ def _named(text: str, environ: Environ, clock: Clock) -> CredentialProvider | No
 
 def _object(creds: Any, clock: Clock) -> CredentialProvider:
     """One of the SDK's credentials objects, as a source."""
-    if not hasattr(creds, "before_request"):
-        raise CredentialsError(
-            f"creds for gcs:// is a path, a dictionary, a word or one of Google's credentials objects,"
-            f" not {type(creds).__name__}"
-        )
     from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
 
     if isinstance(creds, AnonymousCredentials):

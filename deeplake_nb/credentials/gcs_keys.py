@@ -82,7 +82,7 @@ def kind_of(key: Key, name: str) -> str:
         raise CredentialsError(f"{name} is of type {kind!r}{did_you_mean(kind, KINDS)}: expected one of {_all()}")
     missing = [part for part in KINDS[kind].required if not revealed(key.get(part))]
     if missing:
-        raise PartialCredentialsError(f"{name} is a {kind} without {', '.join(missing)}: give the whole file")
+        raise PartialCredentialsError(f"{name} is of type {kind!r} without {', '.join(missing)}: give the whole file")
     return kind
 
 
@@ -101,7 +101,7 @@ def sdk_credentials(key: Key, name: str) -> Any:
         raise
     except Exception as error:  # noqa: BLE001 - the SDK lets through what its libraries raise
         reason, cause = type(error).__name__, without_frames(error)
-    raise CredentialsError(f"{name} is a {kind} that cannot be used ({reason}): get it anew") from cause
+    raise CredentialsError(f"{name} is of type {kind!r} and cannot be used ({reason}): get it anew") from cause
 
 
 def text_of(key: Key, name: str) -> str | None:

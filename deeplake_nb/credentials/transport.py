@@ -47,6 +47,7 @@ def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = _EN
     proxy = proxies.get(where.scheme or "http") or proxies.get("all")
     if not proxy or where.host in _NEVER_BY_PROXY or proxy_bypass(where.netloc or ""):
         return sdk.PoolManager(**settings)
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
     user = sdk.util.parse_url(proxy).auth
     headers = sdk.make_headers(proxy_basic_auth=unquote(user)) if user else None
     return sdk.ProxyManager(proxy, proxy_headers=headers, **settings)

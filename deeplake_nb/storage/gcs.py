@@ -171,11 +171,11 @@ class GcsStorage:
 
     def _delete(self, key: str) -> None:
         with contextlib.suppress(KeyNotFoundError):
-            self.api.ask("delete", key, "DELETE", self._object(key, is_checked=True), drain)
+            self.api.ask("delete", key, "DELETE", f"{self.api.bucket}/o/{quote(self._name(key), safe='')}", drain)
 
     def description(self, key: str, checksum: str | None) -> str:
         """What goes along with an object that is written, as JSON."""
-        metadata = {"name": self._prefix + check_key(key), "contentType": "application/octet-stream"}
+        metadata = {"name": self._name(check_key(key)), "contentType": "application/octet-stream"}
         metadata["cacheControl"] = "no-store"  # or public objects are served as they were an hour ago
         return json.dumps(metadata | ({"crc32c": checksum} if checksum else {}))
 
@@ -198,9 +198,13 @@ class GcsStorage:
 
     # ------------------------------------------------------------------ addresses
 
-    def _object(self, key: str, *, is_checked: bool = False) -> str:
-        name = self._prefix + (key if is_checked else check_key(key))
+    def _object(self, key: str) -> str:
+        return f"{self.api.bucket}/o/{quote(self._name(check_key(key)), safe='')}"
+
+    def _name(self, key: str) -> str:
+        name = self._prefix + key
         try:
-            return f"{self.api.bucket}/o/{quote(name, safe='')}"
+            name.encode()
         except UnicodeEncodeError:
             raise UrlError(f"{key!r} is no key here: expected text that UTF-8 can write") from None
+        return name

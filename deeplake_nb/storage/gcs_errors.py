@@ -122,6 +122,8 @@ def translate(error: Exception, action: str, where: str, *, is_anonymous: bool =
         kind, advice = next(_BY_CLASS[base.__name__] for base in type(error).__mro__ if base.__name__ in _BY_CLASS)
         return kind(f"cannot {action} ({type(error).__name__} from {where}): {advice}")
     kind, advice = _BY_REASON.get(error.reason) or _BY_STATUS.get(error.status) or (StorageError, _UNKNOWN)
+    if kind is KeyExistsError and error.reason not in ("", "conditionNotMet"):  # a policy says so, too
+        kind, advice = StorageError, _UNKNOWN
     if is_anonymous and error.status in (401, 403) and kind is PermissionDeniedError:
         advice = _NOBODY
     verb, _, shown = action.partition(" ")

@@ -22,6 +22,7 @@ from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import (
     CredentialsError,
     ExpiredCredentialsError,
+    MissingCredentialsError,
     PartialCredentialsError,
     PermissionDeniedError,
     StorageError,
@@ -51,7 +52,10 @@ def google_(storage, monkeypatch):
 
 def opened(creds=None, **environ):
     url = parse("gcs://bucket/x")
-    return open_storage(url, credentials_from(url, creds, environ=os.environ | environ))
+    environ = os.environ | environ
+    if creds is None:  # an emulator gets nothing that is found: here it stands for Google itself
+        creds = {"endpoint_url": environ.pop("STORAGE_EMULATOR_HOST")}
+    return open_storage(url, credentials_from(url, creds, environ=environ))
 
 
 def works(storage):
@@ -150,10 +154,10 @@ def test_a_key_whose_account_may_not(google_, write, storage):
         (
             {"private_key": None},
             PartialCredentialsError,
-            "is a service_account without private_key: give the whole",
+            "is of type 'service_account' without private_key: give the whole",
         ),
         ({"private_key": "", "token_uri": None}, PartialCredentialsError, "without private_key, token_uri"),
-        ({"private_key": CANARY}, CredentialsError, "is a service_account that cannot be used (ValueError): "),
+        ({"private_key": CANARY}, CredentialsError, "is of type 'service_account' and cannot be used (ValueError): "),
         ({"private_key": f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n"}, CredentialsError, "("),
         ({"type": "service_acount"}, CredentialsError, "'service_acount' (did you mean 'service_account'?): expected"),
         ({"type": None}, CredentialsError, "has no 'type': expected Google's JSON of one of service_account, "),
@@ -245,7 +249,7 @@ def test_a_login_of_a_client_that_is_gone(google_):
 
 def test_half_a_login(google_):
     login = google_.authorized_user(refresh_token=None)
-    with pytest.raises(PartialCredentialsError, match="creds is a authorized_user without refresh_token"):
+    with pytest.raises(PartialCredentialsError, match="creds is of type 'authorized_user' without refresh_token"):
         opened(login)
 
 
@@ -259,7 +263,9 @@ def test_somebody_who_acts_as_another(google_, source):
     google_.impersonators.add((account, "target@project.iam.gserviceaccount.com"))
     assert works(opened(creds)).account == "target@project.iam.gserviceaccount.com"
     broken = creds | {"source_credentials": {"type": "authorized_user"}}
-    with pytest.raises(PartialCredentialsError, match="source_credentials is a authorized_user without client_id"):
+    with pytest.raises(
+        PartialCredentialsError, match="source_credentials is of type 'authorized_user' without client_id"
+    ):
         opened(broken).get("k")
 
 
@@ -321,8 +327,8 @@ def test_a_function_that_gives_tokens(google_, storage):
 def test_the_environment(google_, write):
     path = write(google_.service_account())
     assert works(opened(GOOGLE_APPLICATION_CREDENTIALS=path)).source == "environment"
-    works(opened("google_default", GOOGLE_APPLICATION_CREDENTIALS=path))
-    works(opened({"endpoint_url": google_.storage.endpoint}, GOOGLE_APPLICATION_CREDENTIALS=path))
+    found = credentials_from(parse("gcs://bucket"), "google_default", environ={"GOOGLE_APPLICATION_CREDENTIALS": path})
+    assert found().source == "environment"
     name = "the file in GOOGLE_APPLICATION_CREDENTIALS"
     for content, message in {
         "/no/such/file": f"{name} cannot be read (No such file or directory)",
@@ -343,25 +349,33 @@ def test_the_order(google_, storage, write, tmp_path):
     assert works(opened(first, **environ)).account == "first@x"
     assert works(opened(**environ)).account == "second@x"
     assert works(opened(CLOUDSDK_CONFIG=str(tmp_path))).account == "third@x"
-    storage.buckets["bucket"].public = True
-    assert opened().api.credentials().source == "emulator"
-    chain = credentials_from(parse("gcs://bucket"), environ=os.environ | environ)
-    rows = chain.explain()
+    with pytest.raises(MissingCredentialsError):
+        opened().get("k")
+    rows = credentials_from(parse("gcs://bucket"), environ=environ).explain()
     assert [(row.source, row.outcome.partition("(")[0]) for row in rows] == [
         ("argument", "none given"),
         ("environment", "in force: GcsCredentials"),
         ("application default credentials", "not asked"),
         ("metadata server", "not asked"),
-        ("emulator", "not asked"),
     ]
     assert "account='second@x'" in rows[1].outcome
+
+
+def test_an_emulator_gets_nothing_that_is_found(google_, storage, write):
+    storage.buckets["bucket"].public = True
+    url = parse("gcs://bucket/x")
+    environ = os.environ | {"GOOGLE_APPLICATION_CREDENTIALS": write(google_.service_account())}
+    found = open_storage(url, credentials_from(url, environ=environ))
+    assert bytes(found.get("k")) == b"stored"
+    assert found.api.credentials().source == "emulator"
+    assert storage.tokens == {}
 
 
 ON_A_MACHINE = """
 import os, sys
 from deeplake_nb.errors import LakeError
 from deeplake_nb.session import Session
-storage = Session().storage("gcs://bucket/x")
+storage = Session().storage("gcs://bucket/x", {"endpoint_url": sys.argv[1]})
 try:
     print(bytes(storage.get("k")), storage.api.credentials().source, storage.api.credentials().account)
 except LakeError as error:
@@ -372,15 +386,15 @@ except LakeError as error:
 def test_the_account_of_a_machine(google_, storage):
     host = google_.endpoint.removeprefix("http://")
     environ = os.environ | {"GCE_METADATA_HOST": host, "GCE_METADATA_IP": host}
-    environ.pop("NO_GCE_CHECK")
+    del environ["NO_GCE_CHECK"], environ["STORAGE_EMULATOR_HOST"]
 
     def said():
-        code = [sys.executable, "-c", ON_A_MACHINE]
+        code = [sys.executable, "-c", ON_A_MACHINE, storage.endpoint]
         done = subprocess.run(code, env=environ, capture_output=True, text=True, check=True)
         assert not done.stderr
         return done.stdout.strip()
 
-    nobody = "PermissionDeniedError cannot get gcs://bucket/x/k (401 from"  # the emulator is asked without a token
+    nobody = "MissingCredentialsError no credentials for gcs://bucket/x: tried argument (none given), environment"
     assert said().startswith(nobody)
     google_.machine = "machine@project.iam.gserviceaccount.com"
     assert said() == f"b'stored' metadata server {google_.machine}"

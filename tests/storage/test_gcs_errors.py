@@ -69,6 +69,7 @@ def newer(status, reason):
         (403, "retentionPolicyNotMet", PermissionDeniedError, "retention policy or a hold"),
         (403, "rateLimitExceeded", StorageError, "overloaded: try again"),
         (404, "notFound", KeyNotFoundError, "no object gcs://bucket/x/k"),
+        (412, "orgPolicyConstraintFailed", StorageError, "see the cause"),
         (418, "teapot", StorageError, "see the cause"),
         (429, "rateLimitExceeded", StorageError, "overloaded: try again"),
         (500, "internalError", StorageError, "overloaded: try again"),

@@ -7,6 +7,7 @@ import pytest
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import UnsupportedError
 from deeplake_nb.storage.azure import AzureStorage
+from deeplake_nb.storage.gcs import GcsStorage
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.storage.open import SCHEMES, open_storage
@@ -21,6 +22,7 @@ from deeplake_nb.urls import parse
         ("/data", LocalStorage),
         ("s3://bucket/a", S3Storage),
         ("azure://account/box/a", AzureStorage),
+        ("gs://bucket/a", GcsStorage),
     ],
 )
 def test_each_scheme_has_its_storage(text, kind):
