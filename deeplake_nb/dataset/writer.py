@@ -137,10 +137,13 @@ class Writer:
 
         Raises:
             StorageError: the storage failed; everything stays in memory and the next flush tries again.
+            SampleError: an ``extend`` is under way, whose values ask for this.
         """
         with self._writing:
-            if (held and self._open) or not self.is_busy:
+            if (held and (self._open or self._is_extending)) or not self.is_busy:
                 return
+            if self._is_extending:
+                raise SampleError("values of an extend cannot flush the dataset while it is being extended")
             self._lock_for_writing()
             puts = [put for appender in self._appenders.values() for put in appender.puts()]
             puts += self._bookkeeping()

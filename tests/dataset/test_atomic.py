@@ -243,6 +243,24 @@ def test_values_that_append_to_the_dataset_are_refused(ds):
     assert lengths(ds) == before
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["a flush", "a block"])
+def test_values_that_write_the_dataset_do_not_write_half_a_batch(ds, store, held):
+    before, stored = seen(ds), counting(store)
+
+    def values():
+        yield from [TEN] * 100
+        if not held:
+            ds.flush()
+        with ds:
+            pass
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError if held else SampleError):
+        ds.x.extend(values())
+    assert counting(store) == stored
+    assert seen(ds) == before
+
+
 def test_an_array_that_changes_after_an_append_does_not_change_the_row(store):
     ds = create(store)
     x, varied = ds.create_tensor("x", dtype="int64"), ds.create_tensor("varied", dtype="int64")
