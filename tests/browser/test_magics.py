@@ -7,6 +7,7 @@ import re
 import pytest
 
 import deeplake_nb
+from deeplake_nb.magics.commands import VERBS
 
 CELLS = ["%load_ext deeplake_nb", "", "%lake load ./nope as ds", "%lake", "%lake ls", "%lake load s3://b/c --token abc"]
 
@@ -39,7 +40,7 @@ def complete(notebook, text, choice):
 def test_tab_offers_the_verbs(notebook):
     text, offered = complete(notebook, "%lake ", "show")
     assert text == "%lake show"
-    assert offered[:5] == [(verb, "verb") for verb in ("load", "show", "ls", "help", "why")]
+    assert offered[: len(VERBS)] == [(verb, "verb") for verb in VERBS]
 
 
 def test_tab_offers_folders_and_says_which_are_datasets(notebook):
