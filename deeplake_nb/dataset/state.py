@@ -6,9 +6,8 @@ metadata at once. A tensor's tables come with its first read.
 
 from __future__ import annotations
 
-import copy
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
@@ -63,7 +62,9 @@ class TensorState:
 
     def snapshot(self) -> TensorState:
         """What is known now, which later appends do not change."""
-        return replace(self, tables=copy.copy(self.tables))
+        known = self.tables
+        tables = Tables(known.ids, known.tiles, known.sequences, known.creds) if known is not None else None
+        return TensorState(self.key, self.meta, self.info, tables, self.owners)
 
     @property
     def length(self) -> int:

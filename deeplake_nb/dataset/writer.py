@@ -165,7 +165,7 @@ class Writer:
 
         While another thread is writing, and within an ``extend``, it is as the last flush left it.
         """
-        self.state.tables(tensor)
+        self.state.tables(tensor)  # so that the snapshot has them, and they are read once
         seen = tensor.snapshot()
         appender = self._appenders.get(tensor.key)
         if appender is None or appender.flushed_tensor is None:
