@@ -150,7 +150,7 @@ def test_temporary_keys_may_do_what_their_policy_says(gateway, place):
         opened(gateway, keys, str(other.url)).get("k")
     token = keys["aws_session_token"]
     tampered = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
-    with pytest.raises((PermissionDeniedError, StorageError), match="AccessDenied|InvalidArgument"):
+    with pytest.raises((PermissionDeniedError, StorageError), match=r"AccessDenied|InvalidArgument"):
         opened(gateway, {**keys, "aws_session_token": tampered}, place).get("k")
 
 

@@ -124,6 +124,27 @@ def test_one_client_however_many_threads(provider, monkeypatch):
     assert len(list(provider.list())) == 16
 
 
+def test_a_forked_child_has_connections_of_its_own(provider):
+    provider.put("k", b"x" * 100_000)
+    assert len(provider.get("k")) == 100_000
+    before = provider._made
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            same = all(bytes(provider.get("k")) == b"x" * 100_000 for _ in range(5))
+            os.write(writer, f"{same} {provider._made is before}".encode())
+        finally:
+            os._exit(0)
+    for _ in range(5):
+        assert bytes(provider.get("k")) == b"x" * 100_000
+    assert os.waitpid(child, 0)[1] == 0
+    assert os.read(reader, 100) == b"True False"
+    os.close(reader)
+    os.close(writer)
+    assert provider._made is before
+
+
 def test_opening_asks_nothing_and_imports_no_sdk():
     code = """
 import os, sys

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import threading
 import uuid
 
+import numpy as np
 import pytest
 
+import deeplake_nb
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import KeyNotFoundError, StorageError
 from deeplake_nb.storage import transfer as module
@@ -19,7 +22,7 @@ from deeplake_nb.storage.provider import Stored, is_empty
 from deeplake_nb.storage.transfer import check_unchanged, plan, transfer
 from deeplake_nb.storage.wrappers import Counting, Wrapper
 from deeplake_nb.urls import parse
-from tests.fakes import moto
+from tests.fakes import azurite, gcs, moto
 from tests.suites.storage import Faulty
 
 MB = 1 << 20
@@ -272,3 +275,31 @@ def test_from_a_folder_to_s3_and_back(tmp_path, s3_endpoint, s3_url, source):
     assert is_empty(other)
     copied(there, other)
     assert contents(other) == contents(back)
+
+
+def test_a_dataset_goes_round_all_clouds(tmp_path, s3_endpoint, s3_url):
+    values = np.arange(30_000, dtype="float32").reshape(10_000, 3)
+    with deeplake_nb.empty(tmp_path / "start") as ds:
+        ds.create_tensor("x", dtype="float32", chunk_compression="lz4")
+        ds.x.extend(values)
+        ds.info["about"] = "numbers"
+    ds.close()
+    with gcs.emulator() as google, azurite.azurite() as azure:
+        azurite.behind(azure, "box").close()
+        google.issue(token="ya29.everything")
+        places = [
+            (tmp_path / "start", None),
+            (s3_url, {"endpoint_url": s3_endpoint, **moto.ADMIN}),
+            ("gcs://bucket/ds", {"token": "ya29.everything", "endpoint_url": google.endpoint}),
+            (f"azure://{azurite.ACCOUNT}/box/ds", {"account_key": azurite.KEY, "endpoint_url": azure}),
+            (f"mem://{uuid.uuid4()}", None),
+            (tmp_path / "end", None),
+        ]
+        for (src, src_creds), (dest, dest_creds) in itertools.pairwise(places):
+            made = deeplake_nb.copy(src, dest, src_creds=src_creds, dest_creds=dest_creds, progressbar=False)
+            assert (made.x.numpy() == values).all()
+    start, end = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "start", tmp_path / "end")
+    )
+    assert start == end
