@@ -106,7 +106,7 @@ def file_info(sample: Sample) -> dict[str, Any]:
     """Description of one file as the original words it."""
     probe = sample.probe
     shape = probe.shape if len(probe.shape) != 2 else (*probe.shape, 1)  # noqa: PLR2004 - grey pictures
-    name = os.path.basename(sample.path) if sample.path else ""  # noqa: PTH119 - also part of a url
+    name = (sample.path or "").replace("\\", "/").rpartition("/")[2]
     info: dict[str, Any] = {"shape": list(shape), "format": probe.compression, "filename": name, "modified": False}
     if probe.compression and COMPRESSIONS[probe.compression].kind == "image":
         info["exif"] = {}

@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import stat
+from io import FileIO
 from typing import TYPE_CHECKING, Literal
 
 from deeplake_nb.errors import (
@@ -25,13 +26,12 @@ from deeplake_nb.urls import Url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from io import BufferedWriter, FileIO
+    from io import BufferedWriter
 
     from typing_extensions import Buffer
 
     from deeplake_nb.credentials.provider import CredentialProvider
 
-_ONE_READ_NBYTES = 1 << 30  # one system call carries no more than 2 GB
 _TEMPORARY = ".deeplake_nb-"  # starts the name of a file that is still being written; listings leave it out
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -75,12 +75,11 @@ class LocalStorage:
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
         """The object's bytes, read in one piece."""
         try:
-            with open(self._base + check_key(key), "rb", buffering=0) as file:
+            with FileIO(self._base + check_key(key)) as file:  # a third cheaper than open()
+                if byte_range is None:
+                    return memoryview(file.readall())
                 start, stop = clip(byte_range, os.fstat(file.fileno()).st_size)
-                if start:
-                    file.seek(start)
-                if stop - start <= _ONE_READ_NBYTES:
-                    return memoryview(file.read(stop - start))
+                file.seek(start)
                 content = memoryview(bytearray(stop - start))
                 return content[: _fill(file, content)].toreadonly()
         except OSError as error:
