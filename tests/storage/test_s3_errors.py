@@ -20,8 +20,9 @@ from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import ByteRange, delete_all
 from deeplake_nb.storage.retries import ATTEMPTS
 from deeplake_nb.urls import parse
-from tests.fakes import moto
+from tests.fakes import moto, tls
 from tests.fakes.canned import Answer, canned_server, refusal
+from tests.fakes.web import web_server
 
 
 @pytest.fixture
@@ -156,6 +157,29 @@ def test_a_server_that_is_no_s3(server, storage):
     server.answers = [Answer(200, b"<html>not S3", {"Content-Type": "text/html"})]
     with pytest.raises(StorageError, match=r"cannot list s3://bucket/x "):
         list(storage.list())
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path, monkeypatch):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    certificate = tls.certificate(tmp_path)
+    url = parse("s3://bucket/x")
+    with web_server(certificate) as web:
+        web.files["bucket/x/k"] = b"stored"
+
+        def read():
+            creds = {"endpoint_url": web.endpoint, **moto.ADMIN}
+            return bytes(open_storage(url, credentials_from(url, creds, environ=os.environ)).get("k"))
+
+        with pytest.raises(StorageError) as caught:
+            read()
+        assert str(caught.value) == (
+            f"cannot get s3://bucket/x/k (SSLError from {web.endpoint}, credentials: argument): its certificate is not"
+            " trusted: check endpoint_url, or set AWS_CA_BUNDLE"
+        )
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        assert read() == b"stored"
 
 
 def test_every_listed_class_is_one_the_sdk_has():

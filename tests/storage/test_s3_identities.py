@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import deeplake_nb
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import (
     CredentialsError,
@@ -43,12 +44,17 @@ def guarded():
         opened = moto.client(endpoint)
         opened.create_bucket(Bucket="bucket")
         opened.put_object(Bucket="bucket", Key="x/k", Body=b"stored")
+        with deeplake_nb.empty("s3://bucket/cars", creds={"endpoint_url": endpoint, **moto.ADMIN}) as ds:
+            ds.create_tensor("x")
+            ds.x.extend(list(range(10)))
+        ds.close()
         reading = [allow("s3:GetObject", "s3:ListBucket")]
         users = {
             "role": moto.role(endpoint, "role", reading),
             "powerless": moto.role(endpoint, "powerless", [allow("s3:ListAllMyBuckets")]),
             "assuming": moto.user(endpoint, "assuming", [allow("sts:AssumeRole")]),
             "reader": moto.user(endpoint, "reader", reading),
+            "nobody": moto.user(endpoint, "nobody", [allow("s3:ListAllMyBuckets")]),
         }
         opened.close()
         moto.close_doors(endpoint)
@@ -375,3 +381,80 @@ def test_anonymous_reads_what_is_public_and_nothing_else(s3_endpoint, s3_behind,
             storage.get("private")
     named = open_storage(url, credentials_from(url, environ=os.environ))
     assert bytes(named.get("private")) == b"for me"
+
+
+# the page on storage options, as written; <...> stands for what a reader fills in
+
+BY_DICTIONARY = """
+ds = deeplake.load('s3://<bucket_name>/<dataset_name>',
+                   creds = {
+                       'aws_access_key_id': <your_access_key_id>,
+                       'aws_secret_access_key': <your_aws_secret_access_key>,
+                       'aws_session_token': <your_aws_session_token>, # Optional
+                       }
+                   )
+"""
+BY_ENDPOINT = """
+ds = deeplake.load('s3://...',
+                   creds = {
+                       'aws_access_key_id': <your_access_key_id>,
+                       'aws_secret_access_key': <your_aws_secret_access_key>,
+                       'aws_session_token': <your_aws_session_token>, # Optional
+                       'endpoint_url': 'http://localhost:8888'
+                       }
+                   )
+"""
+BY_ITSELF = """
+ds = deeplake.load('s3://<bucket_name>/<dataset_name>')
+"""
+
+
+def run(block, endpoint, keys=None):
+    """The numbers in the dataset that the block opens."""
+    places = {"<bucket_name>/<dataset_name>": "bucket/cars", "s3://...": "s3://bucket/cars"}
+    names = {"your_access_key_id": "aws_access_key_id", "your_aws_secret_access_key": "aws_secret_access_key"}
+    names["your_aws_session_token"] = "aws_session_token"
+    for word, value in {**places, "http://localhost:8888": endpoint}.items():
+        block = block.replace(word, value)
+    for word, name in names.items():
+        block = block.replace(f"<{word}>", repr((keys or {}).get(name)))
+    scope = {"deeplake": deeplake_nb}
+    exec(block, scope)
+    return scope["ds"].x.numpy().ravel().tolist()
+
+
+@pytest.mark.parametrize("block", [BY_DICTIONARY, BY_ENDPOINT], ids=["dictionary", "endpoint"])
+def test_option_4_a_dictionary(guarded, users, block, monkeypatch):
+    if block is BY_ENDPOINT:
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+    for who in ("reader", "role"):
+        assert run(block, guarded[0], users[who]) == list(range(10))
+    for keys in (users["nobody"], {**users["role"], "aws_secret_access_key": CANARY}):
+        with pytest.raises(PermissionDeniedError, match="credentials: argument"):
+            run(block, guarded[0], keys)
+
+
+def test_option_3_environment_variables(guarded, users, monkeypatch):
+    for who, works in (("reader", True), ("nobody", False), ("role", True)):
+        for name, value in users[who].items():
+            monkeypatch.setenv(name.upper(), value)
+        if works:
+            assert run(BY_ITSELF, guarded[0]) == list(range(10))
+        else:
+            with pytest.raises(PermissionDeniedError, match="credentials: environment"):
+                run(BY_ITSELF, guarded[0])
+
+
+def test_option_2_aws_configure(guarded, users):
+    configure(credentials=keys_of(users["reader"], "default"))
+    assert run(BY_ITSELF, guarded[0]) == list(range(10))
+    configure(credentials=keys_of(users["nobody"], "default"))
+    with pytest.raises(PermissionDeniedError, match="credentials: profile 'default'"):
+        run(BY_ITSELF, guarded[0])
+
+
+def test_option_1_a_machine_with_a_role(guarded, instance, users):
+    assert run(BY_ITSELF, guarded[0]) == list(range(10))
+    instance.keys = users["powerless"]
+    with pytest.raises(PermissionDeniedError, match=r"credentials: role of this machine \(iam-role\)"):
+        run(BY_ITSELF, guarded[0])
