@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeplake_nb.storage.ranges import ByteRange, clip, coalesce, cut
+from deeplake_nb.storage.ranges import ByteRange, clip, coalesce, cut, regrouped
 
 
 def reads(requests, **limits):
@@ -75,3 +75,13 @@ def test_every_request_is_cut_out_of_its_read(requests, gap_nbytes, limit_nbytes
         assert read_key == key
         answer = memoryview(slice_of(KEYS[key], read))
         assert bytes(cut(answer, read, wanted)) == slice_of(KEYS[key], wanted)
+
+
+@given(st.lists(st.binary(max_size=20), max_size=20), st.integers(1, 30))
+def test_regrouped_pieces_are_the_same_bytes_in_even_parts(pieces, nbytes):
+    buffers = [memoryview(piece) if index % 2 else bytearray(piece) for index, piece in enumerate(pieces)]
+    parts = list(regrouped(iter(buffers), nbytes))
+    assert b"".join(parts) == b"".join(pieces)
+    assert all(len(part) == nbytes for part in parts[:-1])
+    assert all(0 < len(part) <= nbytes for part in parts)
+    assert all(type(part) is bytes for part in parts)
