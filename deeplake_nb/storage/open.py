@@ -38,7 +38,7 @@ def open_storage(url: Url, credentials: CredentialProvider | None = None) -> Sto
     Args:
         url: where.
         credentials: who asks, as `deeplake_nb.credentials.chain.credentials_from` gives it. With ``None`` an S3
-            storage uses the AWS SDK's own chain; local and memory storages ask for none.
+            storage uses the AWS SDK's own chain; local, memory and web storages ask for none.
 
     Raises:
         UnsupportedError: a storage this version cannot open.
@@ -53,6 +53,6 @@ def open_storage(url: Url, credentials: CredentialProvider | None = None) -> Sto
     """
     if url.scheme not in SCHEMES:
         raise UnsupportedError(
-            f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, mem:// or s3://"
+            f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, s3://, azure:// or gcs://"
         )
     return SCHEMES[url.scheme](url, credentials)

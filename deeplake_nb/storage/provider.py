@@ -80,7 +80,7 @@ class StorageProvider(Protocol):
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
         """The object's bytes, read-only; one request.
 
-        A large local file comes as a memory map, so that bulk reads copy once. A range is clipped to the object.
+        A range is clipped to the object.
 
         Raises:
             KeyNotFoundError: no such object.

@@ -40,6 +40,6 @@ def test_what_cannot_be_opened_yet_says_so(text):
     with pytest.raises(UnsupportedError) as caught:
         open_storage(url, credentials_from(url, {"account_key": "c4nary"}, environ={}))
     assert str(caught.value) == (
-        f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, mem:// or s3://"
+        f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, s3://, azure:// or gcs://"
     )
     assert "c4nary" not in str(caught.value)
