@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,36 +43,43 @@ class Sample:
         load: Callable[[], Buffer] | None = None,
     ) -> None:
         self.path = path
-        self._load = (lambda: buffer) if buffer is not None else load
+        self._buffer = None if buffer is None else memoryview(buffer).cast("B")
+        self._load = load
         self._array = array
+        self._probe: images.Probe | None = None
         self._compression = compression
-        if self._load is None and array is None:
+        if self._buffer is None and load is None and array is None:
             raise FormatError("a Sample needs bytes or an array")
 
     @property
     def buffer(self) -> memoryview:
         """The file's bytes (an array's own, C-order, where there is no file)."""
+        if self._buffer is not None:
+            return self._buffer
         if self._load is not None:
-            return memoryview(self._load() or b"").cast("B")
+            return memoryview(self._load()).cast("B")
         return as_bytes(np.ascontiguousarray(self._array))
 
     def loaded(self) -> Sample:
         """The same sample with its bytes in memory, so that they are fetched once."""
-        if self._load is None:
+        if self._load is None or self._buffer is not None:
             return self
         return Sample(self.buffer, compression=self._compression, path=self.path)
 
     @property
     def is_file(self) -> bool:
         """False for a plain array."""
-        return self._load is not None
+        return self._load is not None or self._buffer is not None
 
-    @cached_property
+    @property
     def probe(self) -> images.Probe:
         """Compression, shape and dtype, from the head of the file."""
-        if self._array is not None:
-            return images.Probe(self._compression or "", self._array.shape, self._array.dtype.name)
-        return images.probe(self.buffer, self.path or "a sample")
+        if self._probe is None:
+            if self._array is not None:
+                self._probe = images.Probe(self._compression or "", self._array.shape, self._array.dtype.name)
+            else:
+                self._probe = images.probe(self.buffer, self.path or "a sample")
+        return self._probe
 
     @property
     def compression(self) -> str | None:
