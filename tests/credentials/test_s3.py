@@ -177,6 +177,7 @@ class Container(BaseHTTPRequestHandler):
 @pytest.fixture
 def container(monkeypatch):
     Container.asked = 0
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     with HTTPServer(("127.0.0.1", 0), Container) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

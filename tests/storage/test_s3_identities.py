@@ -86,6 +86,7 @@ def opened(guarded):
 def _endpoint(guarded, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", guarded[0])
     monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -322,12 +322,12 @@ class StorageSuite:
         assert is_empty(provider)
 
     def test_list_pages_through_more_than_a_thousand(self, provider):
-        keys = [f"many/{n:04d}" for n in range(1003)] + [f"many/f{n:04d}/x" for n in range(1002)]
+        keys = [f"many/{n:04d}" for n in range(3)] + [f"many/f{n:04d}/x" for n in range(1002)]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda key: self.write_behind(provider, key, b"x"), keys))
         assert [entry.key for entry in provider.list("many/")] == sorted(keys)
         folded = [entry.key for entry in provider.list("many/", delimiter="/")]
-        assert folded == sorted(keys[:1003] + [f"many/f{n:04d}/" for n in range(1002)])
+        assert folded == sorted(keys[:3] + [f"many/f{n:04d}/" for n in range(1002)])
         delete_all(provider, "many/")
         assert is_empty(provider)
 
