@@ -248,7 +248,7 @@ def test_values_that_write_the_dataset_do_not_write_half_a_batch(ds, store, held
     before, stored = seen(ds), counting(store)
 
     def values():
-        yield from [TEN] * 100
+        yield from [TEN] * 2000
         if not held:
             ds.flush()
         with ds:
