@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
@@ -29,7 +29,7 @@ from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.samples import Link, Sample
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import delete_all, exists, get_many, is_empty
-from deeplake_nb.urls import DiscreetText, Url, parse
+from deeplake_nb.urls import DiscreetText, Url, addressed, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -254,7 +254,7 @@ class Session:
 
     def _versioned(self, path: Path, creds: Any) -> tuple[StorageProvider, str | None]:
         """The storage, and the version after the last ``@`` (unless a dataset is at the whole path)."""
-        place, address = _addressed(path)
+        place, address = addressed(path)
         whole = self.storage(path, creds) if address is None or parse(place).scheme == "file" else None
         if whole is not None and (address is None or _is_dataset(whole)):
             return whole, None
@@ -271,19 +271,13 @@ class Session:
             LinkError: no such file (at once for a local one with ``verify``).
         """
         if isinstance(path, str) and _is_plain(path):
-            shown, store, key = path, self._disk, path[1:]
-
-            def fetch() -> memoryview:
-                return store.get(key)
+            shown, fetch = path, partial(self._disk.get, path[1:])
         else:
             path, creds = _discreet(path, creds)
             url = parse(path)
             if url.scheme == "file" and not os.path.isabs(url.path):  # noqa: PTH117 - three times as fast
                 url = Url("file", path=os.path.abspath(os.path.expanduser(url.path)))  # noqa: PTH100, PTH111 - likewise
-            shown = str(url)
-
-            def fetch() -> memoryview:
-                return self._file(url, creds)
+            shown, fetch = str(url), partial(self._file, url, creds)
 
         def load() -> memoryview:
             try:
@@ -372,17 +366,6 @@ def _discreet(path: Path, creds: Any) -> tuple[Path, Any]:
 def _is_plain(path: str) -> bool:
     """Whether a path is an absolute local one as it stands; most are, and then nothing need be parsed per file."""
     return path[:1] == "/" and path[-1:] != "/" and "//" not in path and "/." not in path and "\0" not in path
-
-
-def _addressed(path: Path) -> tuple[Path, str | None]:
-    """A path without its version, and the version after its last ``@``, if that can be one."""
-    text = path.reveal() if isinstance(path, Url) else str(path)
-    place, at, address = text.rpartition("@")
-    if not at or not place or not address or ("/" in address.partition(".")[0] and ":" in address):
-        return path, None
-    if place.endswith("://") or ("://" in place and "/" not in place.partition("://")[2] and "/" in address):
-        return path, None  # the user or container of a url, not a version
-    return DiscreetText(place), address
 
 
 def _is_dataset(store: StorageProvider) -> bool:

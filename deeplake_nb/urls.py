@@ -161,6 +161,17 @@ def redact(text: str) -> str:
     return _QUERY_VALUE.sub(r"\1***", _USERINFO.sub("***@", text))
 
 
+def addressed(path: str | os.PathLike[str] | Url) -> tuple[str | os.PathLike[str] | Url, str | None]:
+    """A path without its version, and the version after its last ``@``, if that can be one."""
+    text = path.reveal() if isinstance(path, Url) else str(path)
+    place, at, address = text.rpartition("@")
+    if not at or not place or not address or ("/" in address.partition(".")[0] and ":" in address):
+        return path, None
+    if place.endswith("://") or ("://" in place and "/" not in place.partition("://")[2] and "/" in address):
+        return path, None  # the user or container of a url, not a version
+    return DiscreetText(place), address
+
+
 def parse(path: str | os.PathLike[str] | Url) -> Url:
     """Read what a user wrote as a place.
 
