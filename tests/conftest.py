@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import machine
 
+pytest.register_assert_rewrite("tests.suites")  # before any test imports one of them
 machine.isolate()  # before any test module, and so any SDK, is imported
 _GUARD = machine.NetworkGuard()
 _GUARD.install()

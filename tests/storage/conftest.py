@@ -6,9 +6,7 @@ import itertools
 
 import pytest
 
-pytest.register_assert_rewrite("tests.suites.storage", "tests.suites.faults")
-
-from tests.fakes import moto  # noqa: E402
+from tests.fakes import moto
 
 _numbers = itertools.count()
 
