@@ -15,6 +15,10 @@ from deeplake_nb.format.meta import TensorMeta, encode_json
 
 _FIELDS: dict[str, type] = {"max_chunk_size": int, "tiling_threshold": int, "verify": bool, "hidden": bool}
 _COMPANIONS = ("create_shape_tensor", "create_id_tensor", "create_sample_info_tensor")
+_COORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "bbox": {"type": ("pixel", "fractional"), "mode": ("LTRB", "LTWH", "CCWH")},
+    "bbox.3d": {"mode": ()},  # the format names no modes of boxes in space
+}
 _BAD_NAME = re.compile(
     r"[\x00-\x1f,:\\\ud800-\udfff]|^$|^/|/$|//|(^|/)\.|^versions(/|$)"
     r"|^(dataset_(meta|info)|commit_info|version_control_info|linked_creds|queries)\.json(/|$)"
@@ -112,14 +116,15 @@ class TensorSpec:
         return values
 
     def _coords(self, value: Any) -> dict[str, Any]:
-        known = {"type": ("pixel", "fractional"), "mode": ("LTRB", "LTWH", "CCWH")}
+        known = _COORDS[htype_row(parse_htype(self.htype)[0]).name]
         if not isinstance(value, Mapping) or not set(value) <= set(known):
-            raise HtypeError(f"tensor {self.name!r}: coords has 'type' and 'mode', got {value!r:.60}")
+            raise HtypeError(f"tensor {self.name!r}: coords has {' and '.join(map(repr, known))}, got {value!r:.60}")
         for field_name, given in value.items():
-            if given is not None and given not in known[field_name]:
+            allowed = known[field_name]
+            if given is not None and (given not in allowed if allowed else not isinstance(given, str)):
                 raise HtypeError(
                     f"tensor {self.name!r}: coords has no {field_name} {given!r:.60}; "
-                    f"it is one of {', '.join(known[field_name])}"
+                    f"it is {'one of ' if allowed else 'a text'}{', '.join(allowed)}"
                 )
         return dict(value)
 

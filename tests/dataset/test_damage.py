@@ -485,6 +485,8 @@ def test_names_that_are_unknown(store):
             HtypeError,
             "coords has no mode 'XYXY'; it is one of LTRB, LTWH, CCWH",
         ),
+        ({"htype": "bbox.3d", "coords": {"type": "pixel"}}, HtypeError, "coords has 'mode', got"),
+        ({"htype": "bbox.3d", "coords": {"mode": 5}}, HtypeError, "coords has no mode 5; it is a text"),
         ({"htype": "keypoints_coco", "keypoints": [object()]}, HtypeError, "keypoints cannot be stored"),
         ({"max_chunk_size": 0}, HtypeError, "max_chunk_size is a positive number"),
         ({"max_chunk_size": "1MB"}, HtypeError, "max_chunk_size is a int, got '1MB'"),

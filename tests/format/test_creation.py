@@ -49,6 +49,7 @@ def test_fields_that_the_original_writes(htype, extra):
         ("bbox", {"coords": {"type": "pixel", "mode": "LTWH"}}, {"coords": {"type": "pixel", "mode": "LTWH"}}),
         ("bbox", {"coords": None}, {"coords": {}}),
         ("bbox.3d", {"coords": {"mode": None}}, {"coords": {"mode": None}}),
+        ("bbox.3d", {"coords": {"mode": "center"}}, {"coords": {"mode": "center"}}),
         ("image", {}, {"intrinsics": None}),
         ("image", {"intrinsics": [[1, 2], [3, 4]]}, {"intrinsics": [[1, 2], [3, 4]]}),
         ("keypoints_coco", {"keypoints": ["nose"]}, {"keypoints": ["nose"], "connections": []}),

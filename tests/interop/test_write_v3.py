@@ -30,9 +30,7 @@ ROUNDED = {"modes": 3}
 _CLOSED = {*(program for program, _ in REFUSED), "tiled_links"}
 
 
-_DEFECTS = {
-    "boxes_3d": "create_tensor knows the modes of 2D boxes only",
-}
+_DEFECTS: dict[str, str] = {}
 
 
 def programs(names, *defects):
@@ -56,7 +54,7 @@ def assert_reads_equal(original, folder, program):
     return found
 
 
-@pytest.mark.parametrize("program", programs(BOTH, "boxes_3d"))
+@pytest.mark.parametrize("program", programs(BOTH))
 def test_the_same_program_leaves_the_same_dataset(program, original, written, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if (written / program / "files").exists():
