@@ -26,7 +26,7 @@ from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,9 @@ _STRAIGHT_NBYTES = 1 << 20
 
 _HEAD_NBYTES = 256
 """Holds the header of any chunk of uniform samples."""
+
+_GROUP = 8
+"""Files that one call to the pool decodes: the hand-over costs as much as a tiny picture."""
 
 _WINDOW = 16
 """Chunks asked for at once: bounds the memory of a large read and still fills the line."""
@@ -236,15 +239,48 @@ def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | Non
 
 
 def decode_all(samples: list[StoredSample]) -> list[Any]:
-    """Arrays of stored samples; files are decoded on all cores.
+    """Arrays of stored samples, which the caller may write to; files are decoded on all cores.
 
     Raises:
         FormatError: the first sample, in order, that cannot be decoded.
     """
+    return _on_all_cores(samples, lambda sample, _: own(sample.array()))
+
+
+def decode_stacked(samples: list[StoredSample], what: str) -> NDArray[Any]:
+    """One array ``(n, *shape)`` of numeric samples; files are decoded on all cores straight into it.
+
+    Raises:
+        DynamicShapeError: several shapes, which is known before anything is decoded.
+        FormatError: the first sample, in order, that cannot be decoded.
+    """
+    _check_one_shape({sample.shape for sample in samples}, what)
+    out = np.empty((len(samples), *samples[0].shape), np.result_type(*{sample.dtype for sample in samples}))
+
+    def fill(sample: StoredSample, row: int) -> None:
+        out[row] = sample.array()
+
+    _on_all_cores(samples, fill)
+    return out
+
+
+def own(array: Any) -> Any:
+    """Arrays that the caller may write to: neither a chunk kept in memory nor a decoder's."""
+    if isinstance(array, list):
+        return [own(one) for one in array]
+    return array if not isinstance(array, np.ndarray) or array.flags.writeable else array.copy()
+
+
+def _on_all_cores(samples: list[StoredSample], work: Callable[[StoredSample, int], Any]) -> list[Any]:
+    """``work(sample, its number)`` of each, in order; on a pool where there are files to decode."""
+
+    def group(start: int) -> list[Any]:
+        return [work(sample, start + at) for at, sample in enumerate(samples[start : start + _GROUP])]
+
     files = sum(sample.compression is not None for sample in samples)
-    if files > 1 and (os.cpu_count() or 1) > 1:
-        return list(_decoders().map(StoredSample.array, samples))
-    return [sample.array() for sample in samples]
+    starts = range(0, len(samples), _GROUP)
+    run = _decoders().map if files > 1 and (os.cpu_count() or 1) > 1 else map
+    return [one for found in run(group, starts) for one in found]
 
 
 @cache
@@ -260,14 +296,17 @@ def stack(arrays: list[NDArray[Any]], what: str) -> NDArray[Any]:
     """
     if not arrays:
         return np.empty((0,))
-    shapes = {array.shape for array in arrays}
+    _check_one_shape({array.shape for array in arrays}, what)
+    if arrays[0].dtype == object:
+        out = object_array([entry for array in arrays for entry in array.reshape(-1).tolist()])
+        return out.reshape(len(arrays), *arrays[0].shape)
+    return np.stack(arrays)
+
+
+def _check_one_shape(shapes: set[tuple[int, ...]], what: str) -> None:
     if len(shapes) > 1:
         shown = ", ".join(map(str, sorted(shapes)[:3]))
         raise DynamicShapeError(
             f"{what}: samples have several shapes ({shown}{', ...' if len(shapes) > 3 else ''}); "  # noqa: PLR2004
             "read them with numpy(aslist=True)"
         )
-    if arrays[0].dtype == object:
-        out = object_array([entry for array in arrays for entry in array.reshape(-1).tolist()])
-        return out.reshape(len(arrays), *arrays[0].shape)
-    return np.stack(arrays)

@@ -80,13 +80,21 @@ class Selection:
         meta = self.tensor.meta
         found = None if meta.is_sequence else self._at_once(aslist=aslist)
         if found is not None:
-            return _own(found)
+            return reader.own(found)
+        payload = htype_row(meta.htype).payload
+        aslist = aslist or payload == "polygon"  # no two are alike
+        if payload == "array" and not (aslist or meta.is_sequence or self.index.is_single or self.index.sub):
+            samples = self._whole()
+            return reader.decode_stacked(samples, self.what) if samples else self._nothing()
         arrays = self.arrays()
-        aslist = aslist or htype_row(meta.htype).payload == "polygon"  # no two are alike
         if self.index.is_single:
-            return reader.stack(arrays[0], self.what) if isinstance(arrays[0], list) and not aslist else _own(arrays[0])
+            return (
+                reader.stack(arrays[0], self.what)
+                if isinstance(arrays[0], list) and not aslist
+                else reader.own(arrays[0])
+            )
         if aslist:
-            return _own(arrays)
+            return reader.own(arrays)
         arrays = [reader.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
         return reader.stack(arrays, self.what) if arrays else self._nothing()
 
@@ -166,13 +174,6 @@ def _numpy_dtype(dtype: str | None) -> np.dtype[Any]:
         return np.dtype(dtype)
     except TypeError:
         return np.dtype(object)  # a JSON schema
-
-
-def _own(array: Any) -> Any:
-    """Arrays that the caller may write to: neither a chunk kept in memory nor a decoder's."""
-    if isinstance(array, list):
-        return [_own(one) for one in array]
-    return array if not isinstance(array, np.ndarray) or array.flags.writeable else array.copy()
 
 
 def _part(array: Any, items: tuple[Any, ...]) -> Any:
