@@ -270,8 +270,9 @@ class Session:
         Raises:
             LinkError: no such file (at once for a local one with ``verify``).
         """
-        if isinstance(path, str) and _is_plain(path):
-            shown, fetch = path, partial(self._disk.get, path[1:])
+        plain = _plain(path)
+        if plain is not None:
+            shown, fetch = plain, partial(self._disk.get, plain[1:])
         else:
             path, creds = _discreet(path, creds)
             url = parse(path)
@@ -363,9 +364,12 @@ def _discreet(path: Path, creds: Any) -> tuple[Path, Any]:
     return DiscreetText(path) if isinstance(path, str) else path, sealed(creds)
 
 
-def _is_plain(path: str) -> bool:
-    """Whether a path is an absolute local one as it stands; most are, and then nothing need be parsed per file."""
-    return path[:1] == "/" and path[-1:] != "/" and "//" not in path and "/." not in path and "\0" not in path
+def _plain(path: Path) -> str | None:
+    """An absolute local path as it stands; most files have one, and then nothing need be parsed per file."""
+    text = path if isinstance(path, str) else os.fspath(path) if isinstance(path, os.PathLike) else None
+    if not isinstance(text, str) or text[:1] != "/" or text[-1:] == "/":
+        return None
+    return None if "//" in text or "/." in text or "\0" in text else text
 
 
 def _is_dataset(store: StorageProvider) -> bool:

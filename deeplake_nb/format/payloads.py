@@ -159,7 +159,8 @@ class Encoder:
             return False
         if self.row.mode is not None and not _has_mode(value, self.row.mode):
             return False
-        return np.can_cast(value.dtype, self.meta.dtype or value.dtype, "safe")
+        wanted = self.meta.dtype or value.dtype
+        return value.dtype == wanted or np.can_cast(value.dtype, wanted, "safe")
 
     def _numeric(self, value: Any) -> tuple[Buffer, Shape]:
         array = self._cast(self._array(value), exact=hasattr(value, "dtype"))
