@@ -26,15 +26,40 @@ _STYLE = """\
 
 
 def register(shell: InteractiveShell) -> None:
-    """Let the shell show datasets. Nothing is imported before the first one is shown."""
+    """Let the shell show datasets. What that needs is imported once the cell has run, while its user reads."""
     assert shell.display_formatter is not None
     shell.display_formatter.ipython_display_formatter.for_type_by_name(*_DATASET, show)
+    if _has_page():
+        shell.events.register("post_run_cell", _warm_up)
+
+
+def _warm_up(_: object = None) -> None:
+    """Import in the background what a gallery needs, which is half of the time to the first one's pixels."""
+    from threading import Thread
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell.instance().events.unregister("post_run_cell", _warm_up)
+    Thread(target=_import_all, name="deeplake-nb-imports", daemon=True).start()
+
+
+def _import_all() -> None:
+    from importlib import import_module
+
+    from PIL import Image, ImageDraw, ImageFont  # noqa: F401 - ImageDraw is used by the sheet
+
+    Image.preinit()
+    ImageFont.load_default()
+    for name in ("session", "dataset.summary", "storage.local", "preview.sheet", "preview.summary", "widgets.gallery"):
+        import_module(f"deeplake_nb.{name}")
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Show datasets as any other object again."""
     assert shell.display_formatter is not None
     formatter = shell.display_formatter.ipython_display_formatter
+    if _warm_up in shell.events.callbacks["post_run_cell"]:
+        shell.events.unregister("post_run_cell", _warm_up)
     try:
         formatter.pop(".".join(_DATASET))
     except KeyError:

@@ -79,3 +79,14 @@ def test_help_and_listings_are_text(notebook):
     assert re.search(r"dataset\s+cars/", notebook.text(4))
     assert re.search(r"folder\s+raw/", notebook.text(4))
     notebook.screenshot("magics")
+
+
+def test_what_a_gallery_needs_is_imported_once_the_cell_has_run(notebook):
+    waited = notebook.append(
+        "import sys, time\n"
+        "until = time.monotonic() + 20\n"
+        "while 'deeplake_nb.widgets.gallery' not in sys.modules and time.monotonic() < until: time.sleep(0.05)\n"
+        "sorted({'deeplake_nb.widgets.gallery', 'PIL.ImageDraw', 'azure', 'boto3', 'google.cloud'} & set(sys.modules))"
+    )
+    notebook.run(waited)
+    assert notebook.text(waited) == "['PIL.ImageDraw', 'deeplake_nb.widgets.gallery']"

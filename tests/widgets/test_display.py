@@ -104,3 +104,13 @@ def test_plain_ipython_prints_text_and_waits_for_nobody(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
     assert "2 rows · 1 tensor" in run.stdout
+
+
+def test_imports_in_the_background_are_asked_for_once_and_taken_back(shell):
+    display.register(shell)
+    assert display._warm_up in shell.events.callbacks["post_run_cell"]
+    display.unregister(shell)
+    assert display._warm_up not in shell.events.callbacks["post_run_cell"]
+    display.register(shell)
+    shell.run_cell("1")
+    assert display._warm_up not in shell.events.callbacks["post_run_cell"]
