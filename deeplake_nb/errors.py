@@ -26,6 +26,7 @@
     │   ├── PartialCredentialsError               half a set given
     │   └── ExpiredCredentialsError
     ├── PermissionDeniedError (PermissionError)   found, signed, refused
+    ├── HubError (OSError)                        a hub that cannot be reached, refuses the token, or failed
     ├── StorageError (OSError)                    the storage failed for another reason
     └── MissingDependencyError (ImportError)      an optional package; names the install command
 
@@ -197,6 +198,12 @@ class PermissionDeniedError(LakeError, PermissionError):
     """Credentials were found and the storage refused them."""
 
     kind = "permission-denied"
+
+
+class HubError(LakeError, OSError):
+    """A hub that cannot be reached, refuses the token, or failed."""
+
+    kind = "hub"
 
 
 class StorageError(LakeError, OSError):
