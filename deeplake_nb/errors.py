@@ -26,7 +26,10 @@
     │   ├── PartialCredentialsError               half a set given
     │   └── ExpiredCredentialsError
     ├── PermissionDeniedError (PermissionError)   found, signed, refused
-    ├── HubError (OSError)                        a hub that cannot be reached, refuses the token, or failed
+    ├── HubError (OSError)                        a hub that cannot be reached, or failed
+    │   ├── HubTokenError                         no token, or one that the hub refuses
+    │   ├── HubNotFoundError                      no organisation, user or token that one may see
+    │   └── HubConflictError                      what is asked for contradicts what is there
     ├── StorageError (OSError)                    the storage failed for another reason
     └── MissingDependencyError (ImportError)      an optional package; names the install command
 
@@ -204,6 +207,24 @@ class HubError(LakeError, OSError):
     """A hub that cannot be reached, refuses the token, or failed."""
 
     kind = "hub"
+
+
+class HubTokenError(HubError):
+    """No token, or one that the hub refuses: malformed, unknown, expired or revoked."""
+
+    kind = "hub-token"
+
+
+class HubNotFoundError(HubError):
+    """No organisation, user or token of that name, or none that the user may see."""
+
+    kind = "hub-not-found"
+
+
+class HubConflictError(HubError):
+    """What is asked for contradicts what is there: a name that is taken, the last admin of an organisation."""
+
+    kind = "hub-conflict"
 
 
 class StorageError(LakeError, OSError):

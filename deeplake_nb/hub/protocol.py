@@ -164,7 +164,7 @@ class AuditEntry:
     subject: str
     prefix: str
     mode: str
-    digest: str
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,10 @@ class Hub(Protocol):
     """A hub as one user sees it. Thread-safe.
 
     Every method raises:
-        HubError: the hub cannot be reached, refused the token, or failed.
+        HubError: the hub cannot be reached, or failed.
+        HubTokenError: it refused the token.
+        HubNotFoundError: no such organisation, user or token that the user may see.
+        HubConflictError: the name of an organisation, user or key is taken, or an organisation's last admin would go.
         PermissionDeniedError: the user's role does not allow it. What a user may not see is not found instead.
         UrlError: names that cannot be: letters, digits, ``_``, ``-`` and ``.``, not ``.`` first; not ``queries``.
     """
@@ -194,14 +197,21 @@ class Hub(Protocol):
 
     # ------------------------------------------------------------------ datasets
 
-    def resolve(self, org: str, name: str, mode: Mode | None = None, *, fresh: bool = False) -> Resolved:
+    def resolve(
+        self, org: str, name: str, mode: Mode | None = None, *, fresh: bool = False, anew: bool = False
+    ) -> Resolved:
         """Where a dataset lies (or will lie), with credentials scoped to it; ``fresh`` passes over kept ones.
 
-        Without ``mode`` the most that the user may have. A new place is remembered until ``create``.
+        Without ``mode`` the most that the user may have. A new place is remembered until ``create`` (an hour, with
+        mode ``a`` or ``w``). ``anew`` asks for a new dataset: a name that another one had before does not mean that.
+
+        Raises:
+            DatasetNotFoundError: none that the user may see, and none that the user may make.
+            CredentialsError: the managed key of the place is refused, or lends nothing for it.
         """
 
     def create(self, org: str, name: str, *, is_public: bool = False) -> DatasetEntry:
-        """Enter a dataset at the place ``resolve`` gave; the same again changes nothing."""
+        """Enter a dataset at the place ``resolve`` gave; the same again changes nothing, nor does a former name."""
 
     def connect(self, url: str, org: str, name: str | None = None, creds_key: str | None = None) -> DatasetEntry:
         """Give a dataset that lies at ``url`` a name (the last part of the url, unless one is given).
@@ -220,7 +230,7 @@ class Hub(Protocol):
         """
 
     def datasets(self, org: str, *, after: str | None = None, limit: int = 100) -> Page[DatasetEntry]:
-        """Datasets of an organisation by name, those the user may see; constant cost per page."""
+        """Datasets of an organisation by name, those the user may see; constant cost per page (of 1,000 at most)."""
 
     def rename(self, org: str, name: str, new_name: str) -> DatasetEntry:
         """Another name; the old one goes on meaning the dataset until it is used for a new one. Moves no data."""
@@ -241,6 +251,15 @@ class Hub(Protocol):
 
     def create_org(self, org: str) -> None:
         """Make an organisation with the caller as its first admin."""
+
+    def users(self) -> tuple[str, ...]:
+        """Everybody the hub knows; administrators only."""
+
+    def create_user(self, user: str, *, is_administrator: bool = False) -> tuple[str, Token]:
+        """Make a user, with a first token to hand over; administrators only. Its text is shown this once."""
+
+    def delete_user(self, user: str) -> None:
+        """Forget a user with all memberships and tokens; administrators only, and not themselves."""
 
     def members(self, org: str) -> Mapping[str, Role]:
         """Users of an organisation with their roles."""
@@ -307,9 +326,19 @@ class Hub(Protocol):
     # ------------------------------------------------------------------ tokens and the record of what was done
 
     def create_token(
-        self, label: str, *, scope: Role = "writer", org: str | None = None, ttl_seconds: int | None = None
+        self,
+        label: str,
+        *,
+        scope: Role = "writer",
+        org: str | None = None,
+        ttl_seconds: int | None = None,
+        as_jwt: bool = False,
     ) -> tuple[str, Token]:
-        """A new API token of the user; the text is shown this once and kept only as a keyed hash."""
+        """A new API token of the user; the text is shown this once and kept only as a keyed hash.
+
+        ``scope`` and ``org`` narrow what it may do, never beyond the token that asks. ``as_jwt`` gives the form that
+        the original client reads; it ends after a year unless ``ttl_seconds`` says otherwise.
+        """
 
     def tokens(self) -> Sequence[Token]:
         """The user's tokens."""
@@ -318,4 +347,4 @@ class Hub(Protocol):
         """Refuse a token from now on."""
 
     def audit(self, org: str, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
-        """What was done in an organisation, oldest first."""
+        """What was done in an organisation, oldest first; ``""`` stands for the hub itself (administrators only)."""
