@@ -88,10 +88,18 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """Credentials of a managed key, for links: as ``creds=`` takes them, until ``expires_at``."""
+    """Credentials of a managed key, for links and places without a name.
+
+    Attributes:
+        creds: as ``creds=`` takes them, secrets sealed.
+        expires_at: when they end; a little before they really do. None: they don't.
+        prefixes: urls below which the key may be used; its holder sends it nowhere else. None: anywhere its kind
+            can reach.
+    """
 
     creds: Mapping[str, Any] = field(repr=False)
     expires_at: datetime | None = None
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,11 +321,12 @@ class Hub(Protocol):
     def try_key(self, org: str, name: str, url: str | None = None) -> Trial:
         """Try a key out below ``url`` (its first prefix) with real requests; the outcome is remembered."""
 
-    def lend(self, org: str, name: str, *, fresh: bool = False) -> Lent:
-        """Credentials of a managed key for reading linked files below its prefixes.
+    def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
+        """Credentials of a managed key: for reading linked files below its prefixes, or for ``url`` only.
 
         Raises:
             MissingCredentialsError: no such key that the user may use.
+            CredentialsError: the key may not be used at ``url``, or its storage lends no keys.
         """
 
     def provisioning(self, org: str, name: str) -> str:
