@@ -167,8 +167,9 @@ def addressed(path: str | os.PathLike[str] | Url) -> tuple[str | os.PathLike[str
     place, at, address = text.rpartition("@")
     if not at or not place or not address or ("/" in address.partition(".")[0] and ":" in address):
         return path, None
-    if place.endswith("://") or ("://" in place and "/" not in place.partition("://")[2] and "/" in address):
-        return path, None  # the user or container of a url, not a version
+    authority = place.partition("://")[2]
+    if place.endswith("://") or ("://" in place and "/" not in authority and ("/" in address or ":" in authority)):
+        return path, None  # the user (and a password) or container of a url, not a version
     return DiscreetText(place), address
 
 

@@ -210,6 +210,8 @@ def credentials_from(
         return None
     if callable(creds):
         return creds if hasattr(creds, "absent") else _vended(url, creds, environ=environ, clock=clock)
+    if isinstance(creds, str) and creds.lstrip().startswith("{"):
+        raise CredentialsError("creds begins as JSON and is none: pass the dictionary, or the path of its file")
     is_object = url.scheme in _MARKS and hasattr(creds, _MARKS[url.scheme])
     if creds is not None and not is_object and not isinstance(creds, Mapping | str):
         raise CredentialsError(f"creds for {url.scheme}:// is a dictionary or a word, not {type(creds).__name__}")
@@ -227,7 +229,8 @@ def _vended(url: Url, function: Callable[[], Any], *, environ: Mapping[str, str]
         if answer is None:
             return None
         if not isinstance(answer, Mapping):
-            raise CredentialsError(f"{name} gave a {type(answer).__name__}: expected a dictionary as creds= takes it")
+            kind = "text" if isinstance(answer, str) else f"a {type(answer).__name__}"
+            raise CredentialsError(f"{name} gave {kind}: expected a dictionary as creds= takes it")
         found = _CHAINS[url.scheme](url, answer, environ=environ, clock=clock).first()
         return replace(found, source=name) if found is not None else None
 

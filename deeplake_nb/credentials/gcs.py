@@ -157,8 +157,13 @@ def _named(text: str, environ: Environ, clock: Clock) -> CredentialProvider | No
         absent = "nobody has signed in on this machine with creds='browser'"
         return SdkTokens("cache", absent, partial(gcs_sign_in.cached, environ), clock)
     if _is_file(text):
-        return _tokens(gcs_keys.read(text, f"creds {text!r}"), f"creds {text!r}", clock)
-    shown = f"there is no file {text!r}" if text.endswith(".json") else "creds is no file's path, and none of the words"
+        name = f"creds {str(text)!r}"
+        return _tokens(gcs_keys.read(text, name), name, clock)
+    shown = (
+        f"there is no file {str(text)!r}"
+        if text.endswith(".json")
+        else "creds is no file's path, and none of the words"
+    )
     raise CredentialsError(
         f"{shown}{did_you_mean(text, _WORDS)}: give the path of a JSON key, 'browser', 'cache' or 'anonymous'"
     )

@@ -58,6 +58,7 @@ def read(path: str | Path, name: str) -> Key:
         content = sealed(json.loads(text))
     except ValueError:
         content = None
+    del text  # or a traceback would show it
     if not isinstance(content, Mapping):
         raise CredentialsError(f"{name} is no JSON object: give the file as Google's console or gcloud wrote it")
     return content

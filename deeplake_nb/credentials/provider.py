@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.azure import AzureCredentials
     from deeplake_nb.credentials.gcs import GcsCredentials
+    from deeplake_nb.credentials.http import HttpCredentials
     from deeplake_nb.credentials.s3 import S3Credentials
 
-    Credentials: TypeAlias = AzureCredentials | GcsCredentials | S3Credentials  # one row per cloud
+    Credentials: TypeAlias = AzureCredentials | GcsCredentials | HttpCredentials | S3Credentials  # one row per cloud
 
 C = TypeVar("C", bound="Credentials")
 
@@ -120,37 +121,52 @@ def declarations(kind: type[C]) -> dict[str, Declaration]:
     return {f.name: f.metadata["credential"] for f in fields(kind) if "credential" in f.metadata}
 
 
+class Word(str):
+    """Text given as ``creds=``: a word, a path or, by mistake, a key; ``repr`` hides it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+
 def sealed(creds: Any) -> Any:
     """A ``creds=`` dictionary with its texts as `Secret`, so that no frame of a traceback shows them.
 
-    A dictionary may come as JSON text. Anything else passes as it is. Callers that hold what a user gave rebind their
-    variable to this at once.
-
-    Raises:
-        CredentialsError: text that begins as JSON and is none.
+    A dictionary may come as JSON text; other text is a `Word` then, and anything else passes as it is. Callers that
+    hold what a user gave rebind their variable to this at once. It never raises, as their frames still hold the text.
     """
-    if isinstance(creds, str) and creds.lstrip().startswith("{"):
-        creds = Secret(creds)
-        creds = _from_json(creds)
-    if not isinstance(creds, Mapping):
-        return creds
-    return {key: Secret(value) if isinstance(value, str) else sealed(value) for key, value in creds.items()}
+    if isinstance(creds, str):
+        creds = _json_object(creds) or Word(creds)
+    return _sealed_parts(creds) if isinstance(creds, Mapping) else creds
 
 
-def _from_json(text: Secret) -> Any:
+def _sealed_parts(value: Any) -> Any:
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, bytes):
+        return Secret(value.decode(errors="replace"))
+    if isinstance(value, Mapping):
+        return {key: _sealed_parts(part) for key, part in value.items()}
+    return [_sealed_parts(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _json_object(text: str) -> Any:
+    """The object that the text is in JSON; ``None`` if it is none."""
+    if not text.lstrip().startswith("{"):
+        return None
     import json
 
     try:
-        return json.loads(text.reveal())
+        return json.loads(text)
     except ValueError:
-        pass
-    raise CredentialsError("creds begins as JSON and is none: pass the dictionary, or the path of its file")
+        return None
 
 
 def given(kind: type[C], creds: Mapping[str, object]) -> dict[str, Any]:
     """What a ``creds=`` dictionary holds, by field name; ``None`` and empty text count as not given.
 
-    Values are text; a time may be a ``datetime`` too.
+    Values are text, or text as bytes; a time may be a ``datetime`` too.
 
     Raises:
         CredentialsError: an unknown key, or a value that is no text or cannot be read.

@@ -80,9 +80,7 @@ def urllib3() -> Any:
         import urllib3
         import urllib3.exceptions
     except ImportError as error:
-        raise MissingDependencyError("gcs:// needs google-cloud-storage: run `pip install google-cloud-storage`") from (
-            error
-        )
+        raise MissingDependencyError("whatever is asked over http needs urllib3: run `pip install urllib3`") from error
     logging.getLogger("urllib3.connectionpool").addFilter(_without_queries)
     return urllib3
 

@@ -204,7 +204,7 @@ def test_a_function_gives_dictionaries_that_end(vendor):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("text", "vend.* gave a str: expected a dictionary as creds= takes it"),
+        ("text", "vend.* gave text: expected a dictionary as creds= takes it"),
         ({"aws_access_key_id": "A"}, "argument has aws_access_key_id but not aws_secret_access_key"),
         ({"aws_key": "A"}, "creds has no key 'aws_key'"),
     ],
