@@ -176,7 +176,7 @@ def test_what_is_no_path(path):
 
 
 def test_a_storage_that_cannot_be_opened_yet():
-    with pytest.raises(UnsupportedError, match=r"cannot open hub://org/name: hub:// is not supported yet"):
+    with pytest.raises(UnsupportedError, match=r"cannot open hub://org/name: it is a name"):
         deeplake.load("hub://org/name")
 
 

@@ -206,6 +206,8 @@ def _stored(
     if "sas_token" in parts:
         parts["sas_token"] = Secret(parts["sas_token"].reveal().rpartition("?")[2].strip("&"))  # also of a whole url
         parts["expires_at"] = _end(parts["sas_token"]) or parts.get("expires_at")
+    if "access_token" in parts:
+        parts["expires_at"] = azure_identity.end(parts["access_token"]) or parts.get("expires_at")
     return AzureCredentials(**parts, source=source)
 
 

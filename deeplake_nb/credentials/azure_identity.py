@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 from datetime import UTC, datetime
@@ -202,6 +204,24 @@ class _Tokens:
             kind = ExpiredCredentialsError if self._is_login else PermissionDeniedError
             return kind(f"{self._source} was refused a token ({reason}): {self._advice}")
         return CredentialsError(f"{self._source} cannot be used ({reason}): {self._advice}")
+
+
+def claims(token: Secret) -> dict[str, Any]:
+    """What an access token says of its owner and its end; nobody but the service can tell whether it is true."""
+    try:
+        body = token.reveal().split(".")[1]
+        said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def end(token: Secret) -> datetime | None:
+    """When an access token ends, if it says so."""
+    try:
+        return datetime.fromtimestamp(int(claims(token)["exp"]), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from deeplake_nb.credentials.azure_identity import claims
 from deeplake_nb.storage import azure_listing
 from deeplake_nb.storage.azure_account import Call
 from deeplake_nb.storage.provider import Check
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deeplake_nb.credentials.azure import AzureCredentials
-    from deeplake_nb.credentials.provider import Secret
     from deeplake_nb.storage.azure import AzureStorage
 
 _NAMES = ("upn", "unique_name", "app_displayname", "appid", "oid")  # the first that a token has tells most
@@ -40,20 +38,10 @@ def _identity(account: str, found: AzureCredentials) -> str:
             f"a SAS token with {'rights ' + sas['sp'] if 'sp' in sas else policy}, until {sas.get('se', 'who knows')}"
         )
     if found.access_token:
-        claims = _claims(found.access_token)
-        name = next((claims[name] for name in _NAMES if name in claims), "somebody")
-        return f"{name} of tenant {claims.get('tid', 'unknown')}, until {found.expires_at}"
+        said = claims(found.access_token)
+        name = next((said[name] for name in _NAMES if name in said), "somebody")
+        return f"{name} of tenant {said.get('tid', 'unknown')}, until {found.expires_at}"
     return "nobody: asked without credentials"
-
-
-def _claims(token: Secret) -> dict[str, Any]:
-    """What an access token says of its owner; nobody but the service can tell whether it is true."""
-    try:
-        body = token.reveal().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def _kind(storage: AzureStorage) -> str:

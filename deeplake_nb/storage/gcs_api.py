@@ -151,7 +151,11 @@ class Api:
         if isinstance(failure, gcs_errors.Refusal) and failure.status == _NOT_FOUND and not self._has_bucket():
             failure.reason = "noSuchBucket"
         raise gcs_errors.translate(
-            failure, self._action(verb, key), _where(found), is_anonymous=found.token is None
+            failure,
+            self._action(verb, key),
+            _where(found),
+            is_anonymous=found.token is None,
+            is_issued=found.expires_at is not None,
         ) from without_frames(failure)
 
     def _has_bucket(self) -> bool:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from deeplake_nb.errors import (
+    ExpiredCredentialsError,
     KeyExistsError,
     KeyNotFoundError,
     LakeError,
@@ -35,6 +36,7 @@ _NO_BUCKET = "there is no such bucket: check its name, and endpoint_url if one i
 # https://cloud.google.com/storage/docs/json_api/v1/status-codes
 _BY_REASON: dict[str, tuple[type[LakeError], str]] = {
     "authError": (PermissionDeniedError, _TOKEN),
+    "ACCESS_TOKEN_EXPIRED": (ExpiredCredentialsError, _TOKEN),
     "insufficientPermissions": (PermissionDeniedError, _SCOPE),
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (PermissionDeniedError, _SCOPE),
     "accountDisabled": (StorageError, _BILLING),
@@ -80,6 +82,7 @@ _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
     "LookupError": (StorageError, "the answer is none of Google Cloud Storage: check endpoint_url"),
     "ValueError": (StorageError, "check endpoint_url, STORAGE_EMULATOR_HOST and HTTPS_PROXY"),
 }
+_UNKNOWN_TOKEN = 401
 _WORD = re.compile(r"[A-Za-z_]{1,60}")
 
 
@@ -109,7 +112,9 @@ def _reason(error: dict[str, Any]) -> str:
     return str(error["errors"][0]["reason"]) if error.get("errors") else ""
 
 
-def translate(error: Exception, action: str, where: str, *, is_anonymous: bool = False) -> LakeError:
+def translate(
+    error: Exception, action: str, where: str, *, is_anonymous: bool = False, is_issued: bool = False
+) -> LakeError:
     """Our error for a `Refusal` or one of urllib3's, by its reason, status or class; no text is looked at.
 
     Args:
@@ -117,6 +122,7 @@ def translate(error: Exception, action: str, where: str, *, is_anonymous: bool =
         action: what failed, on which redacted url: ``get gcs://bucket/key``.
         where: endpoint and source of the credentials, for the message.
         is_anonymous: whether no token was sent.
+        is_issued: whether the token came with its end, from one who gives tokens: refused, it is over or was revoked.
     """
     if not isinstance(error, Refusal):
         kind, advice = next(_BY_CLASS[base.__name__] for base in type(error).__mro__ if base.__name__ in _BY_CLASS)
@@ -126,6 +132,8 @@ def translate(error: Exception, action: str, where: str, *, is_anonymous: bool =
         kind, advice = StorageError, _UNKNOWN
     if is_anonymous and error.status in (401, 403) and kind is PermissionDeniedError:
         advice = _NOBODY
+    if is_issued and error.status == _UNKNOWN_TOKEN:
+        kind = ExpiredCredentialsError
     verb, _, shown = action.partition(" ")
     if kind is KeyNotFoundError:
         if verb in ("get", "size", "delete"):

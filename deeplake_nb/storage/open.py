@@ -41,7 +41,7 @@ def open_storage(url: Url, credentials: CredentialProvider | None = None) -> Sto
             storage uses the AWS SDK's own chain; local, memory and web storages ask for none.
 
     Raises:
-        UnsupportedError: a storage this version cannot open.
+        UnsupportedError: a name of a hub, which is no storage.
         UrlError: ``~name`` without such a user.
 
     Example:
@@ -53,6 +53,6 @@ def open_storage(url: Url, credentials: CredentialProvider | None = None) -> Sto
     """
     if url.scheme not in SCHEMES:
         raise UnsupportedError(
-            f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, s3://, azure:// or gcs://"
+            f"cannot open {url}: it is a name, and no hub has said where that is; use the address of the storage"
         )
     return SCHEMES[url.scheme](url, credentials)

@@ -121,6 +121,13 @@ def test_an_endpoint_that_is_given_wins_over_that_of_a_connection_string():
 def test_an_access_token():
     answer = found({"access_token": CANARY, "expires_at": "2099-01-31T12:00:00Z"}, {})
     assert answer == AzureCredentials(access_token=Secret(CANARY), expires_at=datetime(2099, 1, 31, 12, tzinfo=UTC))
+    said = found({"access_token": entra.token(seconds=60), "expires_at": "2099-01-31T12:00:00Z"}, {}).expires_at
+    assert 0 < (said - datetime.now(UTC)).total_seconds() <= 60
+    for end in ("soon", 1e300, -1e300, None, [1]):
+        token = entra.token(exp=end)
+        assert found({"access_token": token}, {}) == AzureCredentials(access_token=Secret(token))
+    with pytest.raises(ExpiredCredentialsError, match=r"from argument \(access_token\) expired at"):
+        found({"access_token": entra.token(seconds=-10)}, {})
 
 
 def test_anonymous_only_when_asked_for():

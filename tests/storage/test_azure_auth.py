@@ -308,7 +308,6 @@ def bad(guarded):
         "token of another key": ({"sas_token": sas(key=CANARY)}, token),
         "token with a wrong signature": ({"sas_token": f"{sas().partition('sig=')[0]}sig={CANARY}"}, token),
         "tampered token of a login": ({"sas_token": tampered(user_delegation(guarded, "rl"))}, token),
-        "expired login": ({"access_token": entra.token(seconds=-10, canary=CANARY)}, login),
         "login for something else": ({"access_token": entra.token(audience="https://graph.microsoft.com")}, login),
         "login elsewhere": ({"access_token": entra.token(issuer="https://example.com/")}, login),
         "no login": ({"access_token": CANARY}, login),
@@ -322,7 +321,6 @@ BAD = (
     "token of another key",
     "token with a wrong signature",
     "tampered token of a login",
-    "expired login",
     "login for something else",
     "login elsewhere",
     "no login",
@@ -411,6 +409,31 @@ def test_good_credentials_are_not_shown_either(opened, guarded, caplog):
     for secret in set().union(*map(secrets_of, tokens)):
         assert secret not in caplog.text
         assert not [record for record in caplog.records if secret in repr(vars(record))]
+
+
+def test_an_expired_login_is_not_sent_and_the_server_refuses_it_too(opened, guarded):
+    token = entra.token(seconds=-10, canary=CANARY)
+    with pytest.raises(
+        ExpiredCredentialsError, match=r"from argument \(access_token\) expired at .*: renew them"
+    ) as caught:
+        opened({"access_token": token}).get("k")
+    assert token not in everything_said(caught.value)
+
+    class Unchecked:
+        name, absent = "unchecked", ""
+        ends = None
+
+        def __call__(self):
+            given = {"access_token": Secret(token), "expires_at": self.ends, "source": self.name}
+            return AzureCredentials(**given, endpoint_url=guarded.endpoint)
+
+    unchecked = Unchecked()
+    storage = open_storage(parse(f"azure://{azurite.ACCOUNT}/box/x"), unchecked)
+    for ends, kind in ((None, PermissionDeniedError), (datetime.now(UTC) - timedelta(10), ExpiredCredentialsError)):
+        unchecked.ends = ends
+        with pytest.raises(kind, match="credentials: unchecked") as caught:
+            storage.get("k")
+        assert token not in everything_said(caught.value)
 
 
 def test_an_expired_sas_token_is_not_sent(opened):

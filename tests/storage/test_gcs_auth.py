@@ -292,6 +292,16 @@ def test_a_token(google_, storage):
         opened({"token": storage.issue(), "expires_at": "2020-01-01"}).get("k")
 
 
+def test_a_token_that_was_revoked_before_its_end(google_, storage):
+    found = opened(google_.service_account())
+    found.get("k")
+    storage.tokens.clear()
+    with pytest.raises(ExpiredCredentialsError, match=r"401.*the token is wrong, was revoked, or its time is over"):
+        found.get("k")
+    with pytest.raises(ExpiredCredentialsError, match="401"):
+        opened(lambda: {"token": CANARY, "expires_at": "2099-01-01"}).get("k")
+
+
 def test_a_credentials_object_of_the_sdk(google_, storage):
     works(opened(google.oauth2.credentials.Credentials(storage.issue())))
     key = google_.service_account()

@@ -33,13 +33,12 @@ def test_each_scheme_has_its_storage(text, kind):
     assert storage.concurrency == (1 if kind in {MemoryStorage, LocalStorage} else 32)
 
 
-@pytest.mark.parametrize("text", ["hub://org/name"])
-def test_what_cannot_be_opened_yet_says_so(text):
-    url = parse(text)
+def test_a_name_is_no_storage():
+    url = parse("hub://org/name")
     assert url.scheme not in SCHEMES
     with pytest.raises(UnsupportedError) as caught:
         open_storage(url, credentials_from(url, {"account_key": "c4nary"}, environ={}))
     assert str(caught.value) == (
-        f"cannot open {url}: {url.scheme}:// is not supported yet; use a local path, s3://, azure:// or gcs://"
+        f"cannot open {url}: it is a name, and no hub has said where that is; use the address of the storage"
     )
     assert "c4nary" not in str(caught.value)
