@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from deeplake_nb.credentials.provider import without_frames
@@ -75,7 +76,9 @@ def read(answer: Any, nbytes: int | None) -> memoryview:
                 pieces.append(piece)
                 watch.arrived(len(piece))
         return memoryview(b"".join(pieces))
-    target = memoryview(bytearray(nbytes))
+    import numpy as np
+
+    target = np.empty(nbytes, "u1").data  # a bytearray would be written twice, the first time with zeros
     fill(answer, target)
     return target.toreadonly()
 
@@ -89,12 +92,36 @@ def fill(answer: Any, target: memoryview) -> None:
     done = 0
     with _Watch() as watch:
         while done < len(target):
-            piece = answer.read1(min(len(target) - done, _PIECE_NBYTES))  # what is there now: a read() waits for all
-            if not piece:
+            # The end comes through urllib3 in any case, which then keeps the connection for the next request.
+            nbytes = _read_straight(answer, target[done:-_PIECE_NBYTES])
+            nbytes = nbytes or _read_piece(answer, target[done : done + _PIECE_NBYTES])
+            if not nbytes:
                 raise BodyError(f"{done} of {len(target)} bytes")
-            target[done : done + len(piece)] = piece
-            done += len(piece)
-            watch.arrived(len(piece))
+            done += nbytes
+            watch.arrived(nbytes)
+
+
+def _read_piece(answer: Any, target: memoryview) -> int:
+    piece = answer.read1(len(target))  # what is there now: a read() waits for all
+    target[: len(piece)] = piece
+    return len(piece)
+
+
+def _read_straight(answer: Any, target: memoryview) -> int:
+    """Read what is there now without a copy on the way, which halves the processor time; 0 where that cannot be.
+
+    urllib3 has no call for it: this asks the response of the standard library that it holds, and keeps the books of
+    both, which count what is still to come.
+    """
+    inner = getattr(answer, "_fp", None)
+    if not target or not isinstance(inner, HTTPResponse) or inner.chunked or not inner.length or inner.fp is None:
+        return 0
+    if answer.length_remaining != inner.length:
+        return 0
+    nbytes: int = inner.fp.readinto1(target[: inner.length])
+    inner.length -= nbytes
+    answer.length_remaining -= nbytes
+    return nbytes
 
 
 def answered_range(header: str | None, asked: ByteRange, nbytes: int | None) -> ByteRange | None:
@@ -132,5 +159,5 @@ class _Watch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         from urllib3.exceptions import HTTPError
 
-        if isinstance(error, HTTPError):
+        if isinstance(error, HTTPError | OSError) and not isinstance(error, BodyError):  # OSError: from below urllib3
             raise BodyError(type(error).__name__) from without_frames(error)
