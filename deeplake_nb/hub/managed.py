@@ -1,0 +1,80 @@
+"""A managed key as it is kept, and how it is read: by its name or a former one, opened only where it is used."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.errors import CredentialsError, MissingCredentialsError
+from deeplake_nb.hub import kinds
+from deeplake_nb.hub.tables import KEY_ALIASES, KEYS
+from deeplake_nb.urls import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from deeplake_nb.hub.domain import HubCore
+    from deeplake_nb.hub.vault import Vault
+    from deeplake_nb.urls import Url
+
+
+def find_key(connection: Connection, org_id: int | None, name: str) -> Any | None:
+    """The row of a key by its name, or by one it had before."""
+    row = connection.execute(select(KEYS).where(KEYS.c.org_id == org_id, KEYS.c.name == name)).first()
+    if row is None:
+        former = select(KEYS).join_from(KEYS, KEY_ALIASES)
+        row = connection.execute(former.where(KEY_ALIASES.c.org_id == org_id, KEY_ALIASES.c.name == name)).first()
+    return row
+
+
+def key_named(connection: Connection, org_id: int | None, org: str, name: str) -> Any:
+    """The row of a key.
+
+    Raises:
+        MissingCredentialsError: no such key.
+    """
+    row = find_key(connection, org_id, name)
+    if row is None:
+        raise MissingCredentialsError(f"no managed key {name!r} in organisation {org!r}: an admin adds it (add_key)")
+    return row
+
+
+def prefixes_of(key: Any) -> tuple[Url, ...]:
+    """The urls below which a key may be used; none: anywhere."""
+    return tuple(parse(prefix) for prefix in json.loads(key.prefixes))
+
+
+def usable_at(core: HubCore, key: Any, url: Url) -> None:
+    """Raise unless a key may be used at a place.
+
+    Raises:
+        CredentialsError: it may not; says why.
+    """
+    prefixes = prefixes_of(key)
+    if prefixes and not kinds.is_below(url, prefixes):
+        raise CredentialsError(
+            f"the managed key {key.name!r} may not be used at {url}: it is bound to {', '.join(map(str, prefixes))}"
+        )
+    if not kinds.reaches(key.kind, opened(core.vault, key), url):
+        raise CredentialsError(f"the managed key {key.name!r} of kind {key.kind} does not open {url}: use another key")
+
+
+def opened(vault: Vault, key: Any, column: str = "fields") -> Mapping[str, Secret | str]:
+    """What a key is made of.
+
+    Raises:
+        HubError: it does not open.
+    """
+    text = Secret(vault.open(getattr(key, column), ("managed_keys", key.id, column)).decode())
+    return kinds.read(key.kind, {name: Secret(value) for name, value in json.loads(text.reveal()).items()})
+
+
+def closed(vault: Vault, key_id: str, fields: Mapping[str, Secret | str], column: str = "fields") -> bytes:
+    """Fields as they are kept."""
+    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}
+    return vault.seal(json.dumps(plain).encode(), ("managed_keys", key_id, column))
