@@ -41,7 +41,7 @@ def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = _EN
     settings = {
         "maxsize": size,
         "timeout": sdk.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        "ca_certs": next((environ[name] for name in _BUNDLES if environ.get(name)), None) or _certificates(),
+        "ca_certs": certificates(environ),
     }
     proxies = getproxies()
     proxy = proxies.get(where.scheme or "http") or proxies.get("all")
@@ -92,7 +92,11 @@ def _without_queries(record: logging.LogRecord) -> bool:
     return True
 
 
-def _certificates() -> str | None:
+def certificates(environ: Mapping[str, str] = _ENVIRON) -> str | None:
+    """The file with the certificates to trust; ``None`` leaves it to Python."""
+    named = next((environ[name] for name in _BUNDLES if environ.get(name)), None)
+    if named is not None:
+        return named
     try:
         import certifi  # Google's SDK brings it
     except ImportError:

@@ -227,7 +227,7 @@ class AzureStorage:
         action = self._action("delete", f"{name}/")
         try:
             if self.account.ask(action, Call("HEAD", f"{self._container}/{name}"), _is_folder):
-                with self.account.file_system(self._container) as client:
+                with self.account.sdk("FileSystemClient", self._container) as client:
                     self.account.ask_sdk(action, client.get_directory_client(name).delete_directory)
         except LakeError as error:
             _log.debug("%s as a whole: %s", action, error)
@@ -251,7 +251,7 @@ class AzureStorage:
         old, new = (self._prefix + check_key(name.removesuffix("/")) for name in (folder, new_folder))
         missing = {"match_condition": MatchConditions.IfMissing}
         try:
-            with self.account.file_system(self._container) as client:
+            with self.account.sdk("FileSystemClient", self._container) as client:
                 source = client.get_directory_client(quote(old))  # the SDK unquotes what it moves
                 target = f"{self._container}/{new}"
                 action = self._action("rename", f"{old}/")

@@ -12,7 +12,7 @@ import threading
 import time
 from email.utils import formatdate
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 from deeplake_nb.credentials.transport import connections, urllib3
@@ -176,13 +176,16 @@ class Account:
     def _where(self, found: AzureCredentials) -> str:
         return f"{self.endpoint(found)}, credentials: {found.source}"
 
-    # ------------------------------------------------------------------ folders
+    # ------------------------------------------------------------------ folders, and what is asked now and then
 
     @contextlib.contextmanager
-    def file_system(self, container: str) -> Iterator[Any]:
-        """The SDK's client for the folders of a container; use it through `ask_sdk`."""
+    def sdk(
+        self, kind: Literal["FileSystemClient", "DataLakeServiceClient", "ContainerClient"], *container: str
+    ) -> Iterator[Any]:
+        """One of the SDK's clients, for folders, for the account, or for a container; use it through `ask_sdk`."""
         try:
-            from azure.storage.filedatalake import FileSystemClient
+            import azure.storage.blob
+            import azure.storage.filedatalake
         except ImportError as error:
             raise MissingDependencyError(
                 "azure:// needs azure-storage-file-datalake: run `pip install azure-storage-file-datalake`"
@@ -190,9 +193,10 @@ class Account:
         urllib3()  # which then logs no SAS token
         found = self.credentials()
         scheme, _, rest = self.endpoint(found).partition("://")
-        with FileSystemClient(
-            f"{scheme}://{rest.replace('.blob.', '.dfs.', 1)}",
-            container,
+        is_blob = kind == "ContainerClient"
+        with getattr(azure.storage.blob if is_blob else azure.storage.filedatalake, kind)(
+            f"{scheme}://{rest if is_blob else rest.replace('.blob.', '.dfs.', 1)}",
+            *container,
             credential=self._of_sdk(found),
             api_version=_VERSION,
             user_agent=_AGENT,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from deeplake_nb.credentials.azure_identity import claims
-from deeplake_nb.storage import azure_listing
-from deeplake_nb.storage.azure_account import Call
 from deeplake_nb.storage.provider import Check
 
 if TYPE_CHECKING:
@@ -45,23 +43,17 @@ def _identity(account: str, found: AzureCredentials) -> str:
 
 
 def _kind(storage: AzureStorage) -> str:
-    def read(answer: Any) -> str:
-        kind, sku = (answer.headers.get(f"x-ms-{name}", "unknown") for name in ("account-kind", "sku-name"))
-        is_hierarchical = answer.headers.get("x-ms-is-hns-enabled", "").lower() == "true"
-        return f"{kind}, {sku}, {'with' if is_hierarchical else 'without'} a hierarchical namespace"
-
-    query = {"restype": "account", "comp": "properties"}
     container = storage.url.path.partition("/")[0]
-    return storage.account.ask(f"look at the account of {storage.url}", Call("GET", container, query), read)
+    with storage.account.sdk("ContainerClient", container) as client:
+        said = storage.account.ask_sdk(f"look at the account of {storage.url}", client.get_account_information)
+    kind, sku = said.get("account_kind") or "unknown", said.get("sku_name") or "unknown"
+    return f"{kind}, {sku}, {'with' if said.get('is_hns_enabled') else 'without'} a hierarchical namespace"
 
 
 def _cors(storage: AzureStorage) -> str:
-    def read(answer: Any) -> str:
-        rules = azure_listing.document(answer).iterfind("Cors/CorsRule/AllowedOrigins")
-        origins = {origin.text or "" for origin in rules}
-        if not origins:
-            return "no rules: web pages cannot read the account by themselves (this notebook needs none)"
-        return f"pages of {', '.join(sorted(origins))} may read it"
-
-    query = {"restype": "service", "comp": "properties"}
-    return storage.account.ask(f"get the CORS rules of {storage.url}", Call("GET", "", query), read)
+    with storage.account.sdk("DataLakeServiceClient") as client:
+        said = storage.account.ask_sdk(f"get the CORS rules of {storage.url}", client.get_service_properties)
+    origins = {origin for rule in said["cors"] for origin in rule.allowed_origins.split(",")}
+    if not origins:
+        return "no rules: web pages cannot read the account by themselves (this notebook needs none)"
+    return f"pages of {', '.join(sorted(origins))} may read it"

@@ -150,13 +150,17 @@ class Api:
             _log.debug("%s %s/%s: %d bytes, %.1f ms", verb, self.url, key, nbytes, milliseconds)
         if isinstance(failure, gcs_errors.Refusal) and failure.status == _NOT_FOUND and not self._has_bucket():
             failure.reason = "noSuchBucket"
-        raise gcs_errors.translate(
-            failure,
+        raise self.failure(failure, verb, key, found) from without_frames(failure)
+
+    def failure(self, error: Exception, verb: str, key: str, found: GcsCredentials) -> LakeError:
+        """Our error for what came of a request that ``found`` had signed."""
+        return gcs_errors.translate(
+            error,
             self._action(verb, key),
             _where(found),
             is_anonymous=found.token is None,
             is_issued=found.expires_at is not None,
-        ) from without_frames(failure)
+        )
 
     def _has_bucket(self) -> bool:
         """Whether the bucket is there, asked once: a 404 does not say what is missing."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.storage.gcs_api import read_json
+from deeplake_nb.storage import gcs_sdk
 from deeplake_nb.storage.provider import Check
 
 if TYPE_CHECKING:
@@ -33,22 +33,27 @@ def _identity(storage: GcsStorage) -> str:
 
 
 def _permissions(storage: GcsStorage) -> str:
-    query = "&".join(f"permissions=storage.objects.{action}" for action in _ACTIONS)
-    address = f"{storage.api.bucket}/iam/testPermissions?{query}"
-    held = storage.api.ask("find the permissions on", "", "GET", address, read_json).get("permissions", ())
-    lacking = [action for action in _ACTIONS if f"storage.objects.{action}" not in held]
+    wanted = {f"storage.objects.{action}": action for action in _ACTIONS}
+    held = gcs_sdk.ask(
+        storage.api, "find the permissions on", lambda bucket: bucket.test_iam_permissions(list(wanted), retry=None)
+    )
+    lacking = [action for permission, action in wanted.items() if permission not in held]
     return f"may not {', '.join(lacking)} objects" if lacking else f"may {', '.join(_ACTIONS)} objects"
 
 
 def _region(storage: GcsStorage) -> str:
-    address = f"{storage.api.bucket}?fields=location,locationType"
-    answer = storage.api.ask("find the region of", "", "GET", address, read_json)
-    return f"{answer.get('location', 'unknown')} ({answer.get('locationType', 'of unknown type')})"
+    bucket = gcs_sdk.ask(storage.api, "find the region of", _loaded)
+    return f"{bucket.location or 'unknown'} ({bucket.location_type or 'of unknown type'})"
 
 
 def _cors(storage: GcsStorage) -> str:
-    answer = storage.api.ask("get the CORS rules of", "", "GET", f"{storage.api.bucket}?fields=cors", read_json)
-    origins = sorted({origin for rule in answer.get("cors", ()) for origin in rule.get("origin", ())})
+    bucket = gcs_sdk.ask(storage.api, "get the CORS rules of", _loaded)
+    origins = sorted({origin for rule in bucket.cors for origin in rule.get("origin", ())})
     if not origins:
         return "no rules: web pages cannot read the bucket by themselves (this notebook needs none)"
     return f"pages of {', '.join(origins)} may read it"
+
+
+def _loaded(bucket: Any) -> Any:
+    bucket.reload(retry=None)
+    return bucket

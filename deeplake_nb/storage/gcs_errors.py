@@ -69,7 +69,8 @@ _BY_STATUS: dict[int, tuple[type[LakeError], str]] = {
     503: (TransientError, _BUSY),
     504: (TransientError, _BUSY),
 }
-# By the name of urllib3's class, so that the table needs no library; the nearest base class that is listed counts.
+# By the name of a class of urllib3 or of the SDK's requests, so that the table needs no library; the nearest base class
+# that is listed counts.
 _NETWORK = "check the network and endpoint_url"
 _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
     "SSLError": (StorageError, "its certificate is not trusted: check endpoint_url, or set REQUESTS_CA_BUNDLE"),
@@ -79,6 +80,7 @@ _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
     "NewConnectionError": (TransientError, _NETWORK),
     "ConnectTimeoutError": (TransientError, _NETWORK),
     "HTTPError": (TransientError, f"the connection broke: {_NETWORK}"),
+    "RequestException": (TransientError, f"the connection broke: {_NETWORK}"),
     "LookupError": (StorageError, "the answer is none of Google Cloud Storage: check endpoint_url"),
     "ValueError": (StorageError, "check endpoint_url, STORAGE_EMULATOR_HOST and HTTPS_PROXY"),
 }

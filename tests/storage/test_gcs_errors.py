@@ -267,7 +267,9 @@ def test_a_proxy_that_cannot_be_read(open_gcs, monkeypatch, proxy):
 
 
 def test_every_listed_class_is_one_the_library_has():
+    import requests.exceptions
     import urllib3.exceptions
 
     for name in gcs_errors._BY_CLASS:
-        assert name in ("ValueError", "LookupError") or issubclass(getattr(urllib3.exceptions, name), Exception)
+        home = requests.exceptions if name == "RequestException" else urllib3.exceptions
+        assert name in ("ValueError", "LookupError") or issubclass(getattr(home, name), Exception)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 
 import google.cloud.storage
 import google.oauth2.credentials
@@ -11,11 +13,13 @@ import pytest
 from google.api_core.exceptions import BadRequest, Forbidden, NotFound, PreconditionFailed, Unauthorized
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.storage import gcs_parts
+from deeplake_nb.errors import ExpiredCredentialsError, PermissionDeniedError, StorageError
+from deeplake_nb.storage import gcs_parts, retries
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import ByteRange, digests
 from deeplake_nb.urls import parse
 from tests.fakes import gcs
+from tests.fakes import proxy as faults
 
 
 @pytest.fixture
@@ -148,3 +152,82 @@ def test_the_emulator_checks_tokens(service):
         writer.blob("k").upload_from_string(b"y")
     with pytest.raises(Forbidden):
         writer.blob("absent").download_as_bytes()
+
+
+# what a bucket is asked now and then goes through Google's client
+
+
+def opened(endpoint, **creds):
+    url = parse("gcs://bucket/x")
+    return open_storage(url, credentials_from(url, {"endpoint_url": endpoint, **creds}, environ=os.environ))
+
+
+def told(storage):
+    return {check.name: check.run() for check in storage.checks()}
+
+
+def test_what_a_bucket_finds_out_about_itself(service):
+    everything = told(opened(service.endpoint, token=service.issue()))
+    assert everything == {
+        "identity": "somebody with a token from argument, which does not say whom",
+        "permissions": "may get, list, create, delete objects",
+        "region": "EU (multi-region)",
+        "CORS": "no rules: web pages cannot read the bucket by themselves (this notebook needs none)",
+    }
+    service.buckets["bucket"].settings["cors"] = [{"origin": ["https://b"]}, {"origin": ["https://a"]}]
+    reader = opened(service.endpoint, token=service.issue({"get", "list", "admin"}))
+    assert told(reader)["permissions"] == "may not create, delete objects"
+    assert told(reader)["CORS"] == "pages of https://a, https://b may read it"
+    service.buckets["bucket"].settings["billing"] = {"requesterPays": True}
+    with pytest.raises(StorageError, match=r"400 required"):
+        told(reader)
+    assert told(opened(service.endpoint, token=service.issue(), user_project="me")) | {"CORS": ""} == everything | {
+        "CORS": ""
+    }
+
+
+def test_a_bucket_tells_nothing_to_those_who_may_not_ask(service):
+    Path(os.environ["HOME"], ".netrc").write_text("machine 127.0.0.1 login me password c4nary")
+    for creds, kind, said in (
+        ({"token": "ya29.c4nary"}, PermissionDeniedError, "401 authError"),
+        ({"token": "ya29.c4nary", "expires_at": "2099-01-01"}, ExpiredCredentialsError, "401 authError"),
+        ({"token": service.issue(set())}, PermissionDeniedError, "403 forbidden"),
+    ):
+        storage = opened(service.endpoint, **creds)
+        for check in storage.checks()[1:]:
+            if "403" in said and check.name == "permissions":  # that much everybody may know of themselves
+                continue
+            with pytest.raises(kind) as caught:
+                check.run()
+            assert said in str(caught.value)
+            assert "credentials: argument" in str(caught.value)
+            assert "c4nary" not in "".join(frames(caught.value))
+    service.buckets.clear()
+    with pytest.raises(
+        StorageError, match=r"cannot find the permissions on gcs://bucket/x \(404 noSuchBucket .*check its name"
+    ):
+        told(opened(service.endpoint, token=service.issue()))
+
+
+def frames(error):
+    from tests.fakes.indiscreet import frames
+
+    said = []
+    frames(error, SimpleNamespace(write=said.append, writelines=said.extend), own=__file__)
+    return said
+
+
+def test_a_bucket_tells_through_a_network_that_breaks(service, monkeypatch):
+    monkeypatch.setattr(retries, "_FIRST_SECONDS", 0.0)
+    with faults.fault_proxy(service.endpoint) as proxy:
+        storage = opened(proxy.endpoint, token=service.issue())
+        for fault in (faults.status(503), faults.status(500), faults.reset, faults.lost):
+            proxy.faults = [fault]
+            assert told(storage)["region"] == "EU (multi-region)"
+            assert proxy.faults == []
+        proxy.always = lambda _: faults.status(503)
+        with pytest.raises(StorageError, match=r"\(503 from .*the storage is overloaded"):
+            told(storage)
+        proxy.always = lambda _: faults.reset
+        with pytest.raises(StorageError, match=r"\(ConnectionError from .*the connection broke: check the network"):
+            told(storage)
