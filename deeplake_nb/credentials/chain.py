@@ -176,15 +176,23 @@ _CHAINS: Registry[Callable[..., Chain]] = Registry(
     {
         "azure": "deeplake_nb.credentials.azure:chain",
         "gcs": "deeplake_nb.credentials.gcs:chain",
+        "http": "deeplake_nb.credentials.http:chain",
+        "https": "deeplake_nb.credentials.http:chain",
         "s3": "deeplake_nb.credentials.s3:chain",
     },
 )
 _MARKS = {"gcs": "before_request"}  # what tells a credentials object of the cloud's own SDK
+_OPEN = {"http", "https"}  # ask for credentials only if some are given
 
 
 def credentials_from(
     url: Url,
-    creds: Mapping[str, object] | CredentialProvider | os.PathLike[str] | str | None = None,
+    creds: Mapping[str, object]
+    | CredentialProvider
+    | Callable[[], Mapping[str, object] | None]
+    | os.PathLike[str]
+    | str
+    | None = None,
     *,
     environ: Mapping[str, str],
     clock: Clock = utc_now,
@@ -195,7 +203,8 @@ def credentials_from(
         url: what is to be opened.
         creds: what the user gave: a dictionary with the lowercase keys, a word or path that the storage's own chain
             understands (``"anonymous"``), a function that gives one of these (called again before ``expires_at``
-            in its answer), a credentials object of Google's SDK, a provider of their own, or nothing.
+            in its answer; its ``name``, if it has one, is what messages say), a credentials object of Google's SDK, a
+            provider of their own, or nothing.
         environ: usually ``os.environ``; read again whenever the environment is asked.
         clock: gives the time, aware of its zone.
 
@@ -206,7 +215,7 @@ def credentials_from(
         CredentialsError: ``creds`` has an unknown key or word, half a set, or is not one of the above.
     """
     creds = sealed(os.fspath(creds) if isinstance(creds, os.PathLike) else creds)
-    if url.scheme not in _CHAINS:
+    if url.scheme not in _CHAINS or (creds is None and url.scheme in _OPEN):
         return None
     if callable(creds):
         return creds if hasattr(creds, "absent") else _vended(url, creds, environ=environ, clock=clock)
@@ -222,7 +231,7 @@ def _vended(url: Url, function: Callable[[], Any], *, environ: Mapping[str, str]
     """A user's function as a source: what it answers counts as given, and is kept until it ends."""
     from deeplake_nb.credentials.refreshing import Refreshing
 
-    name = f"{getattr(function, '__name__', type(function).__name__)}()"
+    name = getattr(function, "name", None) or f"{getattr(function, '__name__', type(function).__name__)}()"
 
     def fetch() -> Credentials | None:
         answer = sealed(function())

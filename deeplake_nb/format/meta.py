@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from deeplake_nb.errors import FormatError, HtypeError
+from deeplake_nb.errors import CredentialsError, FormatError, HtypeError, did_you_mean
 from deeplake_nb.format.codecs import compression
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.keys import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from typing_extensions import Buffer
 
@@ -281,6 +281,60 @@ class LinkedCreds:
     def encode(self) -> bytes:
         """The object's bytes."""
         return encode_json({f.name: getattr(self, f.name) for f in fields(self)})
+
+    def check(self, name: str) -> None:
+        """Make sure that there is a key of this name.
+
+        Raises:
+            CredentialsError: there is none.
+        """
+        if name not in self.creds_keys:
+            known = ", ".join(dict.fromkeys(self.creds_keys)) or "it has none"
+            raise CredentialsError(
+                f"the dataset has no credentials key {name!r}{did_you_mean(name, self.creds_keys)} ({known}): "
+                f"ds.add_creds_key({name!r}) adds it"
+            )
+
+    def add(self, name: str, *, managed: bool) -> None:
+        """Add a key; it gets the next code.
+
+        Raises:
+            CredentialsError: it exists.
+        """
+        if not name or name in self.creds_keys:
+            raise CredentialsError(
+                f"the dataset has a credentials key {name!r} already" if name else "the name is empty"
+            )
+        self.creds_keys.append(name)
+        self.manage(name, managed=managed)
+
+    def rename(self, old: str, new: str) -> None:
+        """Another name for every code of a key; a key that has that name already takes its samples over."""
+        self.check(old)
+        if not new:
+            raise CredentialsError(f"the new name of credentials key {old!r} is empty")
+        exists = new in self.creds_keys
+        self.creds_keys = [new if name == old else name for name in self.creds_keys]
+        is_used = old in self.used_creds_keys
+        for names in (self.managed_creds_keys, self.used_creds_keys):
+            if old in names:
+                names.remove(old)
+                if not exists:
+                    names.append(new)
+        if is_used:
+            self.use({new})
+
+    def manage(self, name: str, *, managed: bool) -> None:
+        """Let a hub manage a key, or not."""
+        self.check(name)
+        if managed and name not in self.managed_creds_keys:
+            self.managed_creds_keys.append(name)
+        elif not managed and name in self.managed_creds_keys:
+            self.managed_creds_keys.remove(name)
+
+    def use(self, names: Iterable[str]) -> None:
+        """Mark keys that samples use."""
+        self.used_creds_keys += sorted(set(names) - set(self.used_creds_keys))
 
     def name(self, code: int, what: str) -> str | None:
         """The key name behind a code; None for code 0."""

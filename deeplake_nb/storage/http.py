@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from deeplake_nb.credentials.provider import CredentialProvider
+    from deeplake_nb.credentials.provider import CredentialProvider, Secret
 
 R = TypeVar("R")
 
@@ -40,15 +40,15 @@ class HttpStorage:
     """``https://host/folder``: GET and HEAD, with ranges. Web servers list nothing and take nothing.
 
     Proxies come from ``HTTPS_PROXY`` and the like, certificates from the system. A user and password in the address
-    go to its own server only: a redirect elsewhere takes none along, and none leads from https to http. The log has
-    one line per request.
+    go to its own server only, and so does a bearer token: a redirect elsewhere takes none along, and none leads from
+    https to http. The log has one line per request.
     """
 
     concurrency = 32
 
     def __init__(self, url: Url, credentials: CredentialProvider | None = None) -> None:
-        del credentials  # every storage is opened alike; what there is to send is in the address
         self.url = url
+        self._credentials = credentials
         self._made: Any = None
         self._process = 0
         self._lock = threading.Lock()
@@ -121,6 +121,8 @@ class HttpStorage:
 
     def checks(self) -> Sequence[Check]:
         """Who we are."""
+        if self._credentials is not None:
+            return (Check("identity", lambda: "whoever the token stands for"),)
         said = "a user and password" if "@" in self.url.authority else "a query" if self.url.query else ""
         return (Check("identity", lambda: f"{said} in the address" if said else "nobody: no credentials are sent"),)
 
@@ -168,13 +170,26 @@ class HttpStorage:
         headers = {"Accept-Encoding": "identity", "User-Agent": "deeplake-nb"}
         if asked is not None:
             headers["Range"] = f"bytes={asked.start}-{asked.stop - 1}"
-        if is_own and "@" in self.url.authority:
+        token = self._token() if is_own else None
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        elif is_own and "@" in self.url.authority:
             user = unquote(self.url.authority.rpartition("@")[0])
             headers |= transport.urllib3().make_headers(basic_auth=user)
         address = replace(place, authority=_host(place)).reveal()
         return self._connections(place).request(
-            method, address, headers=headers, preload_content=False, redirect=False, retries=False
+            method,
+            address,
+            headers=headers,
+            preload_content=False,
+            decode_content=False,
+            redirect=False,
+            retries=False,
         )
+
+    def _token(self) -> Secret | None:
+        found = self._credentials() if self._credentials is not None else None
+        return getattr(found, "token", None)
 
     def _connections(self, place: Url) -> Any:
         origin = _origin(place)

@@ -78,6 +78,13 @@ class Wrapper:
         return self.inner.size(key)
 
 
+def innermost(provider: StorageProvider) -> StorageProvider:
+    """The provider behind all wrappers."""
+    while isinstance(provider, Wrapper):
+        provider = provider.inner
+    return provider
+
+
 class ReadOnly(Wrapper):
     """Refuses every change with `ReadOnlyError`."""
 

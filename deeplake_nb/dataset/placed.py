@@ -1,0 +1,145 @@
+"""Where a dataset is, and what moves, names or opens it to others: the half of `Dataset` that its host does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.errors import UnsupportedError
+from deeplake_nb.storage.open import sealed
+from deeplake_nb.urls import DiscreetText
+
+if TYPE_CHECKING:
+    import os
+    from typing import Self
+
+    from deeplake_nb.dataset.host import Host
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.writer import Writer
+    from deeplake_nb.format.index import Index
+    from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.urls import Url
+
+
+class Placed:
+    """A dataset's place. Only a whole dataset can be moved or named, not a selection of its rows."""
+
+    _state: State
+    _writer: Writer | None
+    _group: str
+    index: Index
+
+    @property
+    def url(self) -> Url:
+        """Where it is; ``hub://org/name`` for one of a hub."""
+        return self._state.storage.url
+
+    @property
+    def path(self) -> str:
+        """Where it is, as text without secrets."""
+        return str(self.url)
+
+    def hosted_by(self, host: Host) -> None:
+        """Let ``host`` do what needs other storages, credentials or a hub; the session that opened this does so."""
+        self._state.host = host
+
+    def copy(
+        self,
+        dest: str | os.PathLike[str] | Url,
+        *,
+        overwrite: bool = False,
+        creds: Any = None,
+        progressbar: bool = True,
+    ) -> Self:
+        """Copy the dataset, all its versions, to another storage; gives the copy. As ``deeplake_nb.copy``.
+
+        Raises:
+            DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
+            UnsupportedError: this is a selection of rows, or a group.
+            StorageError: a storage failed; copying again goes on from there.
+        """
+        dest = DiscreetText(dest) if isinstance(dest, str) else dest
+        creds = sealed(creds)  # so that no frame of a traceback below holds a secret
+        host = self._whole("copied")
+        copied: Self = host.copy(self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar)
+        return copied
+
+    def connect(
+        self,
+        creds_key: str | None = None,
+        dest_path: str | None = None,
+        org_id: str | None = None,
+        ds_name: str | None = None,
+        token: str | None = None,
+    ) -> None:
+        """Give a dataset in your own storage a name in a hub, under which this object goes on. Moves no data.
+
+        From then on ``load("hub://org/name")`` opens it wherever there is a token of the hub and no key of the cloud.
+
+        Args:
+            creds_key: the managed key that opens its storage; the one it was loaded with, if none is named.
+            dest_path: ``hub://org/name``.
+            org_id: in place of that: the organisation; the name is ``ds_name``, or the last part of the path.
+            ds_name: goes with ``org_id``.
+            token: of the hub's server, where not the usual one.
+
+        Raises:
+            DatasetExistsError: the name is taken by another dataset.
+            MissingCredentialsError: the hub has no such key.
+            UnsupportedError: it has a name in a hub already.
+            UrlError: no name, or one that cannot be.
+        """
+        token = sealed({"token": token})["token"] if token is not None else None
+        host = self._whole("connected")
+        self._move(host.connect(creds_key=creds_key, dest_path=dest_path, org_id=org_id, ds_name=ds_name, token=token))
+
+    def rename(self, path: str) -> None:
+        """Another name in its hub: ``name``, or ``hub://org/name``. Moves no data; the old name goes on meaning this.
+
+        Raises:
+            UnsupportedError: it has no name in a hub.
+            DatasetExistsError: the name is taken.
+        """
+        self._move(self._whole("renamed").rename(path))
+
+    def make_public(self) -> None:
+        """Let everybody who has a token of its hub read it.
+
+        Raises:
+            UnsupportedError: it has no name in a hub.
+        """
+        self._whole("made public").set_public(True)
+
+    def make_private(self) -> None:
+        """Let members of its organisation only read it.
+
+        Raises:
+            UnsupportedError: it has no name in a hub.
+        """
+        self._whole("made private").set_public(False)
+
+    def enable_cors(self, origin: str) -> Any:
+        """Let web pages of ``origin`` (``https://host``) read the dataset's storage; other rules there are kept.
+
+        Returns:
+            A report of what was found, done and tried out.
+
+        Raises:
+            UnsupportedError: a storage that knows no such rules.
+            PermissionDeniedError: the credentials may not change the rules.
+        """
+        return self._whole("opened to pages").allow_origin(origin)
+
+    def _whole(self, done: str) -> Host:
+        """Whoever opened this, when everything is written."""
+        if self._group or not self.index.is_whole or self._state.host is None:
+            raise UnsupportedError(f"only a whole dataset can be {done}: load {self.path}, and take that")
+        if self._writer is not None:
+            self._writer.flush()
+        return self._state.host
+
+    def _move(self, storage: StorageProvider) -> None:
+        """Go on under another name of the same place."""
+        if self._writer is not None:
+            self._writer.move(storage)
+        else:
+            self._state.storage = storage

@@ -1,0 +1,44 @@
+"""A batch of values in pieces, so that memory holds one piece and not the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import SampleError
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.samples import Link, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deeplake_nb.format.meta import TensorMeta
+
+_FILES_AT_ONCE = 64
+_VALUES_AT_ONCE = 8192
+
+
+def slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
+    """A batch in pieces whose payloads fit into memory; arrays stay whole, as their bytes are there already."""
+    if isinstance(values, (str, bytes, Mapping, Sample, Link)) or not isinstance(values, Iterable):
+        raise SampleError(f"tensor {meta.name!r}: extend takes a sequence of samples, got a {type(values).__name__}")
+    if isinstance(values, np.ndarray):
+        if values.ndim == 0:
+            raise SampleError(f"tensor {meta.name!r}: extend takes a sequence of samples, got a single number")
+        if len(values):
+            yield values
+        return
+    heavy = meta.is_link or htype_row(meta.htype).payload == "array"
+    if isinstance(values, Sequence):
+        if len(values) and heavy and isinstance(values[0], (int, float, np.number)):
+            yield values
+            return
+        size = _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE
+        yield from (values[start : start + size] for start in range(0, len(values), size))
+        return
+    rest = iter(values)
+    while slab := list(islice(rest, _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE)):
+        yield slab
