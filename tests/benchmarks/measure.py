@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """One measurement, in seconds, with the limit nothing can be much faster than."""
+    """One measurement, in seconds unless it has a unit, with the limit nothing can be much faster than."""
 
     what: str
     ours: float
     wanted: str
     against: str = ""
     limit: float | None = None
+    unit: str = ""
+
+    @property
+    def measured(self) -> str:
+        """For the table."""
+        return f"{self.ours:.3g} {self.unit}" if self.unit else seconds(self.ours)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def markdown(lines: Iterable[Line]) -> str:
     for line in lines:
         ratio = f"{line.ours / line.limit:.2f}" if line.limit else ""
         beside = f"{line.against}, {seconds(line.limit)}" if line.limit else line.against
-        out.append(f"| {line.what} | {seconds(line.ours)} | {line.wanted} | {ratio} | {beside} |")
+        out.append(f"| {line.what} | {line.measured} | {line.wanted} | {ratio} | {beside} |")
     return "\n".join(out)
 
 

@@ -1,51 +1,73 @@
 // One tile on the page: picture or words, caption, and what a screen reader says of it.
+// Cells are used again for other rows, many times a second: only what changed is written.
 
 import { element, plural } from "../shared/dom.ts";
 import { type Overlays, paint } from "../shared/paint.ts";
 import type { Tile } from "./tiles.ts";
 
 export class Cell {
-  readonly root = element("div", "dl-cell", { role: "gridcell", tabindex: -1 });
+  readonly root = element("div", "dl-cell dl-waiting", { role: "gridcell", tabindex: -1, "aria-busy": "true" });
   readonly #face = element("div", "dl-face");
-  readonly #canvas = element("canvas", "dl-canvas", { "aria-hidden": "true" });
-  readonly #words = element("div", "dl-words");
-  readonly #count = element("span", "dl-count");
+  readonly #canvas = element("canvas", "dl-canvas", { "aria-hidden": "true", hidden: true });
+  readonly #words = element("div", "dl-words", { hidden: true });
+  readonly #count = element("span", "dl-count", { hidden: true });
   readonly #labels = element("span", "dl-labels");
-  readonly #number = element("span", "dl-number");
+  readonly #number = document.createTextNode("");
   row = -1;
+  #shown: Tile | undefined;
+  #hasLabels = true;
 
   constructor() {
     this.#face.append(this.#canvas, this.#words, this.#count);
-    this.root.append(this.#face, element("div", "dl-caption", {}, this.#labels, this.#number));
+    const caption = element("div", "dl-caption", {}, this.#labels, element("span", "dl-number", {}, this.#number));
+    this.root.append(this.#face, caption);
   }
 
-  /** Stand for a row; `tile` is undefined while it is on its way. */
-  show(row: number, tile: Tile | undefined, size: number, overlays: Overlays): void {
-    this.row = row;
-    this.root.dataset.row = String(row);
-    this.root.hidden = row < 0;
-    if (row < 0) return;
-    this.#face.style.height = `${size}px`;
-    this.#number.textContent = row.toLocaleString("en-US");
+  /** Stand for a row (-1 for none). Its picture is drawn by `paint`. */
+  show(row: number, tile: Tile | undefined, overlays: Overlays, isSelected: boolean): void {
+    if (row !== this.row) {
+      this.row = row;
+      this.root.hidden = row < 0;
+      this.root.dataset.row = String(row);
+      this.#number.data = row < 0 ? "" : row.toLocaleString("en-US");
+      this.root.setAttribute("aria-label", spoken(row, tile));
+    }
+    if (this.root.getAttribute("aria-selected") !== String(isSelected)) {
+      this.root.setAttribute("aria-selected", String(isSelected));
+    }
+    if (tile === this.#shown && overlays.labels === this.#hasLabels) return;
+    this.root.setAttribute("aria-label", spoken(row, tile));
+    const wasWaiting = this.#shown === undefined;
+    this.#shown = tile;
+    this.#hasLabels = overlays.labels;
+    const isWaiting = tile === undefined;
+    if (isWaiting !== wasWaiting) {
+      this.root.classList.toggle("dl-waiting", isWaiting);
+      this.root.setAttribute("aria-busy", String(isWaiting));
+    }
     const message = tile?.message;
     const words = message?.error ?? (tile && !tile.picture ? (message?.preview?.text ?? "") : "");
     this.#words.textContent = words;
     this.#words.hidden = !words;
-    this.#canvas.hidden = !tile?.picture;
-    this.root.classList.toggle("dl-waiting", tile === undefined);
+    this.#canvas.hidden = true; // until it is painted: a canvas keeps what it showed before
     this.root.classList.toggle("dl-failed", message?.error !== undefined);
-    this.root.setAttribute("aria-busy", String(tile === undefined));
     this.root.title = message?.error ?? message?.notes.join("\n") ?? "";
-    this.#count.textContent = message && message.count > 1 ? plural(message.count, "item") : "";
+    this.#count.hidden = !message || message.count <= 1;
+    if (message && !this.#count.hidden) this.#count.textContent = plural(message.count, "item");
     this.#labels.replaceChildren();
-    if (overlays.labels && message?.labels.length) {
-      const first = message.labels[0];
+    const first = message?.labels[0];
+    if (overlays.labels && message && first) {
       const dot = element("span", "dl-dot");
-      dot.style.background = first?.[1] ?? "";
+      dot.style.background = first[1];
       this.#labels.append(dot, message.labels.map(([name]) => name).join(", "));
     }
-    this.root.setAttribute("aria-label", spoken(row, tile));
-    if (tile?.picture) paint(this.#canvas, tile.picture, size, size, overlays);
+  }
+
+  /** Draw the picture, `size` CSS pixels wide and high, if there is one. */
+  paint(size: number, overlays: Overlays): void {
+    if (!this.#shown?.picture) return;
+    paint(this.#canvas, this.#shown.picture, size, size, overlays);
+    this.#canvas.hidden = false;
   }
 }
 
@@ -57,7 +79,7 @@ export function spoken(row: number, tile: Tile | undefined): string {
   if (message.error !== undefined) return `${name} cannot be shown: ${message.error}`;
   const parts = [name];
   if (message.labels.length) parts.push(message.labels.map(([label]) => label).join(", "));
-  if (message.boxes.length) parts.push(plural(message.boxes.length, "box").replace("boxs", "boxes"));
+  if (message.boxes.length) parts.push(plural(message.boxes.length, "box", "boxes"));
   if (message.masks.length) parts.push("with a mask");
   if (message.width) parts.push(`${message.width} by ${message.height} pixels`);
   if (!tile.picture && message.preview?.text) parts.push(message.preview.text.slice(0, 100));

@@ -1,12 +1,21 @@
 // The grid of tiles: lines of cells that are used again and again while one scrolls.
+//
+// A frame only writes: it moves lines by transforms and fills those that came into sight. Sizes are read when they
+// change. Pictures are painted from a queue within a budget, so that a batch of tiles costs no frame.
 
 import { element } from "../shared/dom.ts";
-import type { Overlays } from "../shared/paint.ts";
+import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
 import { Cell } from "./cell.ts";
 import { clamped, fromBar, type Layout, layout, moved, reveal, rowsOf, seen, toBar } from "./layout.ts";
 import type { Tile } from "./tiles.ts";
 
 const EDGE = 10;
+/** Rows that fly by faster than that many views a second are not asked for: nobody sees them. */
+const FLYING_VIEWS = 6;
+const REST_MS = 90;
+/** Lines asked for ahead of where one scrolls. */
+const AHEAD = 2;
+const PAINT_MS = 5;
 
 interface Line {
   readonly root: HTMLElement;
@@ -16,8 +25,12 @@ interface Line {
 
 export interface GridSource {
   tile(row: number): Tile | undefined;
-  want(rows: readonly number[]): void;
+  /** Rows in sight and soon to be, most wanted first; `isFlying` when they are passed too fast to be seen. */
+  want(rows: readonly number[], isFlying: boolean): void;
+  isSelected(row: number): boolean;
   open(row: number): void;
+  /** Put a row into the selection or take it out, or all rows `from` another one to it. */
+  select(row: number, from: number): void;
   focused(row: number): void;
 }
 
@@ -28,20 +41,26 @@ export class Grid {
     role: "grid",
     "aria-label": "Rows",
     "aria-readonly": "true",
+    "aria-multiselectable": "true",
   });
   readonly #inner = element("div", "dl-inner", { role: "presentation" });
   readonly #lines: Line[] = [];
+  readonly #unpainted = new Set<Cell>();
   readonly #resize = new ResizeObserver(() => this.measure());
   #layout: Layout;
+  #view = 0;
   #offset = 0;
   #bar = 0;
   #current = 0;
+  #anchor = -1;
   #frame = 0;
-  overlays: Overlays = { boxes: true, masks: true, labels: true };
+  #rest: ReturnType<typeof setTimeout> | undefined;
+  #drawn = { at: 0, offset: 0 };
+  overlays: Overlays = ALL_OVERLAYS;
 
   constructor(
     readonly source: GridSource,
-    readonly length: number,
+    private length: number,
     private wanted: number,
   ) {
     this.#layout = layout(length, 600, wanted);
@@ -55,18 +74,31 @@ export class Grid {
     this.#resize.observe(this.root);
   }
 
-  /** Adapt to the width there is; the first row in sight stays in sight. */
+  /** Adapt to the room there is; the first row in sight stays in sight. */
   measure(wanted = this.wanted): void {
     this.wanted = wanted;
     const width = this.#stage.clientWidth;
+    this.#view = this.root.clientHeight;
     if (width === 0) return;
     const top = Math.floor(this.#offset / this.#layout.line) * this.#layout.columns;
     this.#layout = layout(this.length, width, wanted);
     this.#tall.style.height = `${this.#layout.height}px`;
+    this.#stage.style.setProperty("--dl-tile", `${this.#layout.tile}px`);
     this.#stage.setAttribute("aria-rowcount", String(this.#layout.lines));
     this.#stage.setAttribute("aria-colcount", String(this.#layout.columns));
     for (const line of this.#lines) line.at = -1;
+    for (const line of this.#lines) for (const cell of line.cells) this.#unpainted.add(cell);
     this.#go(Math.floor(top / this.#layout.columns) * this.#layout.line);
+  }
+
+  /** Other rows: from the first one on. */
+  reset(length: number): void {
+    this.length = length;
+    this.#current = 0;
+    this.#anchor = -1;
+    this.#offset = 0;
+    for (const line of this.#lines) for (const cell of line.cells) cell.show(-1, undefined, this.overlays, false);
+    this.measure();
   }
 
   /** Height of all lines, with the space above and below them. */
@@ -74,8 +106,15 @@ export class Grid {
     return this.#layout.natural + 2 * EDGE;
   }
 
+  /** The rows in sight, half-open. */
+  get inSight(): readonly [number, number] {
+    const rows = rowsOf(this.#layout, seen(this.#layout, this.#view, this.#offset));
+    return [rows[0] ?? 0, (rows.at(-1) ?? -1) + 1];
+  }
+
   /** Bring a row into sight and, if asked, the keyboard with it. */
   reveal(row: number, withFocus: boolean): void {
+    if (this.length === 0) return;
     this.#current = Math.min(Math.max(row, 0), this.length - 1);
     this.#go(reveal(this.#layout, this.#view, this.#offset, this.#current));
     if (withFocus) this.#cell(this.#current)?.root.focus({ preventScroll: true });
@@ -85,25 +124,34 @@ export class Grid {
   /** A row's tile has come. */
   arrived(row: number): void {
     const cell = this.#cell(row);
-    cell?.show(row, this.source.tile(row), this.#layout.tile, this.overlays);
+    if (cell === undefined || cell.row !== row) return;
+    this.#show(cell, row);
+    this.#drawSoon();
   }
 
+  /** Overlays or the selection have changed. */
   repaint(): void {
-    for (const line of this.#lines) line.at = -1;
-    this.#draw();
+    for (const line of this.#lines) {
+      for (const cell of line.cells) {
+        if (cell.row >= 0) this.#show(cell, cell.row);
+      }
+    }
+    this.#drawSoon();
   }
 
   close(): void {
     this.#resize.disconnect();
     cancelAnimationFrame(this.#frame);
-  }
-
-  get #view(): number {
-    return this.root.clientHeight;
+    clearTimeout(this.#rest);
   }
 
   get #isScaled(): boolean {
     return this.#layout.height < this.#layout.natural;
+  }
+
+  #show(cell: Cell, row: number): void {
+    cell.show(row, this.source.tile(row), this.overlays, this.source.isSelected(row));
+    this.#unpainted.add(cell);
   }
 
   #go(offset: number): void {
@@ -111,13 +159,15 @@ export class Grid {
     this.#bar = toBar(this.#layout, this.#view, this.#offset);
     this.root.scrollTop = this.#bar;
     this.#bar = this.root.scrollTop; // browsers round it
+    this.#drawn = { at: 0, offset: this.#offset };
     this.#draw();
   }
 
   #scrolled(): void {
-    if (Math.abs(this.root.scrollTop - this.#bar) < 1) return; // our own doing
-    this.#bar = this.root.scrollTop;
-    this.#offset = fromBar(this.#layout, this.#view, this.#bar);
+    const bar = this.root.scrollTop;
+    if (Math.abs(bar - this.#bar) < 1) return; // our own doing
+    this.#bar = bar;
+    this.#offset = fromBar(this.#layout, this.#view, bar);
     this.#drawSoon();
   }
 
@@ -147,27 +197,51 @@ export class Grid {
     const [first, last] = seen(at, this.#view, this.#offset, 1);
     while (this.#lines.length < last - first) this.#lines.push(this.#newLine());
     const free = this.#lines.filter((line) => line.at < first || line.at >= last);
-    const there = new Set(this.#lines.filter((line) => !free.includes(line)).map((line) => line.at));
+    const there = new Set(this.#lines.map((line) => line.at));
     for (let number = first; number < last; number += 1) {
       if (there.has(number)) continue;
       const line = free.shift();
       if (line !== undefined) this.#fill(line, number);
     }
     for (const line of free) {
+      if (!line.root.hidden) line.root.hidden = true;
       line.at = -1;
-      line.root.hidden = true;
     }
     for (const line of this.#lines) {
       if (line.at >= 0) line.root.style.transform = `translateY(${line.at * at.line - this.#offset}px)`;
     }
     this.#rove();
-    // What is in sight first, then the lines just out of it.
+    this.#want(first, last);
+    this.#paint();
+  }
+
+  /** Ask for what is in sight, then for what one scrolls towards, then for what is just behind. */
+  #want(first: number, last: number): void {
+    const at = this.#layout;
+    const now = performance.now();
+    const moved = this.#offset - this.#drawn.offset;
+    const pace = Math.abs(moved) / Math.max(now - this.#drawn.at, 1);
+    const isFlying = pace * 1000 > FLYING_VIEWS * this.#view;
+    this.#drawn = { at: now, offset: this.#offset };
+    clearTimeout(this.#rest);
+    if (isFlying) this.#rest = setTimeout(() => this.#drawSoon(), REST_MS);
     const inSight = seen(at, this.#view, this.#offset);
-    this.source.want([
-      ...rowsOf(at, inSight),
-      ...rowsOf(at, [inSight[1], last]),
-      ...rowsOf(at, [first, inSight[0]]),
-    ]);
+    const after: [number, number] = [inSight[1], Math.min(at.lines, last + (moved >= 0 ? AHEAD : 0))];
+    const before: [number, number] = [Math.max(0, first - (moved < 0 ? AHEAD : 0)), inSight[0]];
+    const near = moved >= 0 ? [after, before] : [before, after];
+    this.source.want([...rowsOf(at, inSight), ...near.flatMap((lines) => rowsOf(at, lines))], isFlying);
+  }
+
+  #paint(): void {
+    const begun = performance.now();
+    for (const cell of this.#unpainted) {
+      if (performance.now() - begun > PAINT_MS) {
+        this.#drawSoon();
+        return;
+      }
+      this.#unpainted.delete(cell);
+      if (cell.row >= 0) cell.paint(this.#layout.tile, this.overlays);
+    }
   }
 
   #newLine(): Line {
@@ -177,21 +251,20 @@ export class Grid {
   }
 
   #fill(line: Line, number: number): void {
-    const { columns, tile, length } = this.#layout;
+    const { columns, length } = this.#layout;
     line.at = number;
-    line.root.hidden = false;
+    if (line.root.hidden) line.root.hidden = false;
     line.root.setAttribute("aria-rowindex", String(number + 1));
-    line.root.style.gridTemplateColumns = `repeat(${columns}, ${tile}px)`;
     while (line.cells.length < columns) {
       const cell = new Cell();
+      cell.root.setAttribute("aria-colindex", String(line.cells.length + 1));
       line.cells.push(cell);
       line.root.append(cell.root);
     }
     line.cells.forEach((cell, column) => {
       const row = number * columns + column;
-      const isThere = column < columns && row < length;
-      cell.root.setAttribute("aria-colindex", String(column + 1));
-      cell.show(isThere ? row : -1, isThere ? this.source.tile(row) : undefined, tile, this.overlays);
+      if (column < columns && row < length) this.#show(cell, row);
+      else cell.show(-1, undefined, this.overlays, false);
     });
   }
 
@@ -203,9 +276,12 @@ export class Grid {
   /** One cell takes part in the page's tab order: the current one, or the first in sight. */
   #rove(): void {
     const [first] = seen(this.#layout, this.#view, this.#offset);
-    const row = this.#cell(this.#current) ? this.#current : first * this.#layout.columns;
+    const row = this.#cell(this.#current)?.row === this.#current ? this.#current : first * this.#layout.columns;
     for (const line of this.#lines) {
-      for (const cell of line.cells) cell.root.tabIndex = cell.row === row ? 0 : -1;
+      for (const cell of line.cells) {
+        const tab = line.at >= 0 && cell.row === row ? 0 : -1;
+        if (cell.root.tabIndex !== tab) cell.root.tabIndex = tab;
+      }
     }
   }
 
@@ -214,18 +290,26 @@ export class Grid {
     return cell === null ? -1 : Number(cell.dataset.row);
   }
 
-  #clicked(event: Event): void {
+  #clicked(event: MouseEvent): void {
     const row = this.#rowOf(event);
     if (row < 0) return;
     this.reveal(row, true);
-    this.source.open(row);
+    if (event.ctrlKey || event.metaKey || event.shiftKey) this.#select(row, event.shiftKey);
+    else this.source.open(row);
+  }
+
+  #select(row: number, isRange: boolean): void {
+    this.source.select(row, isRange && this.#anchor >= 0 ? this.#anchor : row);
+    if (!isRange) this.#anchor = row;
   }
 
   #pressed(event: KeyboardEvent): void {
     const row = this.#rowOf(event);
     if (row < 0 || event.altKey || event.metaKey) return;
-    if (event.key === "Enter" || event.key === " ") {
+    if (event.key === "Enter") {
       this.source.open(row);
+    } else if (event.key === " ") {
+      this.#select(row, event.shiftKey);
     } else {
       const to = moved(this.#layout, this.#view, row, event.key, event.ctrlKey);
       if (to === null) return;

@@ -2,7 +2,7 @@
 
 import { Channel, type Model } from "../channel.ts";
 import { element, plural } from "../shared/dom.ts";
-import type { Overlays } from "../shared/paint.ts";
+import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
 import { Viewer } from "../viewer/viewer.ts";
 import { Grid } from "./grid.ts";
 import { staticPicture } from "./standin.ts";
@@ -34,7 +34,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const channel = new Channel(model);
   const length = read(model, "length");
   let tensor = read(model, "tensor");
-  let overlays: Overlays = { boxes: true, masks: true, labels: true };
+  let overlays: Overlays = ALL_OVERLAYS;
   let isLive = false;
 
   // Hidden until the kernel has answered once: without a kernel the static picture above stays what is seen.
@@ -74,7 +74,9 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const grid = new Grid(
     {
       tile: (row) => tiles.get(row),
-      want: (rows) => tiles.want(rows),
+      want: (rows, isFlying) => tiles.want(rows, isFlying),
+      isSelected: () => false,
+      select: () => {},
       open: (row) => viewer.open(row),
       focused: (row) => {
         model.set("selected", row);

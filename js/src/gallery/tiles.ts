@@ -2,12 +2,15 @@
 
 import type { Channel, Request } from "../channel.ts";
 import { KernelError, type TileMessage } from "../messages.ts";
-import { close, picture } from "../shared/bitmap.ts";
+import { close, nbytes, picture } from "../shared/bitmap.ts";
 import type { Picture } from "../shared/paint.ts";
 
 const BATCH = 12;
-const KEPT = 400;
-const SETTLE_MS = 40;
+const KEPT = 1000;
+/** Decoded pictures that are kept, whatever their size. */
+const KEPT_NBYTES = 48e6;
+/** While scrolling, rows are asked for that often; flying over rows, once there is that much rest. */
+const PACE_MS = 50;
 const BUSY_MS = 900;
 
 export interface Tile {
@@ -34,6 +37,7 @@ export class Tiles {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busyTimer: ReturnType<typeof setTimeout> | undefined;
   #asked = -Infinity;
+  #nbytes = 0;
   #isClosed = false;
 
   constructor(
@@ -53,20 +57,16 @@ export class Tiles {
   }
 
   /** The rows in sight, most wanted first. What is under way for other rows is cancelled. */
-  want(rows: readonly number[]): void {
+  want(rows: readonly number[], isFlying = false): void {
     this.#wanted = rows;
     const inSight = new Set(rows);
-    for (const batch of [...this.#batches]) {
-      if (!batch.rows.some((row) => inSight.has(row))) {
-        batch.request.cancel();
-        this.#batches.delete(batch);
-      }
+    for (const batch of this.#batches) {
+      if (batch.rows.some((row) => inSight.has(row))) continue;
+      batch.request.cancel();
+      this.#batches.delete(batch);
     }
     if (this.#batches.size === 0) this.#watch();
-    // At rest ask at once; while scrolling wait for a moment of rest, so that rows flown over are not asked for.
-    const now = performance.now();
-    const pause = now - this.#asked < SETTLE_MS ? SETTLE_MS : 0;
-    this.#asked = now;
+    const pause = isFlying ? PACE_MS : Math.max(0, this.#asked + PACE_MS - performance.now());
     clearTimeout(this.#timer);
     if (pause === 0) this.#ask();
     else this.#timer = setTimeout(() => this.#ask(), pause);
@@ -78,11 +78,11 @@ export class Tiles {
     clearTimeout(this.#busyTimer);
     for (const batch of this.#batches) batch.request.cancel();
     this.#batches.clear();
-    for (const tile of this.#kept.values()) close(tile.picture);
-    this.#kept.clear();
+    for (const row of [...this.#kept.keys()]) this.#drop(row);
   }
 
   #ask(): void {
+    this.#asked = performance.now();
     const underWay = new Set([...this.#batches].flatMap((batch) => batch.rows));
     const missing = this.#wanted.filter((row) => !this.#kept.has(row) && !underWay.has(row));
     for (let start = 0; start < missing.length; start += BATCH) {
@@ -103,7 +103,7 @@ export class Tiles {
           let shown: Picture | null = null;
           let told = message;
           try {
-            shown = await picture(message, buffers);
+            shown = await picture(message, buffers, this.box);
           } catch {
             told = { ...message, error: "The browser cannot decode this picture." };
           }
@@ -123,13 +123,23 @@ export class Tiles {
       close(tile.picture);
       return;
     }
+    this.#drop(row);
     this.#kept.set(row, tile);
-    for (const [old, dropped] of this.#kept) {
-      if (this.#kept.size <= KEPT) break;
-      close(dropped.picture);
-      this.#kept.delete(old);
+    this.#nbytes += nbytes(tile.picture);
+    const inSight = new Set(this.#wanted);
+    for (const old of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT && this.#nbytes <= KEPT_NBYTES) break;
+      if (!inSight.has(old)) this.#drop(old);
     }
     this.events.arrived(row, tile);
+  }
+
+  #drop(row: number): void {
+    const dropped = this.#kept.get(row);
+    if (dropped === undefined) return;
+    this.#nbytes -= nbytes(dropped.picture);
+    close(dropped.picture);
+    this.#kept.delete(row);
   }
 
   #watch(): void {

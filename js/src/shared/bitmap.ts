@@ -3,10 +3,11 @@
 import type { PreviewMessage, TileMessage } from "../messages.ts";
 import type { Picture } from "./paint.ts";
 
-/** The picture of a preview, or null for one that is text. */
+/** The picture of a preview, or null for one that is text; decoded off the page's thread, at `size` if one is given. */
 export async function bitmap(
   preview: PreviewMessage | undefined,
   buffers: readonly DataView[],
+  size: ImageBitmapOptions = {},
 ): Promise<ImageBitmap | null> {
   if (preview?.buffer === undefined) return null;
   const data = buffers[preview.buffer];
@@ -14,12 +15,31 @@ export async function bitmap(
   // The profile and orientation are the file's: boxes refer to the pixels as they are stored.
   return createImageBitmap(new Blob([data as BlobPart], { type: preview.media ?? "" }), {
     imageOrientation: "none" as ImageOrientation,
+    ...size,
   });
 }
 
-/** A tile's picture with its masks, or null for a tile of words. */
-export async function picture(tile: TileMessage, buffers: readonly DataView[]): Promise<Picture | null> {
-  const image = await bitmap(tile.preview, buffers);
+/** Decoded this large, a picture of `width` x `height` is at most `most` pixels on its longest side. */
+export function reduced(width: number, height: number, most: number): ImageBitmapOptions {
+  const zoom = most / Math.max(width, height, 1);
+  if (zoom >= 1) return {};
+  const [across, down] = [width, height].map((side) => Math.max(1, Math.round(side * zoom)));
+  return { resizeWidth: across ?? 1, resizeHeight: down ?? 1, resizeQuality: "medium" };
+}
+
+/** Bytes that a picture holds while it is shown. */
+export function nbytes(picture: Picture | null): number {
+  if (picture === null) return 0;
+  return [picture.image, ...picture.masks].reduce((sum, { width, height }) => sum + 4 * width * height, 0);
+}
+
+/** A tile's picture with its masks, or null for a tile of words; at most `most` pixels on the longest side. */
+export async function picture(
+  tile: TileMessage,
+  buffers: readonly DataView[],
+  most = Infinity,
+): Promise<Picture | null> {
+  const image = await bitmap(tile.preview, buffers, reduced(tile.width, tile.height, most));
   if (image === null) return null;
   const masks = await Promise.all(tile.masks.map((mask) => bitmap(mask, buffers)));
   return { image, masks: masks.filter((mask) => mask !== null), boxes: tile.boxes };

@@ -6,7 +6,11 @@ export interface Overlays {
   readonly boxes: boolean;
   readonly masks: boolean;
   readonly labels: boolean;
+  /** Of masks, 0 to 1. */
+  readonly opacity: number;
 }
+
+export const ALL_OVERLAYS: Overlays = { boxes: true, masks: true, labels: true, opacity: 0.5 };
 
 export interface Picture {
   readonly image: ImageBitmap;
@@ -59,6 +63,23 @@ function snapped({ left, top, width, height }: Rect): Rect {
   };
 }
 
+/** A pen for a canvas of `width` x `height` CSS pixels, empty. Its memory is kept when its size is. */
+export function cleared(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+): CanvasRenderingContext2D | null {
+  const dense = Math.max(1, globalThis.devicePixelRatio || 1);
+  const [across, down] = [Math.round(width * dense), Math.round(height * dense)];
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
+  const pen = canvas.getContext("2d");
+  pen?.setTransform(1, 0, 0, 1, 0, 0);
+  pen?.clearRect(0, 0, across, down);
+  pen?.scale(dense, dense);
+  return pen;
+}
+
 /** Draw into a canvas of `width` x `height` CSS pixels. */
 export function paint(
   canvas: HTMLCanvasElement,
@@ -67,12 +88,8 @@ export function paint(
   height: number,
   overlays: Overlays,
 ): void {
-  const dense = Math.max(1, globalThis.devicePixelRatio || 1);
-  canvas.width = Math.round(width * dense);
-  canvas.height = Math.round(height * dense);
-  const pen = canvas.getContext("2d");
+  const pen = cleared(canvas, width, height);
   if (pen === null) return;
-  pen.scale(dense, dense);
   const at = fitted(picture.image.width, picture.image.height, { left: 0, top: 0, width, height });
   pen.imageSmoothingQuality = "high";
   // A few pixels stay squares when magnified, as in the static picture.
@@ -80,7 +97,9 @@ export function paint(
   pen.drawImage(picture.image, at.left, at.top, at.width, at.height);
   if (overlays.masks) {
     pen.imageSmoothingEnabled = false;
+    pen.globalAlpha = overlays.opacity;
     for (const mask of picture.masks) pen.drawImage(mask, at.left, at.top, at.width, at.height);
+    pen.globalAlpha = 1;
   }
   if (overlays.boxes) drawBoxes(pen, picture.boxes, at, width, height, overlays.labels);
 }
