@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset import schema
 from deeplake_nb.dataset.info import Info
+from deeplake_nb.dataset.keyed import Keyed
+from deeplake_nb.dataset.placed import Placed
 from deeplake_nb.dataset.state import State
 from deeplake_nb.dataset.tensor import Tensor
+from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, UnsupportedError, did_you_mean
+from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
 from deeplake_nb.format import keys
 from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.versions import VersionTree
-from deeplake_nb.storage.open import sealed
-from deeplake_nb.urls import DiscreetText
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
-    from deeplake_nb.dataset.state import OpenLinks
+    from deeplake_nb.dataset.host import OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
-    from deeplake_nb.urls import Url
 
 
-class Dataset:
+class Dataset(Placed, Keyed, Versions):
     """A dataset at one version. Made by ``load``, ``empty`` and ``dataset``; never by itself.
 
     Example:
@@ -59,6 +59,7 @@ class Dataset:
             FormatError: damaged metadata.
         """
         state = State.load(storage, address, open_links)
+        state.is_read_only = read_only
         return cls(state, None if read_only or not state.commit.is_head else Writer(state))
 
     @classmethod
@@ -73,49 +74,9 @@ class Dataset:
     # ------------------------------------------------------------------ what it is
 
     @property
-    def url(self) -> Url:
-        """Where it is."""
-        return self._state.storage.url
-
-    @property
-    def path(self) -> str:
-        """Where it is, as text without secrets."""
-        return str(self.url)
-
-    @property
     def read_only(self) -> bool:
         """Whether writing is refused."""
         return self._writer is None
-
-    @property
-    def branch(self) -> str:
-        """The branch of this version."""
-        return self._state.commit.branch
-
-    @property
-    def branches(self) -> list[str]:
-        """Names of all branches."""
-        return list(self._state.tree.branches)
-
-    @property
-    def commit_id(self) -> str | None:
-        """The last commit this version rests on; None before the first."""
-        commit = self._state.commit
-        return commit.parent if commit.is_head else commit.id
-
-    @property
-    def pending_commit_id(self) -> str:
-        """The id of this version, also while it is not committed yet."""
-        return self._state.commit.id
-
-    @property
-    def commits(self) -> list[dict[str, Any]]:
-        """Closed commits from this version back to the first: id, message, author and time (Unix seconds)."""
-        return [
-            {"commit": node.id, "author": node.user, "time": node.time, "message": node.message, "branch": node.branch}
-            for node in self._state.tree.ancestry(self._state.commit.id)
-            if not node.is_head
-        ]
 
     @property
     def info(self) -> Info:
@@ -252,7 +213,11 @@ class Dataset:
         if exist_ok and full in self._state.meta.tensor_names:
             return self._tensor(full)
         spec = TensorSpec(full, htype, dtype, sample_compression, chunk_compression, options)
-        return Tensor(self._state, writer.create_tensor(spec), writer)
+        return Tensor(self._state, schema.create_tensor(writer, spec), writer)
+
+    def create_tensors(self, name: str, *arguments: Any, **options: Any) -> Tensor:
+        """Add an empty tensor; as ``create_tensor``."""
+        return self.create_tensor(name, *arguments, **options)
 
     def append(self, sample: Mapping[str, Any]) -> None:
         """Add one row: a value for each tensor, all or none.
@@ -292,35 +257,6 @@ class Dataset:
         if self._writer is not None:
             self._writer.close()
 
-    def copied_by(self, copy: Callable[..., Dataset]) -> None:
-        """Let ``copy`` do what `copy` is asked; the session that opened this does so."""
-        self._state.copy = copy
-
-    def copy(
-        self,
-        dest: str | os.PathLike[str] | Url,
-        *,
-        overwrite: bool = False,
-        creds: Any = None,
-        progressbar: bool = True,
-    ) -> Dataset:
-        """Copy the dataset, all its versions, to another storage; gives the copy. As ``deeplake_nb.copy``.
-
-        Raises:
-            DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
-            UnsupportedError: this is a selection of rows, or a group.
-            StorageError: a storage failed; copying again goes on from there.
-        """
-        dest = DiscreetText(dest) if isinstance(dest, str) else dest
-        creds = sealed(creds)  # so that no frame of a traceback below holds a secret
-        if self._group or not self.index.is_whole or self._state.copy is None:
-            raise UnsupportedError(f"only a whole dataset can be copied: load {self.path} and copy that")
-        self.flush()
-        copied: Dataset = self._state.copy(
-            self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar
-        )
-        return copied
-
     def __enter__(self) -> Self:
         """Hold writes back until the block ends, which is much faster for many small appends."""
         if self._writer is not None:
@@ -340,19 +276,3 @@ class Dataset:
             closed = "a closed commit" if not self._state.commit.is_head else "opened for reading"
             raise ReadOnlyError(f"{self.path} is {closed}; load a branch with read_only=False to write")
         return self._writer
-
-    # ------------------------------------------------------------------ versions
-
-    def checkout(self, address: str) -> str:
-        """Go to a branch or commit of this dataset; returns the id of the version.
-
-        Raises:
-            VersionNotFoundError: no such branch or commit.
-        """
-        self.flush()
-        writable = self._writer is not None or not self._state.commit.is_head
-        state = State.load(self._state.storage, address, self._state.open_links)
-        state.copy = self._state.copy
-        self._state = state
-        self._writer = Writer(state) if writable and state.commit.is_head else None
-        return state.commit.id

@@ -17,25 +17,32 @@ import threading
 import time
 import uuid
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, LakeError, LockedError
+from deeplake_nb.format import keys
+from deeplake_nb.storage.wrappers import innermost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deeplake_nb.storage.provider import StorageProvider
 
 VALID_SECONDS = 300.0
 RENEW_SECONDS = 60.0
 IDLE_SECONDS = 60.0
+SHORT_SECONDS = 10.0
 _SETTLE_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 _LAYOUT = struct.Struct("<6sdI")
 
 _in_process: dict[tuple[str, str], WriteLock] = {}
 _in_process_lock = threading.RLock()
+_short_in_process = threading.RLock()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +85,12 @@ class WriteLock:
         self._key = key
         self._is_busy = is_busy
         self._clock = clock
-        self._name = (str(storage.url), key)
+        place = innermost(storage).url
+        self._name = (str(place), key)  # one dataset may go by several names
         self._until = 0.0
         self._used = 0.0
         self._stop = threading.Event()
-        self._is_shared = storage.url.scheme != "mem"  # a memory store has no other processes
+        self._is_shared = place.scheme != "mem"  # a memory store has no other processes
         self.is_held = False
 
     def acquire(self) -> bool:
@@ -144,7 +152,7 @@ class WriteLock:
             except KeyExistsError:
                 found = self._read()
         if found is not None and not self._is_ours(found):
-            if found.until > self._clock() and not self._is_gone(found):
+            if found.until > self._clock() and not _is_gone(self._storage, found):
                 raise LockedError(
                     f"{self._storage.url} is being written to by process {found.process} on machine "
                     f"{found.machine[::-1].hex(':')}; its lock runs out in {found.until - self._clock():.0f} s. "
@@ -169,18 +177,6 @@ class WriteLock:
     def _is_ours(self, found: Holder | None) -> bool:
         return found is not None and found.is_same(Holder.here(0))
 
-    def _is_gone(self, found: Holder) -> bool:
-        """Whether the holder was a process of this machine, on this machine's disk, that has ended."""
-        if self._storage.url.scheme != "file" or found.machine != Holder.here(0).machine:
-            return False
-        try:
-            os.kill(found.process, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
-
     # ------------------------------------------------------------------ renewing
 
     def _renew_in_background(self) -> None:
@@ -204,6 +200,78 @@ class WriteLock:
             self._until = self._clock() + VALID_SECONDS
             self._storage.put(self._key, Holder.here(self._until).encode())
             return True
+
+
+def _is_gone(storage: StorageProvider, found: Holder) -> bool:
+    """Whether the holder was a process of this machine, on this machine's disk, that has ended."""
+    if innermost(storage).url.scheme != "file" or found.machine != Holder.here(0).machine:
+        return False
+    try:
+        os.kill(found.process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def write_lock(storage: StorageProvider, commit: str) -> Iterator[None]:
+    """Be the one who writes to a version, for a moment.
+
+    Raises:
+        LockedError: someone else is.
+    """
+    lock = WriteLock(storage, keys.write_lock(commit), lambda: True)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def short_lock(
+    storage: StorageProvider, key: str, load: Callable[[], T], clock: Callable[[], float] = time.time
+) -> Iterator[T]:
+    """Hold a lock for the moment in which one small object is changed; gives what ``load`` reads under it.
+
+    Waits for others, who hold it as briefly; a lock whose holder is gone, or has had its time, is taken over.
+
+    Raises:
+        LockedError: others held it for longer than anybody needs.
+    """
+    with _short_in_process:
+        if innermost(storage).url.scheme == "mem":  # it has no other processes
+            yield load()
+            return
+        deadline = clock() + 3 * SHORT_SECONDS
+        while not _taken(storage, key, Holder.here(clock() + SHORT_SECONDS), clock):
+            if clock() > deadline:
+                raise LockedError(f"{storage.url}: {key} is held by other writers again and again; try again later")
+            time.sleep(_SETTLE_SECONDS)
+        try:
+            yield load()
+        finally:
+            storage.delete(key)
+
+
+def _taken(storage: StorageProvider, key: str, mine: Holder, clock: Callable[[], float]) -> bool:
+    try:
+        storage.put(key, mine.encode(), if_absent=True)
+    except KeyExistsError:
+        pass
+    else:
+        return True
+    try:
+        found = Holder.decode(storage.get(key))
+        if found is not None and found.until > clock() and not found.is_same(mine) and not _is_gone(storage, found):
+            return False
+        storage.put(key, mine.encode())
+        time.sleep(_SETTLE_SECONDS)  # whoever takes over a dead lock at the same moment has written by now
+        return Holder.decode(storage.get(key)) == mine
+    except KeyNotFoundError:
+        return False
 
 
 def _renew(lock: weakref.ref[WriteLock], stop: threading.Event) -> None:

@@ -32,12 +32,8 @@ from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
 from deeplake_nb.storage.provider import exists, get_many
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from deeplake_nb.format.samples import Link
+    from deeplake_nb.dataset.host import Host, OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
-
-    OpenLinks = Callable[[Sequence[Link]], list[memoryview | LakeError]]
 
 
 @dataclass(slots=True)
@@ -82,8 +78,10 @@ class State:
         self.tree = tree
         self.commit = commit
         self.open_links = open_links
-        self.copy: Callable[..., Any] | None = None
-        """Copies this storage elsewhere, if whoever opened the dataset knows how."""
+        self.host: Host | None = None
+        """Whoever opened the dataset."""
+        self.is_read_only = False
+        """Whether it was asked not to write to any version."""
         self.lock = threading.RLock()
         self.chunks = ChunkCache()
         self.meta = DatasetMeta()
@@ -104,6 +102,16 @@ class State:
         state = cls(storage, tree, tree.commits[keys.FIRST_COMMIT], open_links)
         state._read(address)
         return state
+
+    def at(self, address: str) -> State:
+        """Another version of the same dataset, opened as this one was.
+
+        Raises:
+            VersionNotFoundError: no such branch or commit.
+        """
+        other = State.load(self.storage, address, self.open_links)
+        other.host, other.is_read_only = self.host, self.is_read_only
+        return other
 
     def refresh(self) -> None:
         """Read everything again, after another writer may have changed it; a head follows its branch."""

@@ -1,4 +1,7 @@
-"""What a commit changed in one tensor: the ``commit_diff`` object (big-endian, unlike everything else)."""
+"""What a commit changed: in one tensor (``commit_diff``) and in the dataset itself (``dataset_diff``).
+
+Both objects are big-endian, unlike everything else.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +49,85 @@ class CommitDiff:
         created, info_updated, transformed, first, stop = head
         return cls(created, info_updated, transformed, first, stop, updated, cleared, deleted, bytes(data[at:]))
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is different from the commit before."""
+        return bool(
+            self.created
+            or self.info_updated
+            or self.data_transformed
+            or self.added_stop > self.added_first
+            or self.updated
+            or self.cleared
+            or self.deleted
+        )
+
     def encode(self) -> bytes:
         """The object's bytes."""
         head = (self.created, self.info_updated, self.data_transformed, self.added_first, self.added_stop)
         updated = _COUNT.pack(len(self.updated)) + b"".join(map(_COUNT.pack, self.updated))
         deleted = _COUNT.pack(len(self.deleted)) + b"".join(map(_COUNT.pack, self.deleted))
         return _HEAD.pack(*head) + updated + bytes([self.cleared]) + deleted + self.deleted_ids
+
+
+@dataclass(slots=True)
+class DatasetDiff:
+    """Whether the dataset's info changed, which names became which, and which tensors of older commits are gone."""
+
+    info_updated: bool = False
+    renamed: dict[str, str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+
+    @classmethod
+    def decode(cls, data: bytes, what: str) -> DatasetDiff:
+        """Read the object.
+
+        Raises:
+            FormatError: cut off.
+        """
+        try:
+            (count,) = _COUNT.unpack_from(data, 1)
+            at, renamed, deleted = 1 + _COUNT.size, {}, []
+            for _ in range(count):
+                old, new = struct.unpack_from(">QQ", data, at)
+                at += 2 * _COUNT.size
+                (before, after), at = _texts(data, at, old, new)
+                renamed[before] = after
+            (count,) = _COUNT.unpack_from(data, at)
+            at += _COUNT.size
+            for _ in range(count):
+                (length,) = _COUNT.unpack_from(data, at)
+                (name,), at = _texts(data, at + _COUNT.size, length)
+                deleted.append(name)
+        except (struct.error, UnicodeDecodeError) as error:
+            raise FormatError(f"{what}: the object is cut off ({error})") from error
+        return cls(bool(data[0]), renamed, deleted)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is different from the commit before."""
+        return bool(self.info_updated or self.renamed or self.deleted)
+
+    def encode(self) -> bytes:
+        """The object's bytes. Lengths count bytes, also of names that are no ASCII."""
+        out = [bytes([self.info_updated]), _COUNT.pack(len(self.renamed))]
+        for old, new in self.renamed.items():
+            before, after = old.encode(), new.encode()
+            out += [struct.pack(">QQ", len(before), len(after)), before, after]
+        out.append(_COUNT.pack(len(self.deleted)))
+        for name in self.deleted:
+            out += [_COUNT.pack(len(name.encode())), name.encode()]
+        return b"".join(out)
+
+
+def _texts(data: bytes, at: int, *lengths: int) -> tuple[list[str], int]:
+    out = []
+    for length in lengths:
+        if length > len(data) - at:
+            raise struct.error(f"a name of {length} bytes in {len(data) - at}")
+        out.append(data[at : at + length].decode())
+        at += length
+    return out, at
 
 
 def _numbers(data: bytes, at: int) -> tuple[list[int], int]:

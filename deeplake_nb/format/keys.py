@@ -14,6 +14,7 @@ FORMAT_VERSION = "3.9.52"
 
 VERSION_CONTROL = "version_control_info.json"
 PICKLED_VERSION_CONTROL = "version_control_info"
+VERSION_CONTROL_LOCK = "version_control_info.lock"
 LINKED_CREDS = "linked_creds.json"
 DATASET_META = "dataset_meta.json"
 
@@ -31,6 +32,11 @@ def dataset_meta(commit: str) -> str:
 def dataset_info(commit: str) -> str:
     """The user's own description of the dataset."""
     return f"{root(commit)}dataset_info.json"
+
+
+def dataset_diff(commit: str) -> str:
+    """What this commit changed in the dataset itself: info, names, tensors that are gone."""
+    return f"{root(commit)}dataset_diff"
 
 
 def commit_info(commit: str) -> str:

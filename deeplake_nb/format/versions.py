@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.errors import FormatError, VersionNotFoundError, did_you_mean
+from deeplake_nb.errors import FormatError, ReadOnlyError, VersionNotFoundError, did_you_mean
 from deeplake_nb.format.keys import FIRST_COMMIT
 from deeplake_nb.format.meta import decode_json, encode_json
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MAIN = "main"
+
+
+def stamp(seconds: float) -> float:
+    """A commit time, as it is stored, of a Unix time: the original takes UTC for local time, and so must we."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).timestamp()
 
 
 @dataclass(slots=True)
@@ -34,6 +41,18 @@ class Commit:
     def is_head(self) -> bool:
         """True while it can be written to."""
         return self.time is None
+
+    @property
+    def when(self) -> str | None:
+        """When it was closed, as ``2024-05-01 12:00:00`` in UTC; None of a head.
+
+        The stored number is what a local clock that shows UTC would give, as the original has it.
+        """
+        return None if self.time is None else f"{datetime.fromtimestamp(self.time):%Y-%m-%d %H:%M:%S}"  # noqa: DTZ006
+
+    def encode(self) -> bytes:
+        """``commit_info.json``, a copy of the node."""
+        return encode_json(self.record())
 
     def record(self) -> dict[str, Any]:
         """The node as stored."""
@@ -115,6 +134,62 @@ class VersionTree:
             node = self.commits[at]
             yield node
             at = node.parent
+
+    def common_ancestor(self, one: str, other: str) -> str:
+        """The nearest commit that both rest on (each rests on itself)."""
+        seen = {node.id for node in self.ancestry(one)}
+        return next((node.id for node in self.ancestry(other) if node.id in seen), FIRST_COMMIT)
+
+    # ------------------------------------------------------------------ growing
+
+    def close(self, commit: str, new: str, message: str | None, *, time: float, user: str) -> None:
+        """Make a head a closed commit, and ``new`` the head that goes on from it."""
+        node = self.commits[commit]
+        node.message, node.time, node.user = message, time, user
+        self._add(Commit(new, node.branch, commit))
+
+    def fork(self, commit: str, new: str, branch: str) -> None:
+        """Start a branch at a closed commit, with ``new`` for its head."""
+        self._add(Commit(new, branch, commit))
+
+    def replace_head(self, commit: str, new: str) -> None:
+        """Put ``new`` in the place of a head, which is forgotten."""
+        node = self.commits[commit]
+        self._drop(commit)
+        self._add(Commit(new, node.branch, node.parent))
+
+    def drop_branch(self, branch: str) -> list[str]:
+        """Forget a branch; returns the commits that only it had, newest first.
+
+        Raises:
+            VersionNotFoundError: no such branch.
+            ReadOnlyError: it is the main one, or another branch starts on it.
+        """
+        head = self.branches.get(branch)
+        if head is None:
+            raise VersionNotFoundError(f"no branch {branch!r}{did_you_mean(branch, self.branches)}")
+        if branch == MAIN:
+            raise ReadOnlyError(f"branch {branch!r} is the main one and stays")
+        gone = [node.id for node in takewhile(lambda node: node.branch == branch, self.ancestry(head))]
+        for node in self.commits.values():
+            if node.parent in gone and node.id not in gone:
+                raise ReadOnlyError(f"branch {branch!r} stays: branch {node.branch!r} starts on it; delete that first")
+        for commit in gone:
+            self._drop(commit)
+        del self.branches[branch]
+        return gone
+
+    def _add(self, commit: Commit) -> None:
+        self.commits[commit.id] = commit
+        self.branches[commit.branch] = commit.id
+        if commit.parent is not None:
+            self.commits[commit.parent].children.append(commit.id)
+
+    def _drop(self, commit: str) -> None:
+        node = self.commits.pop(commit)
+        if node.parent in self.commits:
+            siblings = self.commits[node.parent].children
+            siblings[:] = [child for child in siblings if child != commit]
 
     def owner(
         self, commit: str, tensor: str, chunk: str, chunk_set: Callable[[str, str], dict[str, tuple[str, str]]]

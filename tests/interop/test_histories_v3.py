@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 import deeplake_nb
-from tests.interop.programs.steps import COLUMNS, begin, extend, value
+from tests.interop.programs.steps import COLUMNS, STEPS, begin, extend, value
 from tests.interop.test_read_v3 import compare, described
 
 _REPLACEABLE = [name for name in COLUMNS if name != "listed"]
@@ -24,8 +24,8 @@ _STEP = st.one_of(
     st.tuples(st.just("theirs"), _EXTENSION),
     st.tuples(st.just("replace"), st.sampled_from(_REPLACEABLE), _SEEDS, _SEEDS),
     st.tuples(st.just("remove"), st.sampled_from(_REPLACEABLE), _SEEDS),
-    st.tuples(st.just("commit")),
-    st.tuples(st.just("fork")),
+    st.tuples(st.just("commit"), st.booleans()),
+    st.tuples(st.just("fork"), st.booleans()),
     st.tuples(st.just("switch"), _SEEDS),
 )
 
@@ -43,6 +43,12 @@ class History:
     def theirs(self, name, **arguments):
         note(f"{name} {arguments}")
         self.original.do("step", self.folder, name=name, branch=self.branch, **arguments)
+
+    def either(self, is_ours, name, **arguments):
+        if not is_ours:
+            return self.theirs(name, **arguments)
+        note(f"ours: {name} {self.branch} {arguments}")
+        return STEPS[name](deeplake_nb, branch=self.branch, **arguments).close()
 
     def take(self, kind, *arguments):
         rows = self.model[self.branch]
@@ -68,11 +74,11 @@ class History:
             self.theirs("remove", column=column, row=row)
             del rows[column][row]
         elif kind == "commit":
-            self.theirs("commit")
+            self.either(arguments[0], "commit")
             self.is_committed = True
         elif kind == "fork" and any(rows.values()):
             new = f"branch{len(self.model)}"
-            self.theirs("fork", new=new)
+            self.either(arguments[0], "fork", new=new)
             self.model[new] = copy.deepcopy(rows)
             self.branch, self.is_committed = new, True
         elif kind == "switch":

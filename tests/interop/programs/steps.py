@@ -1,4 +1,4 @@
-"""A history, one step at a time: what either implementation can add, and what only the original can change."""
+"""A history, one step at a time, with either implementation but where it says otherwise."""
 
 from __future__ import annotations
 
@@ -56,13 +56,17 @@ def remove(lake, branch, column, row):
 
 
 def commit(lake, branch):
-    """Only the original: close the version."""
-    lake.load(f"ds@{branch}").commit(allow_empty=True)
+    """Close the version."""
+    ds = lake.load(f"ds@{branch}")
+    ds.commit("a step", allow_empty=True)
+    return ds
 
 
 def fork(lake, branch, new):
-    """Only the original: a branch that starts where another is."""
-    lake.load(f"ds@{branch}").checkout(new, create=True)
+    """A branch that starts where another is."""
+    ds = lake.load(f"ds@{branch}")
+    ds.checkout(new, create=True)
+    return ds
 
 
 STEPS = {f.__name__: f for f in (begin, extend, replace, remove, commit, fork)}

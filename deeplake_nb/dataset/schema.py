@@ -1,0 +1,98 @@
+"""Which tensors and groups a dataset has: made, and later renamed and deleted, through its writer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.appender import Appender
+from deeplake_nb.dataset.state import Tables, TensorState
+from deeplake_nb.errors import TensorExistsError
+from deeplake_nb.format import keys
+from deeplake_nb.format.diffs import CommitDiff
+from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.meta import TensorMeta
+
+if TYPE_CHECKING:
+    from deeplake_nb.dataset.writer import Writer
+    from deeplake_nb.format.creation import TensorSpec
+
+
+def create_tensor(writer: Writer, spec: TensorSpec) -> TensorState:
+    """Add an empty tensor with its companions.
+
+    Raises:
+        TensorExistsError: the name is taken.
+        HtypeError: unknown htype, dtype, compression or option.
+    """
+    name, meta, info = spec.name, spec.meta(), spec.info()
+    state = writer.state
+    with writer.changing():
+        check_new_name(writer, name)
+        wanted = companions.wanted(name, htype_row(meta.htype), **spec.companions())
+        for companion in wanted:
+            if companion.name in state.meta.tensor_names:
+                raise TensorExistsError(f"{name!r} needs the hidden tensor {companion.name!r}, a name already taken")
+        for companion in wanted:
+            _add_tensor(writer, TensorMeta(companion.name, hidden=True, **companion.fields), None)
+        links = {state.meta.tensor_names[companion.name]: companion.link for companion in wanted}
+        tensor = _add_tensor(writer, replace(meta, links=links), info)
+        _add_groups(writer, _parents(name))
+    return tensor
+
+
+def check_new_name(writer: Writer, name: str) -> None:
+    """Refuse a name that a tensor or group has, or that lies below a tensor.
+
+    Raises:
+        TensorExistsError: it is taken.
+    """
+    state = writer.state
+    if name in state.meta.tensor_names or name in state.meta.groups:
+        raise TensorExistsError(f"{name!r} exists already in {state.storage.url}; choose another name")
+    if any(name.startswith(f"{other}/") for other in state.meta.tensor_names):
+        raise TensorExistsError(f"{name!r} lies below a tensor; a group cannot have a tensor's name")
+
+
+def _add_groups(writer: Writer, names: list[str]) -> None:
+    groups = writer.state.meta.groups
+    groups += [name for name in names if name not in groups]
+
+
+def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None) -> TensorState:
+    state = writer.state
+    key = meta.name
+    while key in state.tensors:
+        key = f"{meta.name}_{np.random.default_rng().integers(16**4):04x}"
+    _clear_leftovers(writer, key)
+    tensor = TensorState(key, meta, info)
+    sequences = Sequences() if meta.is_sequence else None
+    tensor.tables = Tables(ChunkIds(), {}, sequences, CredsCodes() if meta.is_link else None)
+    state.tensors[key] = tensor
+    state.meta.tensors.append(key)
+    state.meta.tensor_names[meta.name] = key
+    if meta.hidden:
+        state.meta.hidden_tensors.append(key)
+    appender = writer.appenders[key] = Appender(state, tensor, is_new=True)
+    appender.is_info_dirty = bool(info)
+    writer.changes.tensors[key] = CommitDiff(created=True)
+    writer.is_meta_dirty = True
+    return tensor
+
+
+def _clear_leftovers(writer: Writer, key: str) -> None:
+    """Delete what a writer that died, or a deleted tensor, left under a key: it would pass for the new tensor's."""
+    storage, commit = writer.state.storage, writer.state.commit.id
+    names = (keys.chunk_ids, keys.tiles, keys.sequences, keys.creds_keys, keys.tensor_info, keys.commit_diff)
+    if next(iter(storage.list(keys.tensor_root(commit, key), delimiter="/")), None) is not None:
+        for path in [name(commit, key) for name in (*names, keys.chunk_set)]:
+            storage.delete(path)
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]

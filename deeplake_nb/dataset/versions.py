@@ -1,0 +1,206 @@
+"""The versions of a dataset, as its users see them: where they are, how they get elsewhere, what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.dataset import commits
+from deeplake_nb.dataset.difference import difference, has_changes
+from deeplake_nb.dataset.lock import write_lock
+from deeplake_nb.dataset.writer import Writer
+from deeplake_nb.errors import ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
+
+if TYPE_CHECKING:
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.format.index import Index
+    from deeplake_nb.format.versions import Commit
+
+
+class Versions:
+    """What a ``Dataset`` knows of its versions; it is one, and adds the rest."""
+
+    _state: State
+    _writer: Writer | None
+    _group: str
+    index: Index
+
+    # ------------------------------------------------------------------ where this is
+
+    @property
+    def branch(self) -> str:
+        """The branch of this version."""
+        return self._state.commit.branch
+
+    @property
+    def branches(self) -> list[str]:
+        """Names of all branches."""
+        return list(self._state.tree.branches)
+
+    @property
+    def commit_id(self) -> str | None:
+        """The last commit this version rests on; None before the first."""
+        commit = self._state.commit
+        return commit.parent if commit.is_head else commit.id
+
+    @property
+    def pending_commit_id(self) -> str:
+        """The id of this version, also while it is not committed yet."""
+        return self._state.commit.id
+
+    @property
+    def is_head_node(self) -> bool:
+        """Whether this version can be committed: it is the newest of its branch."""
+        return self._state.commit.is_head
+
+    @property
+    def commits(self) -> list[dict[str, Any]]:
+        """Closed commits from here back to the first: ``commit`` (id), ``author``, ``time`` (UTC), ``message``."""
+        ancestry = self._state.tree.ancestry(self._state.commit.id)
+        return [_details(node) for node in ancestry if not node.is_head]
+
+    def get_commit_details(self, commit_id: str) -> dict[str, Any]:
+        """``commit``, ``author``, ``time`` (UTC, None of a head) and ``message`` of one commit.
+
+        Raises:
+            VersionNotFoundError: no such commit.
+        """
+        return _details(self._state.tree.resolve(commit_id))
+
+    def log(self) -> None:
+        """Print the closed commits from this version back to the first."""
+        lines = ["---------------", "Deep Lake Version Log", "---------------", "", f"Current Branch: {self.branch}"]
+        if self.has_head_changes:
+            lines.append("** There are uncommitted changes on this branch.")
+        lines.append("")
+        for node in self._state.tree.ancestry(self._state.commit.id):
+            if not node.is_head:
+                lines += [f"Commit : {node.id} ({node.branch})", f"Author : {node.user}", f"Time   : {node.when}"]
+                lines += [f"Message: {node.message}", ""]
+        print("\n".join(lines))  # noqa: T201 - v3's method prints
+
+    # ------------------------------------------------------------------ what differs
+
+    @property
+    def has_head_changes(self) -> bool:
+        """Whether this is a head that differs from the commit before; the first one always does."""
+        if not self._state.commit.is_head:
+            return False
+        self._flush()
+        return has_changes(self._state.storage, self._state.commit)
+
+    def diff(self, id_1: str | None = None, id_2: str | None = None, as_dict: bool = False) -> dict[str, Any] | None:
+        """Print, or with ``as_dict`` give, what changed.
+
+        Without ids: since the commit before. With one: this version and that one, each since the newest commit both
+        rest on. With two: the same of those two.
+
+        Returns:
+            ``{"dataset": changes, "tensor": changes}``: lists of one dict per commit, newest first; pairs of such
+            lists where two versions are compared.
+
+        Raises:
+            VersionNotFoundError: no such branch or commit.
+        """
+        self._flush()
+        tree = commits.read_tree(self._state.storage)
+        found, text = difference(self._state.storage, tree, self._state.commit, id_1, id_2)
+        if as_dict:
+            return found
+        print(text)  # noqa: T201 - v3's method prints
+        return None
+
+    # ------------------------------------------------------------------ going elsewhere
+
+    def commit(self, message: str | None = None, allow_empty: bool = False) -> str:
+        """Keep this version as it is, under an id; the branch goes on from it. Returns the id.
+
+        Raises:
+            SampleError: nothing has changed and ``allow_empty`` is not given.
+            ReadOnlyError: opened for reading, or a closed commit.
+        """
+        writer = self._versioning()
+        if not allow_empty and not self.has_head_changes:
+            raise SampleError("nothing has changed since the last commit; pass allow_empty=True to commit all the same")
+        return writer.commit(message)
+
+    def checkout(self, address: str, create: bool = False, reset: bool = False) -> str | None:
+        """Go to a branch or commit of this dataset; with ``create`` to a new branch, which starts here.
+
+        A head with changes is committed before a branch starts on it. With ``reset`` a branch whose newest version
+        cannot be read goes back to its last commit. Returns the last commit the version rests on.
+
+        Raises:
+            VersionNotFoundError: no such branch or commit.
+            SampleError: a branch to create exists already.
+            ReadOnlyError: a branch cannot be made of something opened for reading.
+        """
+        self._flush()
+        if create:
+            self._branch_off(address)
+        try:
+            self._go(address)
+        except VersionNotFoundError:
+            raise
+        except Exception:
+            if not reset:
+                raise
+            self._revive(address)
+        return self.commit_id
+
+    def _go(self, address: str) -> None:
+        state = self._state.at(address)
+        if self._writer is not None:
+            self._writer.close()
+        self._state = state
+        self._writer = Writer(state) if not state.is_read_only and state.commit.is_head else None
+
+    def _revive(self, branch: str) -> None:
+        """Start the head of a branch anew, as what it holds cannot be read."""
+        storage = self._state.storage
+        head = commits.read_tree(storage).resolve(branch)
+        if self._state.is_read_only or not head.is_head:
+            raise ReadOnlyError(
+                f"version {branch!r} of {storage.url} is closed, or opened for reading, and cannot be reset"
+            )
+        with write_lock(storage, head.id):
+            commits.restart(storage, head.id)
+        self._go(branch)
+
+    def _branch_off(self, name: str) -> None:
+        commit = self._state.commit
+        if self._writer is None and commit.is_head:
+            raise ReadOnlyError(f"{self._state.storage.url} was opened for reading; load it with read_only=False")
+        commits.check_branch_name(name)
+        commits.check_new_branch(commits.read_tree(self._state.storage), name)
+        start: str | None = commit.id
+        if commit.is_head:
+            changed = self.has_head_changes
+            start = self._versioning().commit(f"auto commit before checkout to {name}") if changed else commit.parent
+        commits.fork(self._state.storage, name, str(start))
+
+    def reset(self, force: bool = False) -> None:
+        """Forget what was written since the last commit: it is deleted. ``force`` does so without looking first.
+
+        Raises:
+            ReadOnlyError: opened for reading, or a closed commit.
+        """
+        writer = self._versioning()
+        if force or self.has_head_changes:
+            writer.restart()
+
+    def _versioning(self) -> Writer:
+        """The writer, for what concerns the whole version."""
+        if self._group or not self.index.is_whole:
+            raise UnsupportedError("versions are the whole dataset's: ask it, not a selection of rows or a group")
+        if self._writer is None:
+            why = "was opened for reading" if self._state.commit.is_head else "is at a closed commit"
+            raise ReadOnlyError(f"{self._state.storage.url} {why}; check out a branch of it with read_only=False")
+        return self._writer
+
+    def _flush(self) -> None:
+        if self._writer is not None:
+            self._writer.flush()
+
+
+def _details(node: Commit) -> dict[str, Any]:
+    return {"commit": node.id, "author": node.user, "time": node.when, "message": node.message}
