@@ -10,8 +10,10 @@ import hashlib
 import logging
 import os
 import pickle
+import re
 import traceback
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -476,6 +478,52 @@ def test_a_service_principal_with_a_wrong_secret(opened, authority):
     with pytest.raises(PermissionDeniedError, match=r"was refused a token \(AADSTS7000215\)") as caught:
         opened(creds).get("k")
     assert CANARY not in everything_said(caught.value)
+
+
+ELSEWHERE = {"issuer": "https://example.com/"}  # of a tenant that the account does not know
+FOUND = {  # where bad credentials are found, the source that messages name, and what they say
+    "key": (r"environment \(AZURE_STORAGE_KEY\)", "account_key does not belong to this account"),
+    "token": (r"environment \(AZURE_STORAGE_SAS_TOKEN\)", "make a new one"),
+    "connection string": (r"environment \(AZURE_STORAGE_CONNECTION_STRING\)", "account_key does not belong"),
+    "az login": ("az login", "this account does not accept the login"),
+    "managed identity": ("managed identity", "this account does not accept the login"),
+    "service principal": ("environment \\(service principal\\) was refused a token", "AADSTS7000215"),
+    "workload identity": ("workload identity was refused a token", "AADSTS7000215"),
+}
+
+
+@pytest.mark.parametrize("where", FOUND)
+def test_bad_credentials_that_are_found_are_refused(opened, guarded, authority, where, monkeypatch, tmp_path, caplog):  # noqa: PLR0917
+    principal = {"AZURE_TENANT_ID": entra.TENANT, "AZURE_CLIENT_ID": entra.CLIENT}
+    environ = {
+        "key": {"AZURE_STORAGE_KEY": CANARY},
+        "token": {"AZURE_STORAGE_SAS_TOKEN": sas(key=CANARY)},
+        "connection string": {"AZURE_STORAGE_CONNECTION_STRING": connection_string(guarded, CANARY)},
+        "service principal": {**principal, "AZURE_CLIENT_SECRET": CANARY},
+        "workload identity": {**principal, "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")},
+    }.get(where, {})
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "token").write_text(CANARY)
+    for logger in ("", "azure", "msal", "urllib3", "deeplake_nb"):
+        caplog.set_level(logging.DEBUG, logger)
+    with entra.identities() as machine:
+        if where == "az login":
+            entra.az(tmp_path, entra.token(**ELSEWHERE, canary=CANARY))
+        if where == "managed identity":
+            monkeypatch.setattr(entra, "token", partial(entra.token, **ELSEWHERE))
+            monkeypatch.setenv("IDENTITY_ENDPOINT", f"{machine.endpoint}/msi")
+            monkeypatch.setenv("IDENTITY_HEADER", machine.header)
+        storage = opened()
+        for use in VERBS.values():
+            with pytest.raises(PermissionDeniedError) as caught:
+                use(storage)
+            source, said = FOUND[where]
+            assert re.search(source, str(caught.value))
+            assert said in str(caught.value)
+            for secret in secrets_of(environ if where in ("key", "token") else {}):
+                assert secret not in everything_said(caught.value)
+                assert secret not in caplog.text
 
 
 def test_a_token_is_never_sent_in_the_clear(opened):
