@@ -128,6 +128,21 @@ def principal(name: str, values: Mapping[str, Any], environ: Mapping[str, str], 
     )
 
 
+def federated(
+    name: str, values: Mapping[str, Any], assertion: Secret, environ: Mapping[str, str], clock: Clock
+) -> Refreshing:
+    """A source for an application that trusts a token of somebody else, of ``tenant_id`` and ``client_id``."""
+
+    def make() -> Any:
+        return sdk().ClientAssertionCredential(
+            values["tenant_id"], values["client_id"], assertion.reveal, **_discovery(environ)
+        )
+
+    return _Tokens(f"{name} (federated)", make, "check tenant_id, client_id and its federated credential").source(
+        name, "none given", clock
+    )
+
+
 def _source(known: Identity, environ: Mapping[str, str], clock: Clock) -> Refreshing:
     def make() -> Any:
         options = dict(known.options)

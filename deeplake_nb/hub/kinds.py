@@ -52,7 +52,7 @@ class _Besides:
     )
     sts_endpoint_url: str | None = credential(
         label="STS endpoint",
-        help="Of the service that lends short-lived keys, where it is not that of AWS or not at the endpoint.",
+        help="Of the service that lends short-lived keys, where it is neither the cloud's own nor at the endpoint.",
         role="setting",
         read=read_endpoint,
     )
@@ -103,7 +103,7 @@ def _of(cloud: type[Any], *names: str) -> dict[str, Declaration]:
 
 _S3_PLACE = _of(S3Credentials, "aws_region", "endpoint_url") | _of(_Besides, "sts_endpoint_url")
 _AZURE_PLACE = _of(AzureCredentials, "account_name", "endpoint_url")
-_GCS_PLACE = _of(GcsCredentials, "user_project", "endpoint_url")
+_GCS_PLACE = _of(GcsCredentials, "user_project", "endpoint_url") | _of(_Besides, "sts_endpoint_url")
 
 KINDS: Mapping[KeyKind, Kind] = {
     "aws-keys": Kind(
@@ -182,10 +182,12 @@ def read(kind: KeyKind, fields: Mapping[str, Any]) -> dict[str, Secret | str]:
         PartialCredentialsError: a required field is missing.
     """
     if kind not in KINDS:
+        del fields  # or a traceback would show it
         raise CredentialsError(f"no kind of key {kind!r}{did_you_mean(kind, KINDS)}; known: {', '.join(KINDS)}")
+    fields = _whole(kind, sealed(fields))
     known = KINDS[kind].fields
     found: dict[str, Secret | str] = {}
-    for name, value in _whole(kind, sealed(fields)).items():
+    for name, value in fields.items():
         if name not in known:
             hint = did_you_mean(str(name), known)
             raise CredentialsError(f"a key of kind {kind} has no field {name!r}{hint}; known: {', '.join(known)}")
@@ -318,6 +320,16 @@ def reaches(kind: KeyKind, fields: Mapping[str, Any], url: Url) -> bool:
         return False
     account = azure_account(fields) if kind.startswith("azure-") else ""
     return not account or url.authority.partition(".")[0] == account
+
+
+def addresses(kind: KeyKind, fields: Mapping[str, Any]) -> list[str]:
+    """Servers that using a key leads to, besides the cloud's own: whoever takes keys from strangers checks these."""
+    found = [str(fields[name]) for name in ("endpoint_url", "sts_endpoint_url") if name in fields]
+    if kind == "gcs-account":
+        found.append(_plain(google_key(fields), "token_uri"))
+    elif kind.startswith("azure-") and "connection_string" in fields:
+        found.append(azure_credentials(fields, azure_account(fields)).endpoint_url or "")
+    return [address for address in found if address]
 
 
 def is_below(url: Url, prefixes: Iterable[Url]) -> bool:

@@ -57,7 +57,7 @@ def policy(places: Iterable[Url], mode: Mode, partition: str = "aws") -> str:
             listed["Condition"] = {"StringLike": {"s3:prefix": [f"{literal(prefix)}*" for prefix in prefixes]}}
         statements.append(listed)
     if objects and mode == "a":
-        statements.append({"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": objects, "Condition": _ONLY_NEW})
+        statements.append({"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": "*", "Condition": _ONLY_NEW})
     document = {"Version": "2012-10-17", "Statement": statements or [_NOTHING]}
     text = json.dumps(document, separators=(",", ":"))
     if len(text) > _LONGEST:
