@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_SESSION = ("copy", "dataset", "delete", "doctor", "empty", "exists", "explain", "link", "load", "read")
+_SESSION = (
+    "connect",
+    "copy",
+    "dataset",
+    "delete",
+    "doctor",
+    "empty",
+    "exists",
+    "explain",
+    "hub",
+    "link",
+    "list",
+    "load",
+    "read",
+    "rename",
+)
 _CLASSES = {
     "Dataset": "deeplake_nb.dataset.dataset",
     "Tensor": "deeplake_nb.dataset.tensor",

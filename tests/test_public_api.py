@@ -17,6 +17,7 @@ NAMES = {
     "Sample",
     "Tensor",
     "__version__",
+    "connect",
     "copy",
     "dataset",
     "delete",
@@ -24,9 +25,12 @@ NAMES = {
     "empty",
     "exists",
     "explain",
+    "hub",
     "link",
+    "list",
     "load",
     "read",
+    "rename",
 }
 
 
@@ -47,8 +51,13 @@ def test_the_function_dataset_is_not_hidden_by_the_package_of_that_name():
         assert len(deeplake_nb.dataset("mem://public-api")) == 0
 
 
+def test_the_function_hub_is_not_hidden_by_the_package_of_that_name():
+    for _ in range(2):
+        assert deeplake_nb.hub().url == "embedded"
+
+
 def test_functions_are_the_methods_of_one_session():
-    functions = {name for name in NAMES if name.islower() and not name.startswith("_")} - {"dataset"}
+    functions = {name for name in NAMES if name.islower() and not name.startswith("_")} - {"dataset", "hub"}
     owners = {id(getattr(deeplake_nb, name).__self__) for name in functions}
     assert len(owners) == 1
     assert isinstance(deeplake_nb.load.__self__, Session)

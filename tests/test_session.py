@@ -18,7 +18,6 @@ from deeplake_nb.errors import (
     FormatError,
     LinkError,
     ReadOnlyError,
-    UnsupportedError,
     UrlError,
 )
 from deeplake_nb.format.samples import Link
@@ -175,9 +174,13 @@ def test_what_is_no_path(path):
             action(path)
 
 
-def test_a_storage_that_cannot_be_opened_yet():
-    with pytest.raises(UnsupportedError, match=r"cannot open hub://org/name: it is a name"):
+def test_a_name_that_no_hub_knows():
+    with pytest.raises(DatasetNotFoundError, match=r"hub://org/name"):
         deeplake.load("hub://org/name")
+    assert not deeplake.exists("hub://org/name")
+    for path in ("hub://org", "hub://org/name/below"):
+        with pytest.raises(UrlError, match=r"names no dataset of a hub: write hub://organisation/name"):
+            deeplake.load(path)
 
 
 # ------------------------------------------------------------------ files
@@ -228,7 +231,8 @@ def test_links_are_opened_each_for_itself(picture):
     ]  # fmt: skip
     found = session.open_links(links)
     assert [bytes(one) if isinstance(one, memoryview) else one.kind for one in found] == [
-        picture.read_bytes(), b"one", "key-not-found", "url", "key-not-found", picture.read_bytes(), "link",
+        picture.read_bytes(), b"one", "key-not-found", "url", "key-not-found", picture.read_bytes(),
+        "credentials-missing",
     ]  # fmt: skip
     assert session.open_links([]) == []
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from deeplake_nb.credentials.provider import Env, sealed
 from deeplake_nb.errors import CredentialsError, ExpiredCredentialsError, LakeError, MissingCredentialsError
@@ -218,7 +218,9 @@ def credentials_from(
     if url.scheme not in _CHAINS or (creds is None and url.scheme in _OPEN):
         return None
     if callable(creds):
-        return creds if hasattr(creds, "absent") else _vended(url, creds, environ=environ, clock=clock)
+        if hasattr(creds, "absent"):
+            return cast("CredentialProvider", creds)
+        return _vended(url, creds, environ=environ, clock=clock)
     if isinstance(creds, str) and creds.lstrip().startswith("{"):
         raise CredentialsError("creds begins as JSON and is none: pass the dictionary, or the path of its file")
     is_object = url.scheme in _MARKS and hasattr(creds, _MARKS[url.scheme])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.linked_creds import note_used
 from deeplake_nb.dataset.links import resolve_links
 from deeplake_nb.errors import LakeError, SampleError, UnsupportedError
 from deeplake_nb.format import keys
@@ -290,6 +291,7 @@ class Appender:
             if tables.sequences is not None:
                 puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
             if tables.creds is not None:
+                note_used(self.state, tables.creds.codes)
                 puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))
             phase = Phase.COMPANIONS if tensor.meta.hidden else Phase.TENSORS
             puts.append(Put(phase, keys.tensor_meta(commit, tensor.key), tensor.meta.encode()))

@@ -11,6 +11,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.progress import ProgressBar
 from deeplake_nb.storage.provider import Checkable, exists
 from deeplake_nb.storage.transfer import check_unchanged, plan, transfer
+from deeplake_nb.storage.wrappers import innermost
 
 if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
@@ -63,6 +64,7 @@ def check_apart(source: StorageProvider, target: StorageProvider) -> None:
 
 
 def _place(storage: StorageProvider) -> str:
+    storage = innermost(storage)
     path = os.path.realpath(storage.url.path) if storage.url.scheme == "file" else storage.url.path
     endpoint = storage.endpoint() if isinstance(storage, Checkable) else ""
     return f"{endpoint} {storage.url.scheme}://{storage.url.authority}/{path}".rstrip("/") + "/"

@@ -8,15 +8,16 @@ import numpy as np
 
 from deeplake_nb.dataset.companions import file_info
 from deeplake_nb.dataset.reader import stored_items
-from deeplake_nb.errors import CredentialsError, LakeError, LinkError, UnsupportedError
+from deeplake_nb.errors import LakeError, LinkError, UnsupportedError
 from deeplake_nb.format import keys
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images
+from deeplake_nb.format.meta import LinkedCreds
 from deeplake_nb.format.samples import Link, Sample, StoredSample
 from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,12 +39,10 @@ def resolve_links(
         CredentialsError: a credentials key the dataset does not know.
     """
     named = {link.creds_key for link in values if isinstance(link, Link) and link.creds_key is not None}
-    known = state.linked_creds().creds_keys if named else []
-    if unknown := sorted(named - set(known)):
-        raise CredentialsError(
-            f"credentials key {unknown[0]!r} is not one of this dataset's ({', '.join(known) or 'it has none'}); "
-            "links to local files need none"
-        )
+    creds = state.linked_creds() if named else LinkedCreds()
+    known = creds.creds_keys
+    for name in sorted(named):
+        creds.check(name)
     keyed = [link.creds_key if isinstance(link, Link) else None for link in values]
     codes = np.array([known.index(key) + 1 if key is not None else 0 for key in keyed], np.uint32)
     links = [value if isinstance(value, Link) else None for value in values]
@@ -51,7 +50,7 @@ def resolve_links(
         return codes, None, None
     infos: list[dict[str, Any]] = []
     shapes: list[Shape | None] = []
-    for link, data in zip(links, _open(state, links), strict=True):
+    for link, data in zip(links, _open(state, links, creds.managed_creds_keys), strict=True):
         if link is None or data is None:
             infos.append({})
             shapes.append(None)
@@ -66,6 +65,13 @@ def resolve_links(
 
 def stored_links(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[Link | LakeError | None]:
     """The links themselves, not what they point to; None for an empty one."""
+    return _stored(state, tensor, items)[0]
+
+
+def _stored(
+    state: State, tensor: TensorState, items: NDArray[np.int64]
+) -> tuple[list[Link | LakeError | None], list[str]]:
+    """The links, and the credentials keys among theirs that a hub manages."""
     tables = state.tables(tensor)
     meta = tensor.meta
     codes = tables.creds.at(items).tolist() if tables.creds is not None and len(tables.creds) else [0] * len(items)
@@ -80,14 +86,14 @@ def stored_links(state: State, tensor: TensorState, items: NDArray[np.int64]) ->
             path = str(stored.data, "utf-8", "replace")
             name = creds.name(code, keys.LINKED_CREDS) if creds is not None else None
             out.append(Link(path, name) if path else None)
-    return out
+    return out, creds.managed_creds_keys if creds is not None else []
 
 
 def linked_items(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[StoredSample | LakeError]:
     """The linked files as stored samples; one that cannot be had stands as its error."""
     meta = tensor.meta
-    links = stored_links(state, tensor, items)
-    opened = iter(_open(state, [link for link in links if isinstance(link, Link)]))
+    links, managed = _stored(state, tensor, items)
+    opened = iter(_open(state, [link for link in links if isinstance(link, Link)], managed))
     out: list[StoredSample | LakeError] = []
     for item, link in zip(items.tolist(), links, strict=True):
         what = f"tensor {meta.name!r} row {item}"
@@ -101,9 +107,9 @@ def linked_items(state: State, tensor: TensorState, items: NDArray[np.int64]) ->
     return out
 
 
-def _open(state: State, links: Sequence[Link | None]) -> list[memoryview | LakeError | None]:
+def _open(state: State, links: Sequence[Link | None], managed: Collection[str]) -> list[memoryview | LakeError | None]:
     wanted = [link for link in links if link is not None]
-    opened = iter(state.open_links(wanted) if wanted else [])
+    opened = iter(state.open_links(wanted, managed) if wanted else [])
     return [next(opened) if link is not None else None for link in links]
 
 

@@ -8,3 +8,19 @@ reaches no further than one dataset. ``embedded`` is the hub of one user in this
 A hub never reads a dataset: it knows names, places, keys and people. It may import ``diagnosis`` and what lies below,
 to try a key out; ``dataset`` and ``session`` know nothing of how a hub works inside.
 """
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _Package(ModuleType):
+    """``deeplake_nb.hub()`` is the hub in force, also once this package is imported and has that name."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return sys.modules["deeplake_nb"].__getattr__("hub")(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Package

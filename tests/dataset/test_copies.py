@@ -22,7 +22,8 @@ from deeplake_nb.errors import (
     UrlError,
 )
 from deeplake_nb.progress import ProgressBar
-from deeplake_nb.session import Session
+from deeplake_nb.session import Session, places
+from deeplake_nb.storage.open import open_storage
 from tests.suites.storage import Faulty
 
 CANARY = "c4naryC4NARYc4naryC4NARYc4naryC4NARYc4na"
@@ -130,19 +131,18 @@ def test_a_lock_stays_where_it_is(ds, tmp_path):
 
 def test_a_half_copy_opens_not_and_goes_on(ds, tmp_path, monkeypatch):
     session = Session()
-    storage = session.storage
     for fails_at in range(1, 40):
         target = f"mem://half-{uuid.uuid4()}"
         faulty = []
 
-        def opened(path, creds=None, *, target=target, fails_at=fails_at, faulty=faulty):
-            found = storage(path, creds)
+        def opened(url, provider=None, *, target=target, fails_at=fails_at, faulty=faulty):
+            found = open_storage(url, provider)
             if str(found.url) == target:
                 faulty.append(Faulty(found, fails_at=fails_at))
                 return faulty[-1]
             return found
 
-        monkeypatch.setattr(session, "storage", opened)
+        monkeypatch.setattr(places, "open_storage", opened)
         try:
             session.copy(ds.path, target, progressbar=False)
         except StorageError as error:
@@ -150,7 +150,7 @@ def test_a_half_copy_opens_not_and_goes_on(ds, tmp_path, monkeypatch):
         else:
             assert fails_at > 15
             break
-        monkeypatch.setattr(session, "storage", storage)
+        monkeypatch.setattr(places, "open_storage", open_storage)
         with pytest.raises(Exception, match=r"no dataset at|dataset_meta.json is missing"):
             session.load(target)
         assert is_same(ds, session.copy(ds.path, target, progressbar=False))

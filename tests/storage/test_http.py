@@ -476,7 +476,7 @@ def test_links_are_fetched_over_the_web(web):
     links = [session.link(f"{web.endpoint}/{path}") for path in ("a%20b/k", "signed?sig=1", "none")]
     one, two, none = session.open_links(links)
     assert (bytes(one), bytes(two), type(none)) == (b"one", b"two", KeyNotFoundError)
-    assert len(session._stores) == 1
+    assert len(session._files._stores) == 1
     with pytest.raises(LinkError, match=r"the file http://.*/none cannot be read: no object"):
         deeplake_nb.read(f"{web.endpoint}/none").array  # noqa: B018
 

@@ -1,0 +1,31 @@
+"""Whether a dataset is at a place, and its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deeplake_nb.errors import ReadOnlyError
+from deeplake_nb.format import keys
+from deeplake_nb.format.meta import DatasetMeta
+from deeplake_nb.storage.provider import delete_all, exists
+
+if TYPE_CHECKING:
+    from deeplake_nb.storage.provider import StorageProvider
+
+
+def is_dataset(store: StorageProvider) -> bool:
+    """Whether a dataset is there; one request or two."""
+    return exists(store, keys.DATASET_META) or exists(store, keys.VERSION_CONTROL)
+
+
+def delete_dataset(store: StorageProvider, *, check: bool = True) -> None:
+    """Delete everything there.
+
+    Raises:
+        ReadOnlyError: with ``check``, the dataset's owner forbade it.
+    """
+    if check and exists(store, keys.DATASET_META):
+        meta = DatasetMeta.decode(store.get(keys.DATASET_META), keys.DATASET_META)
+        if not meta.allow_delete:
+            raise ReadOnlyError(f"the dataset at {store.url} is protected (allow_delete is false); nothing was deleted")
+    delete_all(store)

@@ -1,0 +1,103 @@
+"""What a session does for one dataset that it opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.session import naming
+from deeplake_nb.session.links import LinkedFiles
+from deeplake_nb.session.places import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from deeplake_nb.credentials.provider import Secret
+    from deeplake_nb.errors import LakeError
+    from deeplake_nb.format.samples import Link
+    from deeplake_nb.hub.protocol import Lent
+    from deeplake_nb.session.files import Files
+    from deeplake_nb.session.places import Place, Places
+    from deeplake_nb.storage.provider import StorageProvider
+
+
+class Home:
+    """The session as one dataset sees it: the host that `deeplake_nb.dataset.host` describes.
+
+    Args:
+        place: where the dataset is.
+        places: opens others.
+        files: opens the files it links to.
+        copy: copies a storage to a path.
+    """
+
+    def __init__(self, place: Place, places: Places, files: Files, copy: Callable[..., Any]) -> None:
+        self._place = place
+        self._places = places
+        self._copy = copy
+        self._links = LinkedFiles(files, self._lend)
+
+    # ------------------------------------------------------------------ its links
+
+    def open_links(self, links: Sequence[Link], managed: Collection[str]) -> list[memoryview | LakeError]:
+        """The linked files' bytes, each failing for itself."""
+        return self._links.open(links, managed)
+
+    def populate(self, name: str, creds: Any) -> None:
+        """Credentials for links of a key, in this session."""
+        self._links.populate(name, creds)
+
+    def rename_key(self, old: str, new: str | None) -> None:
+        """What was given for a key counts for another; None: for none."""
+        self._links.rename(old, new)
+
+    def try_key(self, name: str) -> None:
+        """Make sure that the hub lends a key."""
+        self._links.try_managed(name)
+
+    def _lend(self, key: str, fresh: bool) -> Lent | None:
+        """A managed key of the dataset's organisation; None where it belongs to none."""
+        access = self._place.access
+        return None if access.org is None else self._places.hub(access.token).lend(access.org, key, fresh=fresh)
+
+    # ------------------------------------------------------------------ its place
+
+    def copy(self, storage: StorageProvider, dest: Any, *, overwrite: bool, creds: Any, progressbar: bool) -> Any:
+        """Copy a storage to another path."""
+        return self._copy(
+            storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar, access=self._place.access
+        )
+
+    def connect(
+        self,
+        *,
+        creds_key: str | None,
+        dest_path: Any,
+        org_id: str | None,
+        ds_name: str | None,
+        token: Secret | None,
+    ) -> StorageProvider:
+        """Give the dataset a name in a hub; what it was loaded with counts where nothing is said, as in v3."""
+        access = self._place.access
+        if dest_path is None and org_id is None and creds_key is None and self._place.creds_key is not None:
+            org_id = access.org
+        wanted = naming.wanted(dest_path, org_id, ds_name)
+        key = creds_key if creds_key is not None else self._place.creds_key
+        self._place = naming.connect(
+            self._places, self._place.url, key, wanted, Access(wanted[0], token or access.token)
+        )
+        return self._place.storage
+
+    def rename(self, name: str) -> StorageProvider:
+        """Another name in its hub."""
+        self._place = naming.rename(self._places, self._place, name)
+        return self._place.storage
+
+    def set_public(self, is_public: bool) -> None:
+        """Let everybody who has a token read it, or members only."""
+        naming.set_public(self._places, self._place, is_public=is_public)
+
+    def allow_origin(self, origin: str) -> Any:
+        """Let pages of an origin read its storage."""
+        from deeplake_nb.storage.cors import cors
+
+        return cors(self._place.storage, origin, apply=True)

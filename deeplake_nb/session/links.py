@@ -1,0 +1,171 @@
+"""The files that one dataset links to, and the credentials its links name."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.errors import (
+    CredentialsError,
+    LakeError,
+    LinkError,
+    MissingCredentialsError,
+    PermissionDeniedError,
+)
+from deeplake_nb.session.files import rooted
+from deeplake_nb.storage.provider import get_many
+from deeplake_nb.urls import Url, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from deeplake_nb.format.samples import Link
+    from deeplake_nb.hub.protocol import Lent
+    from deeplake_nb.session.files import Files
+    from deeplake_nb.storage.provider import StorageProvider
+
+    Lend = Callable[[str, bool], Lent | None]
+
+_LOCAL = ("file", "mem")
+
+
+class LinkedFiles:
+    """Opens links, each failing for itself. Thread-safe.
+
+    Credentials that a user gave for a key stay in this object, and so in this process.
+
+    Args:
+        files: opens what needs no key.
+        lend: asks the hub for a managed key by its name (and whether what it remembers will not do); gives None
+            where no hub stands behind the dataset.
+    """
+
+    def __init__(self, files: Files, lend: Lend = lambda *_: None) -> None:
+        self._files = files
+        self._lend = lend
+        self._given: dict[str, Any] = {}
+        self._stores: dict[tuple[str, Url], StorageProvider] = {}
+        self._prefixes: dict[str, tuple[Url, ...]] = {}
+        self._lock = threading.Lock()
+
+    def populate(self, name: str, creds: Any) -> None:
+        """Use these credentials for links of that key, instead of others; None: what this session has of its own."""
+        self._given[name] = creds
+        self._forget(name)
+
+    def rename(self, old: str, new: str | None) -> None:
+        """What was given for a key counts for another from now on; None: for none."""
+        creds = self._given.pop(old, self)
+        self._forget(old)
+        if new is not None and creds is not self:
+            self._given[new] = creds
+
+    def try_managed(self, name: str) -> None:
+        """Ask the hub for a key.
+
+        Raises:
+            MissingCredentialsError: it has none of that name, or no hub stands behind the dataset.
+        """
+        self._ask(name, fresh=True)
+
+    def open(self, links: Sequence[Link], managed: Collection[str] = ()) -> list[memoryview | LakeError]:
+        """The linked files' bytes, in order; one that cannot be had stands as its error. Concurrent per storage.
+
+        Args:
+            links: what to open.
+            managed: the keys that a hub has. One that was changed there meanwhile is asked for once more.
+        """
+        out = self._opened(links, managed)
+        refused = [
+            place
+            for place, (link, found) in enumerate(zip(links, out, strict=True))
+            if isinstance(found, PermissionDeniedError | CredentialsError)
+            and link.creds_key in managed
+            and link.creds_key in self._prefixes
+        ]
+        if refused:
+            for name in {str(links[place].creds_key) for place in refused}:
+                self._forget(name)
+            again = self._opened([links[place] for place in refused], managed, fresh=True)
+            for place, found in zip(refused, again, strict=True):
+                out[place] = found
+        return out
+
+    def _opened(
+        self, links: Sequence[Link], managed: Collection[str], *, fresh: bool = False
+    ) -> list[memoryview | LakeError]:
+        out: list[memoryview | LakeError] = [LinkError("not opened")] * len(links)
+        wanted: dict[int, tuple[StorageProvider, list[tuple[int, str]]]] = {}
+        failed: dict[str, LakeError] = {}
+        for place, link in enumerate(links):
+            key = link.creds_key or ""
+            try:
+                url = parse(link.path)
+                root, file = rooted(url)
+                if not key or url.scheme in _LOCAL:
+                    store = self._files.store(root)
+                elif key in failed:
+                    out[place] = failed[key]
+                    continue
+                else:
+                    try:
+                        store = self._keyed(key, root, managed, fresh=fresh)
+                    except LakeError as error:
+                        failed[key] = error  # one question is enough for all links of a key
+                        raise
+                    self._check_reach(key, url)
+                wanted.setdefault(id(store), (store, []))[1].append((place, file))
+            except LakeError as error:
+                out[place] = error
+        for store, places in wanted.values():
+            found = get_many(store, [(file, None) for _, file in places])
+            for (place, _), data in zip(places, found, strict=True):
+                out[place] = data
+        return out
+
+    # ------------------------------------------------------------------ credentials
+
+    def _keyed(self, key: str, root: Url, managed: Collection[str], *, fresh: bool) -> StorageProvider:
+        if (key, root) not in self._stores:
+            if key in self._given:
+                found = self._files.opened(root, self._given[key])
+            elif key in managed:
+                from deeplake_nb.session.names import Lending
+
+                lent = self._ask(key, fresh=fresh)
+                lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, fresh=again), lent)
+                found = self._files.opened(root, lending)
+            else:
+                raise MissingCredentialsError(
+                    f"credentials key {key!r} has no credentials in this session: give it some with "
+                    f"ds.populate_creds({key!r}, creds), or let a hub manage it: "
+                    f"ds.update_creds_key({key!r}, managed=True)"
+                )
+            with self._lock:
+                return self._stores.setdefault((key, root), found)
+        return self._stores[key, root]
+
+    def _check_reach(self, key: str, url: Url) -> None:
+        """Refuse to send a managed key where it does not belong: a dataset's author may link to anything."""
+        from deeplake_nb.hub.kinds import is_below
+
+        prefixes = self._prefixes.get(key, ()) if key not in self._given else ()
+        if prefixes and not is_below(url, prefixes):
+            raise CredentialsError(
+                f"credentials key {key!r} is for {', '.join(map(str, prefixes))}, and is sent nowhere else: "
+                f"an administrator of the hub can allow {url}"
+            )
+
+    def _ask(self, key: str, *, fresh: bool) -> Lent:
+        lent = self._lend(key, fresh)
+        if lent is None:
+            raise MissingCredentialsError(
+                f"credentials key {key!r} is managed by a hub, and this dataset has none: load it as hub://org/name, "
+                f"or pass org_id=; or give credentials with ds.populate_creds({key!r}, creds)"
+            )
+        self._prefixes[key] = tuple(parse(prefix) for prefix in lent.prefixes)
+        return lent
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            self._stores = {known: store for known, store in self._stores.items() if known[0] != key}
