@@ -1,8 +1,9 @@
 """What a cell shows of a dataset: its summary, a static picture of its first rows, and the live gallery.
 
 Three outputs, so that each reader finds one it can show: GitHub, an export or an untrusted notebook the first two, a
-live notebook all of them, of which the page hides the picture once the gallery is in its place. In a terminal only
-the summary is printed. Nothing waits for a browser.
+live notebook all of them, of which the page hides the picture once the gallery is in its place. The picture is drawn
+last, into the room kept for it, so that the gallery does not wait for it. In a terminal only the summary is printed.
+Nothing waits for a browser.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ _STYLE = """\
 
 def register(shell: InteractiveShell) -> None:
     """Let the shell show datasets. What that needs is imported once the cell has run, while its user reads."""
+    from deeplake_nb.widgets import settings
+
     assert shell.display_formatter is not None
     shell.display_formatter.ipython_display_formatter.for_type_by_name(*_DATASET, show)
+    settings.register(shell)
     if _has_page():
         shell.events.register("post_run_cell", _warm_up)
 
@@ -56,6 +60,9 @@ def _import_all() -> None:
 
 def unregister(shell: InteractiveShell) -> None:
     """Show datasets as any other object again."""
+    from deeplake_nb.widgets import settings
+
+    settings.unregister(shell)
     assert shell.display_formatter is not None
     formatter = shell.display_formatter.ipython_display_formatter
     if _warm_up in shell.events.callbacks["post_run_cell"]:
@@ -71,11 +78,19 @@ def unregister(shell: InteractiveShell) -> None:
 def show(ds: Dataset, tensor: str | None = None) -> None:
     """Show a dataset or a view of it in the cell that runs; ``tensor`` names the one whose samples are the pictures.
 
+    The picture of the first rows, which a saved notebook keeps, is left out after ``%config Lake.sheet = False``.
+
     Raises:
         TensorNotFoundError: no tensor of that name.
     """
+    from uuid import uuid4
+
+    from IPython.core.interactiveshell import InteractiveShell
+
     from deeplake_nb.dataset.summary import summary
+    from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet, grid
     from deeplake_nb.preview.summary import summary_html, summary_text
+    from deeplake_nb.widgets import settings
     from deeplake_nb.widgets.source import Source
 
     source = Source(ds)
@@ -90,19 +105,18 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
     if not len(source) or not source.names:
         return
     name = tensor or source.names[0]
-    sheet = _contact_sheet(source, name)
-    size = [sheet.width, sheet.height]
+    if not settings.settings(InteractiveShell.instance()).sheet:
+        _show_gallery(ds, name, [])
+        return
+    layout = grid(min(len(source), MAX_TILES))
+    room = f'<div style="max-width: {layout.width}px; height: {layout.height}px"></div>'
     words = f"[picture of the first rows of {name!r}]"
+    place = {"display_id": uuid4().hex}
+    _publish({"text/html": room, "text/plain": words}, transient=place)
+    _show_gallery(ds, name, [layout.width, layout.height])
+    sheet = contact_sheet(source.tiles(name, range(min(len(source), MAX_TILES)), _SHEET_BOX_PX))
     metadata = {sheet.media_type: {"width": sheet.width, "height": sheet.height}}
-    _publish({sheet.media_type: _base64(sheet), "text/plain": words}, metadata)
-    _show_gallery(ds, name, size)
-
-
-def _contact_sheet(source: Any, name: str) -> Preview:
-    from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet
-
-    rows = range(min(len(source), MAX_TILES))
-    return contact_sheet(source.tiles(name, rows, _SHEET_BOX_PX))
+    _publish({sheet.media_type: _base64(sheet), "text/plain": words}, metadata, transient=place, update=True)
 
 
 def _show_gallery(ds: Dataset, tensor: str, sheet: list[int]) -> None:
@@ -114,10 +128,10 @@ def _show_gallery(ds: Dataset, tensor: str, sheet: list[int]) -> None:
     _publish({**data, "text/plain": hint}, metadata)
 
 
-def _publish(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+def _publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **where: Any) -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
-    InteractiveShell.instance().display_pub.publish(data, metadata)
+    InteractiveShell.instance().display_pub.publish(data, metadata, **where)
 
 
 def _base64(preview: Preview) -> str:

@@ -1,4 +1,4 @@
-"""Reading and writing S3 against the wire and the SDK, with a server that costs nothing but waiting; and requests."""
+"""Reading and writing clouds against the wire and their SDKs, with a server that costs nothing; memory; requests."""
 
 from __future__ import annotations
 
@@ -6,63 +6,47 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import botocore.session
 import numpy as np
 import urllib3
-from botocore.config import Config
 
-from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.dataset.copies import copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.storage.memory import MemoryStorage
-from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import get_many, put_many
 from deeplake_nb.storage.wrappers import Counting
 from deeplake_nb.urls import parse
+from tests.benchmarks import memory
+from tests.benchmarks.clouds import CLOUDS, CONNECTIONS
 from tests.benchmarks.measure import QUICK, Line, alternating
 from tests.fakes.still import still_server
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from deeplake_nb.storage.provider import StorageProvider
+    from tests.benchmarks.clouds import Cloud
     from tests.benchmarks.measure import Scale
 
-KEYS = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "any"}
 LATENCY_SECONDS = 0.05
 SMALL_NBYTES, LARGE_NBYTES = 100_000, 16 << 20
 
 
-def opened(endpoint: str) -> StorageProvider:
-    """S3 as the product opens it."""
-    url = parse("s3://bucket/x")
-    return open_storage(url, credentials_from(url, {**KEYS, "endpoint_url": endpoint}, environ={}))
-
-
-def sdk(endpoint: str):
-    """S3 as the SDK has it, with as many connections."""
-    session = botocore.session.Session()
-    config = Config(max_pool_connections=32, retries={"mode": "standard"})
-    return session.create_client("s3", region_name="us-east-1", endpoint_url=endpoint, config=config, **KEYS)
-
-
 def lines(scale: Scale) -> list[Line]:
-    """Many small objects behind 50 ms, many large ones behind nothing."""
-    small, large = (32, 2) if scale is QUICK else (256, 64)
-    return [*_small(scale, small), *_large(scale, large)]
+    """Many small objects behind 50 ms, many large ones behind nothing, on each cloud."""
+    small, large = (CONNECTIONS, 2) if scale is QUICK else (256, 64)
+    return [line for cloud in CLOUDS for line in [*_small(cloud, scale, small), *_large(cloud, scale, large)]]
 
 
-def _small(scale: Scale, count: int) -> list[Line]:
+def _small(cloud: Cloud, scale: Scale, count: int) -> list[Line]:
     keys = [f"n{SMALL_NBYTES}/{number}" for number in range(count)]
     puts = [(key, bytes(SMALL_NBYTES)) for key in keys]
-    with still_server(LATENCY_SECONDS) as endpoint, ThreadPoolExecutor(32) as threads:
-        storage, connections = opened(endpoint), urllib3.PoolManager(maxsize=32)
+    with still_server(LATENCY_SECONDS) as endpoint, ThreadPoolExecutor(CONNECTIONS) as threads:
+        storage, connections = cloud.opened(endpoint), urllib3.PoolManager(maxsize=CONNECTIONS)
 
         def asked(key):
-            return len(connections.request("GET", f"{endpoint}/bucket/x/{key}").data)
+            return len(connections.request("GET", endpoint + cloud.address.format(key)).data)
 
         def sent(put):
-            connections.request("PUT", f"{endpoint}/bucket/x/{put[0]}", body=put[1])
+            connections.request("PUT", endpoint + cloud.address.format(put[0]), body=put[1])
 
         def wire(_):
             assert sum(threads.map(asked, keys)) == count * SMALL_NBYTES
@@ -79,35 +63,35 @@ def _small(scale: Scale, count: int) -> list[Line]:
         read, read_at_best, written, written_at_best = alternating(scale.repeats, ours, wire, our_puts, wire_puts)
     size = f"{count} objects of 100 KB at 50 ms"
     return [
-        Line(f"S3: read {size}", read, "1.3 x", "32 bare connections", read_at_best),
-        Line(f"S3: write {size}", written, "", "32 bare connections", written_at_best),
+        Line(f"{cloud.name}: read {size}", read, "1.3 x", "32 bare connections", read_at_best),
+        Line(f"{cloud.name}: write {size}", written, "", "32 bare connections", written_at_best),
     ]
 
 
-def _large(scale: Scale, count: int) -> list[Line]:
+def _large(cloud: Cloud, scale: Scale, count: int) -> list[Line]:
     keys = [f"n{LARGE_NBYTES}/{number}" for number in range(count)]
     content = bytes(LARGE_NBYTES)
-    with still_server() as endpoint, ThreadPoolExecutor(32) as threads:
-        storage, client = opened(endpoint), sdk(endpoint)
+    with still_server() as endpoint, ThreadPoolExecutor(CONNECTIONS) as threads:
+        storage, sdk = cloud.opened(endpoint), cloud.sdk(endpoint)
 
         def alone(_):
-            answers = threads.map(lambda key: client.get_object(Bucket="bucket", Key=key)["Body"].read(), keys)
-            assert sum(map(len, answers)) == count * LARGE_NBYTES
+            assert sum(map(len, threads.map(sdk.get, keys))) == count * LARGE_NBYTES
 
         def ours(_):
             assert sum(len(data) for data in get_many(storage, [(key, None) for key in keys])) == count * LARGE_NBYTES
 
         def alone_puts(_):
-            list(threads.map(lambda key: client.put_object(Bucket="bucket", Key=key, Body=content), keys))
+            list(threads.map(lambda key: sdk.put(key, content), keys))
 
         def our_puts(_):
             put_many(storage, [(key, content) for key in keys])
 
         read, read_alone, written, written_alone = alternating(scale.repeats, ours, alone, our_puts, alone_puts)
     size = f"{count * LARGE_NBYTES / 1e9:.2g} GB in 16 MB objects"
+    against = "the SDK alone, as many threads"
     return [
-        Line(f"S3: read {size}", read, "1.25 x", "the SDK alone, as many threads", read_alone),
-        Line(f"S3: write {size}", written, "1.25 x", "the SDK alone, as many threads", written_alone),
+        Line(f"{cloud.name}: read {size}", read, "1.25 x", against, read_alone),
+        Line(f"{cloud.name}: write {size}", written, "1.25 x", against, written_alone),
     ]
 
 
@@ -150,7 +134,11 @@ def requests() -> dict[str, Counter[str]]:
 
 
 def notes() -> str:
-    """The requests, as a table."""
+    """The memory and the requests, as tables."""
+    return f"{memory.table(LARGE_NBYTES)}\n\n{_requests_table()}"
+
+
+def _requests_table() -> str:
     verbs = ("get", "size", "list", "put", "delete")
     out = [f"| Requests | {' | '.join(verbs)} |", f"|---|{'---|' * len(verbs)}"]
     for operation, counted in requests().items():

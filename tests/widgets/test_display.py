@@ -28,12 +28,25 @@ def shell(monkeypatch):
     InteractiveShell.clear_instance()
 
 
+def read(published):
+    """Data and metadata of each output of a cell, as a notebook keeps them: an update replaces what it names."""
+    kept, places = [], {}
+    for output in published:
+        place = (output.transient or {}).get("display_id")
+        if output.update:
+            kept[places[place]] = (output.data, output.metadata)
+        else:
+            places[place] = len(kept)
+            kept.append((output.data, output.metadata))
+    return kept
+
+
 @pytest.fixture
 def outputs(shell):
     def shown(*args, **kwargs):
         with capture_output() as captured:
             display.show(*args, **kwargs)
-        return [(output.data, output.metadata) for output in captured.outputs]
+        return read(captured.outputs)
 
     return shown
 
@@ -51,6 +64,27 @@ def test_a_cell_shows_summary_picture_and_gallery(outputs, colours):
 
 def test_the_picture_is_the_same_bytes_on_every_run(outputs, colours):
     assert outputs(colours)[1] == outputs(colours)[1]
+
+
+def test_one_setting_leaves_the_picture_out(shell, outputs, colours):
+    display.register(shell)
+    shell.run_line_magic("config", "Lake.sheet = False")
+    summary, gallery = outputs(colours)
+    assert "2 rows" in summary[0]["text/plain"]
+    assert WIDGET in gallery[0]
+    shell.run_line_magic("config", "Lake.sheet = True")
+    assert len(outputs(colours)) == 3
+
+
+def test_the_gallery_does_not_wait_for_the_picture_but_its_room_is_kept(shell, colours):
+    with capture_output() as captured:
+        display.show(colours)
+    _, room, gallery, sheet = captured.outputs
+    width, height = (sheet.metadata["image/jpeg"][side] for side in ("width", "height"))
+    assert f"max-width: {width}px; height: {height}px" in room.data["text/html"]
+    assert WIDGET in gallery.data
+    assert sheet.update
+    assert room.transient == sheet.transient != {}
 
 
 def test_names_from_a_dataset_are_escaped(outputs, colours):
@@ -82,7 +116,7 @@ def test_a_cell_that_ends_in_a_dataset_shows_it_once_registered(shell, colours):
     display.register(shell)
     with capture_output() as captured:
         shell.display_formatter.format(colours)
-    assert len(captured.outputs) == 3
+    assert len(read(captured.outputs)) == 3
     display.unregister(shell)
     with capture_output() as captured:
         shell.display_formatter.format(colours)

@@ -5,7 +5,7 @@ import { element, plural } from "../shared/dom.ts";
 import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
 import { Viewer } from "../viewer/viewer.ts";
 import { Grid } from "./grid.ts";
-import { staticPicture } from "./standin.ts";
+import { pictureHeight } from "./standin.ts";
 import { Tiles } from "./tiles.ts";
 import "./gallery.css";
 
@@ -49,10 +49,10 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const show = () => {
     if (isLive) return;
     isLive = true;
-    const picture = staticPicture(el, read(model, "sheet"));
-    const room = picture?.offsetHeight ?? TALLEST;
-    if (picture !== null) picture.style.display = "none";
+    const hasPicture = read(model, "sheet").length > 0;
+    const room = (hasPicture && pictureHeight(el)) || TALLEST;
     root.hidden = false;
+    root.classList.toggle("dl-for-picture", hasPicture);
     grid.measure();
     // As high as the picture it stands in for, so that nothing on the page moves; but few rows are shown whole.
     const whole = grid.height + root.clientHeight - grid.root.clientHeight;
@@ -159,8 +159,6 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     grid.close();
     tiles.close();
     channel.close();
-    const picture = staticPicture(el, read(model, "sheet"));
-    if (picture !== null) picture.style.display = "";
   };
 }
 

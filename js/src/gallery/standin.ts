@@ -1,11 +1,8 @@
 // The static picture that stands in the saved notebook above the gallery, and gives way while the gallery lives.
+// gallery.css hides it by the class of the gallery's root: its output may be filled in later.
 
-/** The static picture of the same cell: the output before ours, if it is the contact sheet. */
-export function staticPicture(el: Element, size: readonly number[]): HTMLElement | null {
-  const output = el.closest(".jp-OutputArea-child");
-  const before = output?.previousElementSibling;
-  const image = before?.querySelector<HTMLImageElement>(".jp-RenderedImage img, img");
-  if (!(before instanceof HTMLElement) || !image?.src.startsWith("data:image/jpeg")) return null;
-  const matches = size.length === 2 && image.getAttribute("width") === String(size[0]);
-  return matches ? before : null;
+/** Height in pixels of the static picture of the same cell, or of the room kept for it. */
+export function pictureHeight(el: Element): number {
+  const before = el.closest(".jp-OutputArea-child")?.previousElementSibling;
+  return before instanceof HTMLElement ? before.offsetHeight : 0;
 }

@@ -1,0 +1,37 @@
+"""What a user decides about notebooks: ``%config Lake`` lists it, ``%config Lake.sheet = False`` changes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from traitlets import Bool
+from traitlets.config import Configurable
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Lake(Configurable):
+    """Settings of a shell; also read from its configuration files, as ``c.Lake.sheet = False``."""
+
+    sheet = Bool(
+        True,
+        help="Whether a cell that shows a dataset also keeps a static picture of its first rows in the notebook, "
+        "which holds a small copy of the data. The live gallery is shown either way.",
+    ).tag(config=True)
+
+
+def register(shell: InteractiveShell) -> None:
+    """Make the settings known to ``%config``."""
+    if not any(isinstance(one, Lake) for one in shell.configurables):
+        shell.configurables.append(Lake(parent=shell))
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Forget the settings."""
+    shell.configurables[:] = [one for one in shell.configurables if not isinstance(one, Lake)]
+
+
+def settings(shell: InteractiveShell) -> Lake:
+    """The settings in force; the defaults where the extension is not loaded."""
+    return next((one for one in shell.configurables if isinstance(one, Lake)), None) or Lake()
