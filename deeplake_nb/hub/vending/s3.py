@@ -182,6 +182,7 @@ def _signed(method: str, address: str, region: str, found: S3Credentials, ttl_se
     from botocore.auth import S3SigV4QueryAuth  # type: ignore[import-untyped]
     from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 
+    logging.getLogger("botocore.auth").addFilter(_no_debug)  # where the SDK prints what it signs, and the signature
     request = AWSRequest(method, address)
     S3SigV4QueryAuth(
         aws_sdk().credentials.ReadOnlyCredentials(
@@ -195,3 +196,7 @@ def _signed(method: str, address: str, region: str, found: S3Credentials, ttl_se
         expires=min(ttl_seconds, _LONGEST_URL_SECONDS),
     ).add_auth(request)
     return str(request.url)
+
+
+def _no_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
