@@ -152,6 +152,7 @@ class Account:
                 headers=headers,
                 body=call.body or None,
                 preload_content=False,
+                decode_content=False,
                 redirect=False,
                 retries=False,
             )

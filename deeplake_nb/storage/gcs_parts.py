@@ -42,7 +42,7 @@ def upload(
     if_absent: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Replace the object by ``data``, in parts of 16 MB, one after the other; two of them are held in memory.
+    """Replace the object by ``data``, in parts of 16 MB, one after the other; twice that is held in memory.
 
     A part that breaks off goes on from the last byte that arrived.
 
@@ -60,18 +60,19 @@ def upload(
     session = _Session(storage, key, nbytes, if_absent=if_absent)
     try:
         chunks = regrouped(data, PART_NBYTES)
-        checksum, start, chunk = Checksum(), 0, next(chunks, b"")
-        while True:
-            following = next(chunks, None)
-            if following is None or start + len(chunk) >= nbytes:
-                check_length(key, start + len(chunk) + len(following or b""), nbytes)
+        checksum, start, is_last = Checksum(), 0, False
+        while not is_last:
+            chunk = next(chunks, b"")
+            stop = start + len(chunk)
+            is_last = stop >= nbytes or len(chunk) < PART_NBYTES
+            if is_last:
+                check_length(key, stop + len(next(chunks, b"")), nbytes)
             checksum.update(chunk)
-            session.put(chunk, start, checksum.text if following is None else None)
+            session.put(chunk, start, checksum.text if is_last else None)
             if progress is not None:
                 progress(len(chunk))
-            if following is None:
-                return
-            start, chunk = start + len(chunk), following
+            start = stop
+            del chunk  # before the next one is put together
     except BaseException as error:
         session.cancel(error)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import itertools
 import logging
@@ -11,6 +12,7 @@ import sys
 import threading
 
 import pytest
+from azure.storage.blob import ContentSettings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +79,14 @@ class AzureSuite(StorageSuite):
             return self.behind.download_blob(f"{provider.url.path.removeprefix('box/')}/{key}").readall()
         except ResourceNotFoundError:
             return None
+
+    def test_what_is_stored_compressed_comes_as_it_is_stored(self, provider):
+        packed = gzip.compress(b"hello" * 1000)
+        name = f"{provider.url.path.removeprefix('box/')}/k"
+        self.behind.upload_blob(name, packed, content_settings=ContentSettings(content_encoding="gzip"))
+        assert bytes(provider.get("k")) == packed
+        assert bytes(provider.get("k", ByteRange(3, 9))) == packed[3:9]
+        assert provider.size("k") == len(packed)
 
     def test_list_pages_through_more_than_a_thousand(self, provider, monkeypatch):
         """With short pages: those of the service are too long to fill here."""
