@@ -135,10 +135,10 @@ def requests() -> dict[str, Counter[str]]:
 
 def notes() -> str:
     """The memory and the requests, as tables."""
-    return f"{memory.table(LARGE_NBYTES)}\n\n{_requests_table()}"
+    return f"{memory.table(LARGE_NBYTES)}\n\n{requests_table()}"
 
 
-def _requests_table() -> str:
+def requests_table() -> str:
     verbs = ("get", "size", "list", "put", "delete")
     out = [f"| Requests | {' | '.join(verbs)} |", f"|---|{'---|' * len(verbs)}"]
     for operation, counted in requests().items():

@@ -10,7 +10,7 @@ from tests.benchmarks import arrays, pictures, start, storage
 from tests.benchmarks.measure import QUICK, Line, alternating, markdown
 
 
-@pytest.mark.parametrize(("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (storage, 4)])
+@pytest.mark.parametrize(("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (storage, 12)])
 def test_a_section_measures_every_line(section, count):
     lines = section.lines(QUICK)
     assert len(lines) == count
@@ -56,4 +56,4 @@ def test_what_each_operation_asks_of_a_storage():
     assert list(counted) == list(bounds)
     for operation, bound in bounds.items():
         assert counted[operation] <= Counter(bound), operation
-    assert "| load() | 8 |" in storage.notes()
+    assert "| load() | 8 |" in storage.requests_table()
