@@ -25,12 +25,16 @@ def refusal(status, code, **headers):
 
 
 class CannedServer:
-    """Gives the answers in order, the last one again and again; ``requests`` holds ``(method, path, headers)``."""
+    """Gives the answers in order, the last one again and again; ``requests`` holds ``(method, path, headers)``.
+
+    ``bodies`` has what came with them.
+    """
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
         self.answers = []
         self.requests = []
+        self.bodies = []
 
     def next_answer(self, request):
         self.requests.append(request)
@@ -43,7 +47,7 @@ def canned_server():
         protocol_version = "HTTP/1.1"
 
         def answer(self):
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            canned.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             answer = canned.next_answer((self.command, self.path, dict(self.headers)))
             length = len(answer.body) if answer.declared is None else answer.declared
             self.send_response(answer.status)

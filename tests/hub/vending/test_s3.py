@@ -1,0 +1,193 @@
+"""Lending on S3, on a server that takes any key; whether it is narrow is for ``test_policies`` and ``test_radosgw``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+
+from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.errors import (
+    CredentialsError,
+    MissingCredentialsError,
+    PermissionDeniedError,
+    StorageError,
+)
+from deeplake_nb.hub import vending
+from deeplake_nb.hub.vending.policies import policy
+from deeplake_nb.storage.open import open_storage
+from deeplake_nb.urls import parse
+from tests.fakes import canned, moto
+
+CANARY = "c4naryC4NARYc4naryC4NARYc4naryC4NARYc4na"
+KEYS = {"aws_access_key_id": "AKIA", "aws_secret_access_key": CANARY}
+ROLE = {"role_arn": "arn:aws:iam::123456789012:role/lake", "aws_region": "eu-west-1"}
+PLACE = "s3://bucket/cars"
+ENDS = datetime(2030, 1, 1, 13, tzinfo=UTC)
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def server():
+    with canned.canned_server() as server:
+        yield server
+
+
+@pytest.fixture
+def sts(server):
+    """A service that lends keys until `ENDS`; gives what it was asked, all but the last one answered with."""
+
+    def asked():
+        return [{name: values[0] for name, values in parse_qs(body.decode()).items()} for body in server.bodies]
+
+    made = f"<AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>{CANARY}</SecretAccessKey>"
+    made += f"<SessionToken>{CANARY}</SessionToken><Expiration>{ENDS.isoformat()}</Expiration>"
+    names = ("AssumeRole", "GetFederationToken")
+    results = "".join(f"<{name}Result><Credentials>{made}</Credentials></{name}Result>" for name in names)
+    server.answers = [canned.Answer(200, f"<Response>{results}</Response>".encode())]
+    return asked
+
+
+def lend(fields, kind="aws-keys", mode="r", **options):
+    return vending.vend(kind, fields, PLACE, mode, clock=lambda: NOW, **{"environ": {}, **options})
+
+
+def test_keys_of_aws_are_lent_by_federation(sts, server):
+    found = lend({**KEYS, "sts_endpoint_url": server.endpoint, "aws_region": "eu-west-1"}, ttl_seconds=7200)
+    [asked] = sts()
+    assert asked == {
+        "Action": "GetFederationToken",
+        "Version": "2011-06-15",
+        "Name": "deeplake-nb",
+        "DurationSeconds": "7200",
+        "Policy": policy([parse(PLACE)], "r"),
+    }
+    assert found.expires_at == ENDS - timedelta(seconds=90)
+    assert found.creds == {
+        "aws_access_key_id": "ASIA",
+        "aws_secret_access_key": Secret(CANARY),
+        "aws_session_token": Secret(CANARY),
+        "aws_region": "eu-west-1",
+        "expires_at": found.expires_at.isoformat(),
+    }
+    url = parse(PLACE)
+    assert credentials_from(url, found.creds, environ={})().expires_at == found.expires_at
+    assert CANARY not in f"{found} {found!r}"
+
+
+@pytest.mark.parametrize("mode", ["r", "a", "w"])
+def test_a_role_is_assumed_with_its_external_id_under_the_policy_of_the_mode(sts, server, monkeypatch, mode):
+    """The hub asks as itself."""
+    environ = {"AWS_ACCESS_KEY_ID": "AKIAHUB", "AWS_SECRET_ACCESS_KEY": CANARY}
+    fields = {**ROLE, "sts_endpoint_url": server.endpoint}
+    lend(fields, "aws-role", mode, external_id="of-the-hub", environ=environ, ttl_seconds=100_000)
+    [asked] = sts()
+    assert asked["Action"] == "AssumeRole"
+    assert asked["RoleArn"] == ROLE["role_arn"]
+    assert asked["ExternalId"] == "of-the-hub"
+    assert asked["DurationSeconds"] == "3600"
+    assert asked["Policy"] == policy([parse(PLACE)], mode)
+    [(_, _, headers)] = server.requests
+    assert "Credential=AKIAHUB/" in headers["Authorization"]
+    lend(fields, "aws-role", environ=environ, ttl_seconds=1)
+    assert (sts()[1]["DurationSeconds"], "ExternalId" in sts()[1]) == ("900", False)
+
+
+def test_several_places_are_lent_with_one_policy(sts, server):
+    places = [parse("s3://bucket/a"), parse("s3://other")]
+    vending.vend("aws-keys", {**KEYS, "sts_endpoint_url": server.endpoint}, places, "r")
+    assert json.loads(sts()[0]["Policy"]) == json.loads(policy(places, "r"))
+    with pytest.raises(CredentialsError, match="for no place at all"):
+        vending.vend("aws-keys", KEYS, [], "r")
+
+
+def test_where_nothing_narrower_can_be_had_the_key_lends_itself_only_if_it_may():
+    """On a storage without such a service, and with keys that are temporary already."""
+    for fields in ({**KEYS, "endpoint_url": "http://127.0.0.1:9"}, {**KEYS, "aws_session_token": CANARY}):
+        assert lend(fields).creds is None
+        found = lend(fields, lends_itself=True)
+        assert found.creds == {name: Secret(v) if v == CANARY else v for name, v in fields.items()}
+        assert found.expires_at is None
+    ends = lend({**fields, "expires_at": ENDS.isoformat()}, lends_itself=True)
+    assert ends.expires_at == ENDS - timedelta(seconds=90)
+
+
+def test_a_user_without_the_permission_to_federate_has_presigned_requests(server, caplog):
+    server.answers = [_refusal("AccessDenied")]
+    fields = {**KEYS, "sts_endpoint_url": server.endpoint}
+    with caplog.at_level(logging.WARNING):
+        assert lend(fields).creds is None
+    assert "allow their user sts:GetFederationToken" in caplog.text
+    assert lend(fields, lends_itself=True).creds["aws_secret_access_key"] == Secret(CANARY)
+
+
+def _refusal(code):
+    body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{CANARY}</Message></Error></ErrorResponse>"
+    return canned.Answer(403, body.encode(), {"Content-Type": "text/xml"})
+
+
+def test_a_role_that_does_not_let_the_hub_in_says_what_to_do(server):
+    server.answers = [_refusal("AccessDenied")]
+    environ = {"AWS_ACCESS_KEY_ID": "AKIAHUB", "AWS_SECRET_ACCESS_KEY": CANARY}
+    with pytest.raises(
+        PermissionDeniedError, match=r"may not assume arn:.*role/lake: run what its provision"
+    ) as caught:
+        lend({**ROLE, "sts_endpoint_url": server.endpoint}, "aws-role", environ=environ)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_hub_without_an_identity_says_so(server):
+    server.answers = [_refusal("AccessDenied")]
+    with pytest.raises(MissingCredentialsError, match="environment"):
+        lend({**ROLE, "sts_endpoint_url": server.endpoint}, "aws-role")
+    assert server.requests == []
+
+
+def test_a_service_that_does_not_answer_is_no_missing_permission():
+    with pytest.raises(StorageError, match="cannot lend a key for s3://bucket/cars"):
+        lend({**KEYS, "sts_endpoint_url": "http://127.0.0.1:9"})
+
+
+@pytest.mark.parametrize("seconds", [0, -5])
+def test_a_key_is_lent_for_some_time(seconds):
+    with pytest.raises(CredentialsError, match="cannot be lent for"):
+        lend(KEYS, ttl_seconds=seconds)
+
+
+def test_a_key_of_another_cloud_is_refused():
+    with pytest.raises(CredentialsError, match="does not open gcs://bucket/cars"):
+        vending.vend("aws-keys", KEYS, "gcs://bucket/cars", "r")
+    with pytest.raises(CredentialsError, match="does not open"):
+        vending.presign("aws-keys", KEYS, "file:///etc", "GET", "passwd")
+
+
+def test_lent_keys_open_a_dataset_at_the_same_endpoint():
+    """On moto, which judges no policy, but knows its own keys."""
+    with moto.moto_server() as endpoint:
+        behind = moto.client(endpoint)
+        behind.create_bucket(Bucket="bucket")
+        keys = moto.user(endpoint, "owner", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        role = moto.client(endpoint, "iam").create_role(
+            RoleName="lake",
+            AssumeRolePolicyDocument=json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+                }
+            ),
+        )["Role"]["Arn"]
+        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        moto.client(endpoint, "iam").put_role_policy(
+            RoleName="lake", PolicyName="all", PolicyDocument=json.dumps(everything)
+        )
+        moto.close_doors(endpoint)
+        found = vending.vend("aws-keys", {**keys, "endpoint_url": endpoint, "role_arn": role}, PLACE, "w")
+        url = parse(PLACE)
+        storage = open_storage(url, credentials_from(url, found.creds, environ={}))
+        storage.put("k", b"stored")
+        assert bytes(storage.get("k")) == b"stored"
+        assert storage.credentials().aws_access_key_id != keys["aws_access_key_id"]
