@@ -10,7 +10,8 @@ from tests import machine
 def main() -> None:
     """Measure and print, a section at a time."""
     machine.isolate()
-    from tests.benchmarks import arrays, first_pixels, gallery, pictures, start, storage  # in an environment that is nobody's
+    # in an environment that is nobody's
+    from tests.benchmarks import arrays, first_pixels, gallery, pictures, start, storage
     from tests.benchmarks.measure import FULL, QUICK, machine_line, markdown
 
     sections = {"arrays": arrays, "pictures": pictures, "start": start, "storage": storage, "pixels": first_pixels}
