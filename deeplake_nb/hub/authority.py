@@ -7,7 +7,7 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from deeplake_nb.errors import (
     HubConflictError,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _JWT_SECONDS = 365 * 24 * 3600
 _NOTED = timedelta(minutes=1)
+_LONGEST_SECONDS = 10 * _JWT_SECONDS
 _LABEL = 200
 _NBYTES = 32
 
@@ -87,10 +88,8 @@ class Authority:
             HubTokenError: malformed, unknown, expired or revoked.
         """
         token_id = token_text.id_of(token, self._keys["jwt"])
-        found = select(TOKENS, USERS.c.name, USERS.c.is_administrator, ORGS.c.name.label("org"))
-        found = found.select_from(TOKENS.join(USERS).join(ORGS, ORGS.c.id == TOKENS.c.org_id, isouter=True))
         with self._store.read() as connection:
-            row = connection.execute(found.where(TOKENS.c.id == token_id)).first()
+            row = connection.execute(_SHOWN, {"id": token_id}).first()
         kept = row.hash if row is not None else b""
         if row is None or not hmac.compare_digest(token_text.hashed(token, self._keys["token"]), kept):
             raise HubTokenError("the hub does not know this token: make a new one")
@@ -120,8 +119,12 @@ class Tokens(Seat):
         """A new API token, no wider than the one that asks for it."""
         if scope not in RANK:
             raise UnsupportedError(f"no scope {scope!r}: expected one of {', '.join(RANK)}")
-        if ttl_seconds is not None and ttl_seconds < 1:
-            raise UnsupportedError(f"a token cannot live for {ttl_seconds} seconds: give 1 or more, or None")
+        if ttl_seconds is not None and not 1 <= ttl_seconds <= _LONGEST_SECONDS:
+            raise UnsupportedError(
+                f"a token cannot live for {ttl_seconds} seconds: give 1 to {_LONGEST_SECONDS} (ten years), or None"
+            )
+        if not label.isprintable() or len(label) > _LABEL:
+            raise UnsupportedError(f"a token's label is printable text of {_LABEL} characters at most")
         if RANK[scope] > RANK[self._user.scope]:
             raise PermissionDeniedError(f"a token of scope {self._user.scope!r} may not make one of scope {scope!r}")
         org = self._user.org if org is None else checked(org, "an organisation")
@@ -148,9 +151,11 @@ class Tokens(Seat):
     def revoke_token(self, token_id: str) -> None:
         """Refuse a token from now on; once more changes nothing."""
         with self._core.store.write() as connection:
-            row = connection.execute(_TOKENS.where(TOKENS.c.id == token_id)).first()
+            row = None
+            if token_text.is_id(token_id):
+                row = connection.execute(_TOKENS.where(TOKENS.c.id == token_id)).first()
             if row is None or row.user_id != self._user.id or self._user.org not in (None, row.org):
-                raise HubNotFoundError(f"you have no token {str(token_id)[:_LABEL]!r}: see tokens()")
+                raise HubNotFoundError("you have no such token: see tokens()")
             if RANK[row.scope] > RANK[self._user.scope]:
                 raise PermissionDeniedError(f"a token of scope {self._user.scope!r} may not revoke a wider one")
             if row.revoked_at is None:
@@ -180,7 +185,7 @@ def issue(  # noqa: PLR0917
         token = token_text.jwt(token_id, user, now, expires_at, core.token_keys["jwt"])
     else:
         token = token_text.opaque(token_id)
-    row: dict[str, Any] = {"id": token_id, "user_id": user_id, "label": label[:_LABEL], "scope": scope}
+    row: dict[str, Any] = {"id": token_id, "user_id": user_id, "label": label, "scope": scope}
     row |= {"tail": token_text.tail(token), "hash": token_text.hashed(token, core.token_keys["token"])}
     connection.execute(insert(TOKENS), row | {"org_id": org_id, "created_at": now, "expires_at": expires_at})
     return token_id, token
@@ -202,6 +207,11 @@ def add_user(core: HubCore, user: str, *, is_administrator: bool, by: str) -> tu
     return token.reveal(), _token(row)
 
 
+_SHOWN = (
+    select(TOKENS, USERS.c.name, USERS.c.is_administrator, ORGS.c.name.label("org"))
+    .select_from(TOKENS.join(USERS).join(ORGS, ORGS.c.id == TOKENS.c.org_id, isouter=True))
+    .where(TOKENS.c.id == bindparam("id"))
+)
 _TOKENS = select(TOKENS, ORGS.c.name.label("org")).join_from(TOKENS, ORGS, isouter=True)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, PermissionDeniedError
-from deeplake_nb.hub.managed import key_named, usable_at
+from deeplake_nb.hub.managed import Key, key_named, usable_at
 from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import Place, Places, checked_url
 from deeplake_nb.hub.protocol import DatasetEntry, Page
@@ -42,7 +42,7 @@ class Datasets(Places):
             if access.role is None:
                 found = found.where(DATASETS.c.is_public)
             if after is not None:
-                found = found.where(DATASETS.c.name > after)
+                found = found.where(DATASETS.c.name > checked(after, "a dataset"))
             rows = connection.execute(found).all()
         entries = tuple(_entry(org, row) for row in rows[:limit])
         return Page(entries, entries[-1].name if len(rows) > limit else None)
@@ -123,32 +123,13 @@ class Datasets(Places):
         """What the user may do in the organisation, and the dataset's row; one query, two for a former name."""
         checked(org, "an organisation")
         checked(name, "a dataset")
-        member = and_(MEMBERS.c.org_id == ORGS.c.id, MEMBERS.c.user_id == self._user.id)
-        named = and_(DATASETS.c.org_id == ORGS.c.id, DATASETS.c.name == name)
-        row = connection.execute(
-            select(
-                ORGS.c.id.label("at_org"),
-                ORGS.c.storage_url,
-                ORGS.c.storage_key_id,
-                MEMBERS.c.role,
-                *DATASETS.c,
-                KEYS.c.name.label("key_name"),
-            )
-            .select_from(
-                ORGS.join(MEMBERS, member, isouter=True)
-                .join(DATASETS, named, isouter=True)
-                .join(KEYS, KEYS.c.id == DATASETS.c.key_id, isouter=True)
-            )
-            .where(ORGS.c.name == org)
-        ).first()
+        row = connection.execute(_FOUND, {"user": self._user.id, "org": org, "name": name}).first()
         if row is None:
             return self._access_of(org, None), None
         access = Access(org, row.at_org, self._user.narrowed(row.role, org), row.storage_url, row.storage_key_id)
         if row.id is not None:
             return access, row
-        former = _ENTRIES.join(ALIASES, ALIASES.c.dataset_id == DATASETS.c.id)
-        former = former.where(ALIASES.c.org_id == access.id, ALIASES.c.name == name)
-        return access, connection.execute(former).first()
+        return access, connection.execute(_FORMER, {"org": access.id, "name": name}).first()
 
     def _seen(self, access: Access, row: Any | None, name: str) -> Any:
         """The row, if the user may see it.
@@ -205,7 +186,28 @@ class Datasets(Places):
         return _entry(org, connection.execute(found.where(ORGS.c.name == org, DATASETS.c.name == name)).one())
 
 
-_ENTRIES = select(*DATASETS.c, KEYS.c.name.label("key_name")).join_from(DATASETS, KEYS, isouter=True)
+# Statements that are asked at every turn are built once.
+_KEY = [column.label(f"managed_{column.name}") for column in KEYS.c]
+_ENTRIES = select(*DATASETS.c, KEYS.c.name.label("managed_name")).join_from(DATASETS, KEYS, isouter=True)
+_FOUND = (
+    select(ORGS.c.id.label("at_org"), ORGS.c.storage_url, ORGS.c.storage_key_id, MEMBERS.c.role, *DATASETS.c, *_KEY)
+    .select_from(
+        ORGS.join(MEMBERS, and_(MEMBERS.c.org_id == ORGS.c.id, MEMBERS.c.user_id == bindparam("user")), isouter=True)
+        .join(DATASETS, and_(DATASETS.c.org_id == ORGS.c.id, DATASETS.c.name == bindparam("name")), isouter=True)
+        .join(KEYS, KEYS.c.id == DATASETS.c.key_id, isouter=True)
+    )
+    .where(ORGS.c.name == bindparam("org"))
+)
+_FORMER = (
+    select(*DATASETS.c, *_KEY)
+    .select_from(ALIASES.join(DATASETS).join(KEYS, KEYS.c.id == DATASETS.c.key_id, isouter=True))
+    .where(ALIASES.c.org_id == bindparam("org"), ALIASES.c.name == bindparam("name"))
+)
+
+
+def key_of(row: Any) -> Key | None:
+    """The managed key of a dataset that was found."""
+    return None if row.key_id is None else Key(*row[-len(_KEY) :])
 
 
 def _entry(org: str, row: Any) -> DatasetEntry:
@@ -213,7 +215,7 @@ def _entry(org: str, row: Any) -> DatasetEntry:
         org,
         row.name,
         row.url,
-        row.key_name,
+        row.managed_name,
         is_public=row.is_public,
         is_connected=row.is_connected,
         created_by=row.created_by,

@@ -127,7 +127,8 @@ class Acting(Resolving, ManagedKeys, People):
                 self._allowed(connection, org, "admin", "see what was done")
             else:
                 self._administrator("see what was done in it")
-            return audit.entries(connection, org, after, max(1, min(limit, _ENTRIES)))
+            return audit.entries(connection, org, max(0, min(after, _LAST)), max(1, min(limit, _ENTRIES)))
 
 
 _ENTRIES = 10_000
+_LAST = 2**62

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from datetime import datetime
 
+    from deeplake_nb.hub.managed import Key
     from deeplake_nb.hub.protocol import KeyKind, Mode
     from deeplake_nb.hub.vault import Vault
     from deeplake_nb.urls import Url
@@ -52,7 +53,7 @@ class Lender:
         self._lock = threading.Lock()
 
     def lend(
-        self, user: int, key: Any, urls: Sequence[Url], mode: Mode, *, fresh: bool, on_record: Callable[[], None]
+        self, user: int, key: Key, urls: Sequence[Url], mode: Mode, *, fresh: bool, on_record: Callable[[], None]
     ) -> Vended:
         """A narrowed key, kept or new; ``on_record`` is called before a new one is given.
 
@@ -90,15 +91,15 @@ class Lender:
         """With an end: also a key that has none is asked for again, so that a rotation comes through."""
         return vended if vended.expires_at is not None else Vended(vended.creds, now + TTL)
 
-    def _vended(self, key: Any, urls: Sequence[Url], mode: Mode) -> Vended:
+    def _vended(self, key: Key, urls: Sequence[Url], mode: Mode) -> Vended:
         try:
             return self._made(key, opened(self._vault, key), urls, mode)
         except (CredentialsError, PermissionDeniedError):
-            if key.former_fields is None or key.overlaps_until <= self._clock():
+            if key.former_fields is None or key.overlaps_until is None or key.overlaps_until <= self._clock():
                 raise
         return self._made(key, opened(self._vault, key, "former_fields"), urls, mode)  # the new one may need a while
 
-    def _made(self, key: Any, fields: Mapping[str, Any], urls: Sequence[Url], mode: Mode) -> Vended:
+    def _made(self, key: Key, fields: Mapping[str, Any], urls: Sequence[Url], mode: Mode) -> Vended:
         itself = whole(key.kind, fields) if self._lends_all or not urls else None
         if itself is not None and (self._lends_all or key.lends_itself):
             return Vended(itself)

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from deeplake_nb.credentials.provider import read_time, sealed
 from deeplake_nb.errors import CredentialsError, HubConflictError, UnsupportedError
 from deeplake_nb.hub import kinds
-from deeplake_nb.hub.managed import closed, key_named, opened, prefixes_of, usable_at
+from deeplake_nb.hub.managed import Key, closed, key_named, opened, prefixes_of, usable_at
 from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import Places, checked_url
 from deeplake_nb.hub.protocol import ManagedKey, Trial
@@ -38,7 +38,7 @@ class ManagedKeys(Places):
         with self._core.store.read() as connection:
             access = self._allowed(connection, org, "writer", "see its managed keys")
             rows = connection.execute(select(KEYS).where(KEYS.c.org_id == access.id).order_by(KEYS.c.name)).all()
-            return [self._shown(connection, org, row) for row in rows]
+            return [self._shown(connection, org, Key(*row)) for row in rows]
 
     def add_key(
         self,
@@ -151,8 +151,7 @@ class ManagedKeys(Places):
 
     # ------------------------------------------------------------------ what is kept, and what is shown
 
-    def _key(self, connection: Connection, org: str, name: str, doing: str) -> Any:
-        checked(name, "a key")
+    def _key(self, connection: Connection, org: str, name: str, doing: str) -> Key:
         access = self._allowed(connection, org, "admin", doing)
         return key_named(connection, access.id, org, name)
 
@@ -190,7 +189,7 @@ class ManagedKeys(Places):
             used.append("default storage")
         return tuple(used)
 
-    def _shown(self, connection: Connection, org: str, row: Any) -> ManagedKey:
+    def _shown(self, connection: Connection, org: str, row: Key) -> ManagedKey:
         shown = json.loads(row.shown)
         if row.external_id:
             shown["external_id"] = row.external_id
@@ -203,7 +202,7 @@ class ManagedKeys(Places):
             tuple(json.loads(row.prefixes)),
             lends_itself=row.lends_itself,
             used_by=self._used_by(connection, org, row.id),
-            trial=None if row.tried_at is None else Trial(row.tried_at, row.tried_good, row.tried_said),
+            trial=None if row.tried_at is None else Trial(row.tried_at, bool(row.tried_good), row.tried_said or ""),
             expires_at=row.expires_at,
             created_by=row.created_by,
             created_at=row.created_at,

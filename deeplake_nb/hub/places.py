@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
-from deeplake_nb.errors import CredentialsError, HubError, UrlError
+from deeplake_nb.errors import CredentialsError, HubConflictError, UrlError
 from deeplake_nb.hub import kinds
 from deeplake_nb.hub.managed import key_named, usable_at
 from deeplake_nb.hub.protocol import Storage
@@ -40,6 +40,8 @@ def checked_url(text: str, *, is_local: bool) -> Url:
         UrlError: it cannot be one.
     """
     url = parse(text)
+    if not text.isprintable():
+        raise UrlError("the place has characters that cannot be printed: remove them")
     if url.scheme in ("mem", "hub") or (url.scheme == "file" and not is_local):
         known = "a local folder, " if is_local else ""
         raise UrlError(f"a hub cannot keep {url}: expected {known}s3://, gcs://, azure:// or https://")
@@ -89,7 +91,7 @@ class Places(Seat):
 
     def _own_folder(self, org: str) -> Url:
         if self._core.folder is None:
-            raise HubError(
+            raise HubConflictError(
                 f"organisation {org!r} has no default storage, and this hub no folder of its own:"
                 " an admin sets one (set_default_storage)"
             )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, UnsupportedError
 from deeplake_nb.hub import vending
-from deeplake_nb.hub.datasets import Datasets
-from deeplake_nb.hub.managed import find_key, opened, prefixes_of, usable_at
+from deeplake_nb.hub.datasets import Datasets, key_of
+from deeplake_nb.hub.managed import Key, find_key, opened, prefixes_of, usable_at
 from deeplake_nb.hub.names import checked
+from deeplake_nb.hub.places import checked_url
 from deeplake_nb.hub.protocol import Lent, Mode, Resolved
 from deeplake_nb.hub.tables import KEYS
 from deeplake_nb.urls import parse
@@ -18,12 +20,23 @@ from deeplake_nb.urls import parse
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from deeplake_nb.hub.places import Place
     from deeplake_nb.hub.seat import Access
 
 _RANK: dict[Mode, int] = {"r": 1, "a": 2, "w": 3}
 _NEEDS: dict[str, Mode] = {"GET": "r", "HEAD": "r", "LIST": "r", "PUT": "a", "DELETE": "w"}
 _TTL_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A place that a user may have, and the key that opens it."""
+
+    org: str
+    name: str
+    url: str
+    key: Key | None
+    mode: Mode
+    is_new: bool = False
 
 
 class Resolving(Datasets):
@@ -32,73 +45,65 @@ class Resolving(Datasets):
     def resolve(
         self, org: str, name: str, mode: Mode | None = None, *, fresh: bool = False, anew: bool = False
     ) -> Resolved:
-        """Where a dataset lies (or will lie), with credentials scoped to it; one query where no key is needed."""
+        """Where a dataset lies (or will lie), with credentials scoped to it; one query for one that is there."""
         _check_mode(mode)
         with self._core.store.read() as connection:
-            access, row = self._found(connection, org, name)
-            if row is not None and not (anew and row.name != name):
-                row = self._seen(access, row, name)
-                granted = self._granted(access, mode)
-                return self._resolved(connection, access, row.name, row, granted, fresh=fresh)
-        return self._new_place(org, name, mode, fresh=fresh)
+            target = self._there(connection, org, name, mode, anew=anew)
+            if target is None and mode in (None, "r"):  # maybe nothing will be written, so nothing is promised
+                target = self._due(connection, org, name, mode or "w")
+        if target is None:
+            with self._core.store.write(org) as connection:
+                target = self._there(connection, org, name, mode, anew=anew)  # made by another meanwhile
+                target = target or self._due(connection, org, name, mode or "w", is_promised=True)
+        return self._lent(target, fresh=fresh)  # no connection is held while a cloud is asked
 
-    def _new_place(self, org: str, name: str, mode: Mode | None, *, fresh: bool) -> Resolved:
-        if mode is None or mode == "r":  # maybe nothing will be written, so nothing is promised
-            with self._core.store.read() as connection:
-                access = self._access(connection, org)
-                self._new(access, name)
-                place = self._promised(connection, access, name)
-                if place is None:
-                    place = self._candidate(connection, access, name)
-                return self._resolved(connection, access, name, place, mode or "w", fresh=fresh, is_new=True)
-        with self._core.store.write(org) as connection:
-            access = self._access(connection, org)
-            self._new(access, name)
+    def _there(self, connection: Connection, org: str, name: str, mode: Mode | None, *, anew: bool) -> _Target | None:
+        """A dataset that is there, as far as the user may have it."""
+        access, row = self._found(connection, org, name)
+        if row is None or (anew and row.name != name):
+            return None
+        row = self._seen(access, row, name)
+        return _Target(org, row.name, row.url, key_of(row), self._granted(access, mode))
+
+    def _due(self, connection: Connection, org: str, name: str, mode: Mode, *, is_promised: bool = False) -> _Target:
+        """Where a new dataset will lie, if the user may make one."""
+        access = self._access(connection, org)
+        self._new(access, name)
+        if is_promised:
             place = self._promise(connection, access, self._opened(connection, access), name)
-        with self._core.store.read() as connection:
-            return self._resolved(connection, access, name, place, mode, fresh=fresh, is_new=True)
+        else:
+            promised = self._promised(connection, access, name)
+            place = promised if promised is not None else self._candidate(connection, access, name)
+        key = connection.execute(select(KEYS).where(KEYS.c.id == place.key_id)).first() if place.key_id else None
+        return _Target(org, name, place.url, None if key is None else Key(*key), mode, is_new=True)
 
     def _granted(self, access: Access, mode: Mode | None) -> Mode:
         most: Mode = "w" if access.allows("writer") else "r"
         if mode is not None and _RANK[mode] > _RANK[most]:
-            who = f"a {access.role}" if access.role and self._user.scope != "reader" else "a reader"
-            raise PermissionDeniedError(f"{who} of {access.org!r} may only read: this needs the role 'writer'")
+            who = f"a {access.role}" if access.role else "somebody who is no member"
+            raise PermissionDeniedError(f"{who} of {access.org!r} may only read: writing needs the role 'writer'")
         return mode or most
 
-    def _resolved(
-        self,
-        connection: Connection,
-        access: Access,
-        name: str,
-        place: Place | Any,
-        mode: Mode,
-        *,
-        fresh: bool,
-        is_new: bool = False,
-    ) -> Resolved:
-        if place.key_id is None:
-            return Resolved(access.org, name, place.url, {}, mode, is_new=is_new)
-        key = connection.execute(select(KEYS).where(KEYS.c.id == place.key_id)).one()
-        connection.close()  # no connection is held while a cloud is asked
-        url = parse(place.url)
-        usable_at(self._core, key, url)
+    def _lent(self, target: _Target, *, fresh: bool) -> Resolved:
+        if target.key is None:
+            return Resolved(target.org, target.name, target.url, {}, target.mode, is_new=target.is_new)
         vended = self._core.lender.lend(
             self._user.id,
-            key,
-            (url,),
-            mode,
+            target.key,
+            (parse(target.url),),
+            target.mode,
             fresh=fresh,
-            on_record=lambda: self._on_record("vend", access.org, name, place.url, mode),
+            on_record=lambda: self._on_record("vend", target.org, target.name, target.url, target.mode),
         )
         return Resolved(
-            access.org,
-            name,
-            place.url,
+            target.org,
+            target.name,
+            target.url,
             vended.creds or {},
-            mode,
+            target.mode,
             expires_at=vended.expires_at,
             presigned=vended.creds is None,
-            is_new=is_new,
+            is_new=target.is_new,
         )
 
     def _on_record(self, action: str, org: str, subject: str, prefix: str, mode: str) -> None:
@@ -110,16 +115,11 @@ class Resolving(Datasets):
         if method not in _NEEDS:
             raise UnsupportedError(f"no requests with {method!r}: expected one of {', '.join(_NEEDS)}")
         with self._core.store.read() as connection:
-            access, row = self._found(connection, org, name)
-            place = self._promised(connection, access, name) if row is None and access.allows("writer") else row
-            if row is not None or place is None:
-                place = self._seen(access, row, name)
-                self._granted(access, _NEEDS[method])
-            managed = connection.execute(select(KEYS).where(KEYS.c.id == place.key_id)).first()
+            target = self._there(connection, org, name, _NEEDS[method], anew=False)
+            target = target or self._due(connection, org, name, _NEEDS[method])
+        managed, url = target.key, target.url
         if managed is None:
-            raise CredentialsError(f"hub://{org}/{name} needs no managed key: open {place.url} as it is")
-        url = parse(place.url)
-        usable_at(self._core, managed, url)
+            raise CredentialsError(f"hub://{org}/{name} needs no managed key: open {url} as it is")
         fields = opened(self._core.vault, managed)
         ttl_seconds = max(1, min(ttl_seconds, _TTL_SECONDS))
         arguments: dict[str, Any] = {"ttl_seconds": ttl_seconds, "clock": self._core.clock}
@@ -134,8 +134,8 @@ class Resolving(Datasets):
         )
         mode = _NEEDS[method]
         self._core.lender.note(
-            (self._user.id, managed.id, managed.revision, place.url, mode),
-            lambda: self._on_record("presign", org, name, place.url, mode),
+            (self._user.id, managed.id, managed.revision, url, mode),
+            lambda: self._on_record("presign", org, target.name, url, mode),
         )
         return address
 
@@ -154,7 +154,7 @@ class Resolving(Datasets):
         self._granted(access, mode)
         prefixes = places = prefixes_of(key)
         if url is not None:
-            places = (parse(url),)
+            places = (checked_url(url, is_local=False),)
             usable_at(self._core, key, places[0])
         vended = self._core.lender.lend(
             self._user.id,

@@ -25,7 +25,13 @@ PREFIX = "dlnb_"
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID, _SECRET, _CHECK = 10, 32, 6
 _OPAQUE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_ID + _SECRET + _CHECK}}}")
+_ID_TEXT = re.compile(rf"[0-9A-Za-z]{{{_ID}}}")
 _TAIL = 4
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a token's id."""
+    return bool(_ID_TEXT.fullmatch(text))
 
 
 def new_id() -> str:
@@ -52,14 +58,14 @@ def id_of(token: Secret, key: bytes) -> str:
     Raises:
         HubTokenError: it is in neither; nothing of it is shown.
     """
-    text = token.reveal()
+    text = token.reveal() if token.reveal().isascii() else ""
     if _OPAQUE.fullmatch(text):
         body = text[len(PREFIX) : -_CHECK]
         if hmac.compare_digest(_checksum(body), text[-_CHECK:]):
             return body[:_ID]
     head, _, signature = text.rpartition(".")
     found = ""
-    if head and signature.isascii() and hmac.compare_digest(_signature(head, key), signature):
+    if head and hmac.compare_digest(_signature(head, key), signature):
         with contextlib.suppress(ValueError, KeyError, TypeError, binascii.Error):
             padded = head.partition(".")[2] + "=" * (-len(head.partition(".")[2]) % 4)
             found = str(json.loads(base64.urlsafe_b64decode(padded))["jti"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.diagnosis.doctor import examine
@@ -15,10 +15,11 @@ from deeplake_nb.storage.open import open_storage
 
 if TYPE_CHECKING:
     from deeplake_nb.hub.domain import HubCore
+    from deeplake_nb.hub.managed import Key
     from deeplake_nb.urls import Url
 
 
-def tried(core: HubCore, key: Any, url: Url) -> Trial:
+def tried(core: HubCore, key: Key, url: Url) -> Trial:
     """How the key does at a place: listing, writing, locking, reading and deleting there, with one small object."""
     try:
         said = _said(core, key, url)
@@ -27,7 +28,7 @@ def tried(core: HubCore, key: Any, url: Url) -> Trial:
     return Trial(core.clock(), not said, said or "all went well")
 
 
-def _said(core: HubCore, key: Any, url: Url) -> str:
+def _said(core: HubCore, key: Key, url: Url) -> str:
     fields = opened(core.vault, key)
     creds = whole(key.kind, fields)
     if creds is None:

@@ -1,0 +1,25 @@
+"""Hubs of the tests: over SQLite or PostgreSQL, in this process."""
+
+from __future__ import annotations
+
+from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.hub.domain import HubCore
+from deeplake_nb.hub.master_keys import fresh
+from deeplake_nb.hub.store import Store
+from deeplake_nb.hub.vault import Vault
+
+
+class Arriving:
+    """A hub that asks for the token at each call, as a server does."""
+
+    def __init__(self, core, text):
+        self._core, self._text = core, text
+
+    def __getattr__(self, name):
+        return getattr(self._core.acting(self._core.authenticate(Secret(self._text))), name)
+
+
+def core_at(path, **options):
+    store = Store.at(path)
+    store.upgrade()
+    return HubCore(store, Vault([fresh()]), **options)
