@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from deeplake_nb.credentials.provider import without_frames
 from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk, sdk_default, sdk_session
-from deeplake_nb.errors import CredentialsError, LakeError, MissingCredentialsError
+from deeplake_nb.errors import (
+    CredentialsError,
+    KeyNotFoundError,
+    LakeError,
+    MissingCredentialsError,
+    PermissionDeniedError,
+)
 from deeplake_nb.storage import bodies, s3_errors, s3_parts
 from deeplake_nb.storage.bodies import Body
 from deeplake_nb.storage.provider import Check, Entry, Stored, check_key, check_prefix, flat, parts
@@ -147,7 +153,12 @@ class S3Storage:
             keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
             if keys:
                 batch = {"Delete": {"Objects": keys, "Quiet": True}}
-                answer = self.call("delete", folder, "delete_objects", batch)
+                try:
+                    answer = self.call("delete", folder, "delete_objects", batch)
+                except PermissionDeniedError:  # some storages judge all of them by the bucket, some keys are for a part
+                    for item in keys:
+                        self.call("delete", item["Key"].removeprefix(self._prefix), "delete_object", item)
+                    continue
                 for failed in answer.get("Errors", ()):
                     key = failed["Key"].removeprefix(self._prefix)
                     raise s3_errors.refusal(failed["Code"], f"delete {self._shown(key)}", self._where())
@@ -177,8 +188,22 @@ class S3Storage:
     # ------------------------------------------------------------------ the SDK
 
     def request(self, verb: str, key: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One call of the SDK on one object."""
-        return self.call(verb, key, operation, {"Key": self._prefix + check_key(key), **parameters})
+        """One call of the SDK on one object; one more, if it is refused and may be missing."""
+        try:
+            return self.call(verb, key, operation, {"Key": self._prefix + check_key(key), **parameters})
+        except PermissionDeniedError:
+            if verb not in ("get", "size") or not self._is_missing(key):
+                raise
+        raise KeyNotFoundError(f"no object {self._shown(key)}")
+
+    def _is_missing(self, key: str) -> bool:
+        """Whether there is no such object, for who may list its folder but not the bucket: S3 refuses them that."""
+        name = self._prefix + key
+        try:
+            page = self.call("list", key, "list_objects_v2", {"Prefix": name, "MaxKeys": 1})
+        except LakeError:
+            return False
+        return all(item["Key"] != name for item in page.get("Contents", ()))
 
     def call(self, verb: str, key: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """One call of the SDK on the bucket; ``verb`` and ``key`` are for messages and the log."""

@@ -104,7 +104,8 @@ def translate(error: Any, action: str, where: str) -> LakeError:
         return _failure(kind, type(error).__name__, action, where, advice)
     headers = answer["ResponseMetadata"].get("HTTPHeaders", {})
     status = answer["ResponseMetadata"].get("HTTPStatusCode", 0)
-    return refusal(answer["Error"]["Code"], action, where, status, headers.get("x-amz-bucket-region", ""))
+    code = answer.get("Error", {}).get("Code") or str(status)  # some answers of storages that are not AWS have none
+    return refusal(code, action, where, status, headers.get("x-amz-bucket-region", ""))
 
 
 def refusal(code: str, action: str, where: str, status: int = 0, region: str = "") -> LakeError:
