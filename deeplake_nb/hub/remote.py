@@ -239,7 +239,7 @@ class HubClient:
         address = self._url + routes.BASE + route.path.format_map(_Quoted(given))
         in_query = route.verb in {"GET", "DELETE"}
         if in_query and rest:
-            address += "?" + urlencode({key: _as_query(value) for key, value in rest.items() if value is not None})
+            address += "?" + urlencode({key: _sendable(value) for key, value in rest.items() if value is not None})
         status, headers, body = self._sent(route, address, None if in_query else rest)
         _log.debug("hub %s: %d, %d bytes", method, status, len(body))
         if not 200 <= status < 300:  # noqa: PLR2004 - as HTTP has it
@@ -315,14 +315,21 @@ class _Quoted(dict[str, Any]):
     """Parameters as parts of a path."""
 
     def __getitem__(self, name: str) -> str:
-        value = str(super().__getitem__(name))
-        if value in {"", ".", ".."}:  # a proxy, or the client's own library, would take them out
-            raise UrlError(f"{value!r} is no name: letters, digits, '_', '-' and '.', not '.' first")
+        value = _sendable(super().__getitem__(name))
+        if value in {"", ".", ".."} or set("/\\\0") & set(value):  # a proxy, or the library itself, would read it anew
+            raise UrlError(f"{value[:50]!r} is no name: letters, digits, '_', '-' and '.', not '.' first")
         return quote(value, safe="")
 
 
-def _as_query(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _sendable(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    raise UrlError(f"{text[:50]!r} is no text: it has half a character")
 
 
 def _address(url: str, environ: Mapping[str, str]) -> str:

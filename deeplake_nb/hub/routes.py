@@ -16,7 +16,7 @@ ANONYMOUS = "PUBLIC_TOKEN_"
 
 _YEARS_SECONDS = 10 * 366 * 86_400
 BOUNDS = {
-    "limit": (1, 1000),
+    "limit": (1, 10_000),
     "after": (0, (1 << 63) - 1),
     "ttl_seconds": (1, _YEARS_SECONDS),
     "overlap_seconds": (0, _YEARS_SECONDS),

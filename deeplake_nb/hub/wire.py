@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from deeplake_nb.credentials.provider import Secret, sealed
+from deeplake_nb.credentials.provider import Secret, declarations, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +83,10 @@ def _union(hint: Any, value: Any, where: str) -> Any:
     return from_json(rest, value, where)
 
 
-def _choice(hint: Any, value: Any, where: str) -> Any:
-    _expect(isinstance(value, str) and value in get_args(hint), where, " or ".join(map(repr, get_args(hint))))
-    return value
+def _choice(hint: Any, value: Any, where: str) -> str:
+    """Any text: which ones there are, the one who acts on it says, and a newer version may know more."""
+    _expect(isinstance(value, str), where, " or ".join(map(repr, get_args(hint))))
+    return _text(value, where)
 
 
 def _mapping(hint: Any, value: Any, where: str) -> dict[str, Any]:
@@ -100,9 +101,10 @@ def _pair(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
     return tuple(from_json(part, item, where) for part, item in zip(parts, value, strict=True))
 
 
-def _array(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
+def _array(hint: Any, value: Any, where: str) -> Sequence[Any]:
     _expect(isinstance(value, list), where, "an array")
-    return tuple(from_json(get_args(hint)[0], item, f"{where}[{row}]") for row, item in enumerate(value))
+    found = [from_json(get_args(hint)[0], item, f"{where}[{row}]") for row, item in enumerate(value)]
+    return tuple(found) if get_origin(hint) is tuple else found
 
 
 def _scalar(hint: Any, value: Any, where: str) -> Any:
@@ -115,10 +117,25 @@ def _record(hint: Any, value: Any, where: str) -> Any:
     for field in fields(kind):
         if field.name in value:
             item = from_json(hints[field.name], value[field.name], f"{where}.{field.name}")
-            found[field.name] = item if field.repr else sealed(item)
+            found[field.name] = item if field.repr else _sealed(item)
         else:
             _expect(field.default is not MISSING, f"{where}.{field.name}", "a value")
     return kind(**found)
+
+
+def _sealed(creds: Mapping[str, Any]) -> dict[str, Any]:
+    """Credentials with all that may be secret sealed: settings such as ``endpoint_url`` stay text."""
+    return {name: value if name in _settings() else sealed({name: value})[name] for name, value in creds.items()}
+
+
+@cache
+def _settings() -> frozenset[str]:
+    from deeplake_nb.credentials.azure import AzureCredentials
+    from deeplake_nb.credentials.gcs import GcsCredentials
+    from deeplake_nb.credentials.s3 import S3Credentials
+
+    known = declarations(S3Credentials) | declarations(AzureCredentials) | declarations(GcsCredentials)
+    return frozenset(name for name, declaration in known.items() if not declaration.secret)
 
 
 def _text(value: Any, where: str) -> str:

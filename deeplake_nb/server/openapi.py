@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
-import deeplake_nb
 from deeplake_nb.hub import routes
 from deeplake_nb.hub.wire import schema
 
@@ -38,7 +38,7 @@ def document() -> dict[str, Any]:
     refused = {"description": "", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Deep Lake hub", "version": deeplake_nb.__version__},
+        "info": {"title": "Deep Lake hub", "version": version("deeplake-nb")},
         "security": [{"token": []}],
         "paths": paths,
         "components": {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from deeplake_nb.credentials.provider import Secret, sealed
-from deeplake_nb.errors import CommandError, HubTokenError, did_you_mean
+from deeplake_nb.errors import CommandError, HubTokenError, UnsupportedError, UrlError, did_you_mean
 from deeplake_nb.hub.wire import from_json
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def read(known: Mapping[str, Parameter], given: Mapping[str, Any], bounds: Mappi
     """What was given, by name, as the parameters' types say; texts that hold secrets are sealed.
 
     Raises:
-        CommandError: an unknown or a missing name, or a value of another type; never repeats the value.
+        CommandError: an unknown or a missing name.
+        UrlError: a value of another type, or text that cannot be; never repeats it.
+        UnsupportedError: a number out of its bounds.
     """
     for name in given:
         if name not in known:
@@ -106,7 +108,7 @@ def read(known: Mapping[str, Parameter], given: Mapping[str, Any], bounds: Mappi
         value = sealed(given[name]) if name in _SEALED else given[name]
         values[name] = _value(parameter, value, name)
         if isinstance(values[name], int) and name in bounds and not bounds[name][0] <= values[name] <= bounds[name][1]:
-            raise CommandError(f"{name} must be from {bounds[name][0]} to {bounds[name][1]}")
+            raise UnsupportedError(f"{name} must be from {bounds[name][0]} to {bounds[name][1]}")
     return values
 
 
@@ -115,7 +117,7 @@ def _value(parameter: Parameter, value: Any, name: str) -> Any:
         return from_json(parameter.hint, value, name)
     except ValueError as error:
         reason = str(error)
-    raise CommandError(reason)
+    raise UrlError(reason)
 
 
 def from_query(known: Mapping[str, Parameter], request: Request) -> dict[str, Any]:

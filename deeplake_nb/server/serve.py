@@ -181,7 +181,7 @@ def _bound(host: str, port: int) -> socket.socket | None:
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind((host, port))
-        one.set_inheritable(True)
+        one.listen(_BACKLOG)  # who reads the announcement may come at once
     except OSError as error:
         one.close()
         if error.errno in _ABSENT or isinstance(error, socket.gaierror):
