@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
-Takes = Literal["url", "variable", "expression", "tensor", "branch", "verb", "nothing"]
+Takes = Literal["url", "variable", "dataset", "expression", "tensor", "branch", "verb", "text", "nothing"]
 
 
 class Argument(NamedTuple):
@@ -113,17 +113,26 @@ class Show(Call):
 
 @dataclass(frozen=True, slots=True)
 class Ls(Call):
-    """List what is in a folder or under a prefix, one level deep; datasets are marked."""
+    """List what is in a folder, under a prefix or in a hub, one level deep; datasets are marked."""
 
     example: ClassVar[str] = "ls s3://bucket"
 
     url: str = _argument(
-        "URL", "a folder, s3://bucket/prefix or mem://name; the working folder if left out", "url", default="."
+        "URL", "a folder, s3://bucket/prefix, hub://org or hub://; the working folder if left out", "url", default="."
     )
 
     @property
+    def names(self) -> str | None:
+        """What of a hub is meant: an organisation, ``""`` for all of them; None for a place or a dataset."""
+        scheme, is_url, rest = self.url.partition("://")
+        rest = rest.rstrip("/")
+        return rest if is_url and scheme.lower() == "hub" and "/" not in rest else None
+
+    @property
     def python(self) -> str:
-        """``listing(...)``."""
+        """``listing(...)``, or ``named(...)`` for what a hub names."""
+        if self.names is not None:
+            return f"deeplake_nb.magics.listing.named(deeplake_nb.hub(), {self.names!r})"
         return f"deeplake_nb.magics.listing.listing(deeplake_nb.session.default().storage({self.url!r}))"
 
 
@@ -156,6 +165,34 @@ class Doctor(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class Connect(Call):
+    """Give a dataset in your own storage a name in a hub, under which it opens without keys of the cloud."""
+
+    example: ClassVar[str] = "connect photos hub://org/photos --key team_bucket"
+
+    dataset: str = _argument("DATASET", "a variable that holds a dataset, or the path of one", "dataset")
+    dest: str = _argument("NAME", "hub://org/name, or hub://org for the last part of its path", "url")
+    key: str | None = _argument(
+        "KEY", "the name of the managed key that opens its storage", "text", "--key", default=None
+    )
+
+    @property
+    def arguments_of_call(self) -> dict[str, str]:
+        """What ``connect`` is called with."""
+        rest = self.dest.partition("://")[2].rstrip("/")
+        where = {"dest_path": self.dest} if "/" in rest else {"org_id": rest}
+        return where if self.key is None else {**where, "creds_key": self.key}
+
+    @property
+    def python(self) -> str:
+        """``NAME.connect(...)``, or ``deeplake_nb.connect(...)`` for a path."""
+        arguments = [f"{name}={value!r}" for name, value in self.arguments_of_call.items()]
+        if self.dataset.isidentifier():
+            return f"{self.dataset}.connect({', '.join(arguments)})"
+        return f"deeplake_nb.connect({', '.join([repr(self.dataset), *arguments])})"
+
+
+@dataclass(frozen=True, slots=True)
 class Help(Command):
     """Say what %lake can do, or what one verb does."""
 
@@ -177,6 +214,7 @@ VERBS: dict[str, type[Command]] = {
     "ls": Ls,
     "explain": Explain,
     "doctor": Doctor,
+    "connect": Connect,
     "help": Help,
     "why": Why,
 }

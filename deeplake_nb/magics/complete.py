@@ -115,7 +115,7 @@ def _values(
     match argument.takes:
         case "url":
             yield from _folders(word, after)
-        case "expression":
+        case "expression" | "dataset":
             yield from _matching(word.raw, [Candidate(name, "dataset") for name in _datasets(variables)])
         case "tensor":
             dataset = _datasets(variables).get(re.split(r"\W", filling.given("expression") or "")[0])

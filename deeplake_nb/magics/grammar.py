@@ -112,7 +112,7 @@ def parse(line: str) -> Command:
         CommandError: an unknown word, a missing or a superfluous one, an open quote, or a secret.
     """
     words = split(line.rstrip().removesuffix(";"))
-    refuse_secrets(words)
+    refuse_secrets(_without_options(words))
     if not words:
         return Help()
     verb, *rest = words
@@ -132,6 +132,18 @@ def parse(line: str) -> Command:
     for word in rest:
         filling.take(word)
     return filling.build()
+
+
+def _without_options(words: list[Word]) -> list[Word]:
+    """The words without the options of the line's verb, which are no secrets whatever they are called."""
+    verb = VERBS.get(words[0].value) if words else None
+    known = {word for argument in verb.arguments() for word in argument.words} if verb is not None else set()
+    split_off = [(word, *word.value.partition("=")) for word in words]
+    return [
+        word._replace(value=value) if introduction in known else word
+        for word, introduction, _, value in split_off
+        if value or introduction not in known
+    ]
 
 
 def format_line(command: Command) -> str:

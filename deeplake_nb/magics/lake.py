@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 
 from deeplake_nb.errors import CommandError, LakeError, did_you_mean
 from deeplake_nb.magics import manual
-from deeplake_nb.magics.commands import Call, Command, Doctor, Explain, Help, Load, Ls, Show, Why
+from deeplake_nb.magics.commands import Call, Command, Connect, Doctor, Explain, Help, Load, Ls, Show, Why
 from deeplake_nb.magics.grammar import parse
 
 if TYPE_CHECKING:
@@ -83,8 +83,10 @@ class LakeMagics(Magics):
 
     @run.register
     def _ls(self, command: Ls, _scope: Mapping[str, Any]) -> object:
-        from deeplake_nb.magics.listing import listing
+        from deeplake_nb.magics.listing import listing, named
 
+        if command.names is not None:
+            return named(self.session.hub(), command.names)
         return listing(self.session.storage(command.url))
 
     @run.register
@@ -94,6 +96,21 @@ class LakeMagics(Magics):
     @run.register
     def _doctor(self, command: Doctor, _scope: Mapping[str, Any]) -> object:
         return self.session.doctor(command.url)
+
+    @run.register
+    def _connect(self, command: Connect, scope: Mapping[str, Any]) -> object:
+        from deeplake_nb.dataset.dataset import Dataset
+
+        if not command.dataset.isidentifier():
+            return self.session.connect(command.dataset, **command.arguments_of_call)
+        value = self._evaluate(command.dataset, scope)
+        if not isinstance(value, Dataset):
+            raise CommandError(
+                f"{command.dataset} is of type {type(value).__name__}: %lake connect takes a dataset, or a path (./"
+                f"{command.dataset})"
+            )
+        value.connect(**command.arguments_of_call)
+        return value
 
     @run.register
     def _help(self, command: Help, _scope: Mapping[str, Any]) -> None:

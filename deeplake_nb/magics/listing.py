@@ -14,6 +14,7 @@ from deeplake_nb.storage.ranges import ByteRange
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deeplake_nb.hub.protocol import Hub
     from deeplake_nb.storage.provider import StorageProvider
 
 Kind = Literal["dataset", "folder", "file"]
@@ -67,6 +68,21 @@ def listing(storage: StorageProvider) -> Listing:
     kinds = {folder: _kind(head) for folder, head in zip(folders, heads, strict=True)}
     items = tuple(Item(entry.key, kinds.get(entry.key, "file"), entry.nbytes) for entry in entries)
     return Listing(str(storage.url), items, is_dataset=any(entry.key == keys.DATASET_META for entry in entries))
+
+
+def named(hub: Hub, org: str) -> Listing:
+    """The datasets of an organisation in a hub, or with ``""`` the organisations one belongs to.
+
+    Raises:
+        HubError: the hub cannot be reached, or failed.
+    """
+    if not org:
+        return Listing("hub://", tuple(Item(f"{one}/", "folder") for one in hub.orgs()), is_dataset=False)
+    from deeplake_nb.session.hubs import datasets
+
+    return Listing(
+        f"hub://{org}", tuple(Item(f"{one.name}/", "dataset") for one in datasets(hub, org)), is_dataset=False
+    )
 
 
 def _kind(head: memoryview | LakeError) -> Kind:

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from deeplake_nb.magics.commands import VERBS, Call, Load, Ls, Show, usage
+from deeplake_nb.magics.commands import VERBS, Call, Connect, Load, Ls, Show, usage
 from deeplake_nb.magics.grammar import parse
 from deeplake_nb.magics.manual import overview, page
 
@@ -33,6 +33,11 @@ def test_every_example_is_a_line_of_its_verb(verb):
         (Load("s3://b/c", branch="dev", read_only=True), "deeplake_nb.load('s3://b/c@dev', read_only=True)"),
         (Show("cars[1:2]", "images"), "deeplake_nb.widgets.display.show(cars[1:2], tensor='images')"),
         (Ls("./x"), "deeplake_nb.magics.listing.listing(deeplake_nb.session.default().storage('./x'))"),
+        (Ls("hub://org/x"), "deeplake_nb.magics.listing.listing(deeplake_nb.session.default().storage('hub://org/x'))"),
+        (Ls("hub://org/"), "deeplake_nb.magics.listing.named(deeplake_nb.hub(), 'org')"),
+        (Ls("hub://"), "deeplake_nb.magics.listing.named(deeplake_nb.hub(), '')"),
+        (Connect("cars", "hub://o/c", key="k"), "cars.connect(dest_path='hub://o/c', creds_key='k')"),
+        (Connect("s3://b/c", "hub://o"), "deeplake_nb.connect('s3://b/c', org_id='o')"),
     ],
 )
 def test_the_equal_python_call(command, python):
