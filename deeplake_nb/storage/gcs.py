@@ -9,7 +9,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from deeplake_nb.errors import KeyNotFoundError, UrlError
+from deeplake_nb.errors import KeyNotFoundError, LakeError, PermissionDeniedError, UrlError
 from deeplake_nb.storage import bodies, gcs_checksum
 from deeplake_nb.storage.bodies import Body
 from deeplake_nb.storage.gcs_api import DONE, Answer, Api, drain, read_json
@@ -82,13 +82,30 @@ class GcsStorage:
             return read(body, answer.headers.get("x-goog-hash", ""))
 
         address = f"/download{self._object(key)}?alt=media"
-        return self.api.ask("get", key, "GET", address, answered, headers=headers, accept=DONE | {_PAST_END})
+        return self._ask("get", key, address, answered, headers=headers, accept=DONE | {_PAST_END})
 
     def size(self, key: str) -> int:
         """Bytes of the object; one GET, of its metadata."""
-        return self.api.ask(
-            "size", key, "GET", f"{self._object(key)}?fields=size", lambda answer: int(read_json(answer)["size"])
-        )
+        return self._ask("size", key, f"{self._object(key)}?fields=size", lambda answer: int(read_json(answer)["size"]))
+
+    def _ask(self, verb: str, key: str, address: str, take: Callable[[Answer], R], **more: Any) -> R:
+        """One GET of an object; one more, if it is refused and may be missing."""
+        try:
+            return self.api.ask(verb, key, "GET", address, take, **more)
+        except PermissionDeniedError:
+            if not self._is_missing(key):
+                raise
+        raise KeyNotFoundError(f"no object {self.url}/{key}")
+
+    def _is_missing(self, key: str) -> bool:
+        """Whether there is no such object, for who may list its folder but not the bucket: they may not be told."""
+        name = self._name(key)
+        query = urlencode({"prefix": name, "maxResults": 1, "fields": "items(name)"})
+        try:
+            page = self.api.ask("list", key, "GET", f"{self.api.bucket}/o?{query}", read_json)
+        except LakeError:
+            return False
+        return all(item["name"] != name for item in page.get("items", ()))
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects in key order; one GET per 1,000. Empty objects that stand for folders are left out."""

@@ -28,6 +28,20 @@ import google_crc32c
 EVERYTHING = frozenset({"get", "list", "create", "delete", "admin"})
 READING = frozenset({"get", "list"})
 _QUANTUM = 256 << 10
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+_ROLES = {
+    "inRole:roles/storage.objectViewer": READING,
+    "inRole:roles/storage.objectCreator": {"create"},
+    "inRole:roles/storage.objectUser": READING | {"create", "delete"},
+}
+_TEXT = r"('(?:[^'\\]|\\.)*')"
+_CLAUSES = {
+    "name": re.compile(r"resource\.name\.startsWith\(" + _TEXT + r"\)"),
+    "prefix": re.compile(
+        r"api\.getAttribute\('storage\.googleapis\.com/objectListPrefix', ''\)\.startsWith\(" + _TEXT + r"\)"
+    ),
+}
 _SETTINGS = ("cors", "location", "locationType", "billing", "labels", "storageClass")
 
 
@@ -62,6 +76,13 @@ class Token:
     actions: frozenset[str]
     account: str
     ends: float
+    rules: list[dict] | None = None  # of an access boundary
+
+    def may(self, action, bucket, name, prefix):
+        """Whether it is for this action, on an object or, without a name, on a bucket or its listing."""
+        if action not in self.actions:
+            return False
+        return self.rules is None or any(_is_within(rule, action, bucket, name, prefix) for rule in self.rules)
 
 
 @dataclass
@@ -138,6 +159,25 @@ class Gcs:
         found = self.buckets[bucket].objects.get(name)
         return found.content if found else None
 
+    def _exchange(self, request):
+        """A token for one that does less: https://cloud.google.com/iam/docs/downscoping-short-lived-credentials."""
+        form = dict(parse_qsl(request.body.decode()))
+        kinds = {form.get(f"{name}_token_type") for name in ("subject", "requested")}
+        if form.get("grant_type") != _EXCHANGE or kinds != {_ACCESS_TOKEN}:
+            return Response.of({"error": "invalid_request"}, 400)
+        held = self.tokens.get(form.get("subject_token"))
+        if held is None or held.ends <= self._clock() or held.rules is not None:
+            return Response.of({"error": "invalid_grant", "error_description": "Invalid subject token."}, 400)
+        rules = json.loads(unquote(form["options"]))["accessBoundary"]["accessBoundaryRules"]
+        if not 0 < len(rules) <= 10:
+            return Response.of({"error": "invalid_request"}, 400)
+        for rule in rules:
+            _is_within(rule, "get", "", None, "")  # it can be read
+        token = self.issue(held.actions, held.account, held.ends - self._clock())
+        self.tokens[token].rules = rules
+        answer = {"access_token": token, "issued_token_type": _ACCESS_TOKEN, "token_type": "Bearer"}
+        return Response.of(answer | {"expires_in": int(held.ends - self._clock())})
+
     # ------------------------------------------------------------------ requests
 
     def respond(self, request):
@@ -170,8 +210,8 @@ class Gcs:
             raise Refused(401, "authError", "Invalid Credentials")
         return token
 
-    def _allowed(self, request, bucket, *actions):
-        """The bucket, if whoever asks may do that there."""
+    def _allowed(self, request, bucket, *actions, name=None, prefix=""):
+        """The bucket, if whoever asks may do that there: on an object, or on the bucket."""
         token = self._token(request)
         found = self.buckets.get(bucket)
         if found is None:
@@ -179,9 +219,9 @@ class Gcs:
         if found.settings.get("billing", {}).get("requesterPays") and "userProject" not in request.query:
             message = "Bucket is a requester pays bucket but no user project provided."
             raise Refused(400, "required", message)
-        held = token.actions if token else READING if found.public else frozenset()
         for action in actions:
-            if action not in held:
+            is_held = token.may(action, bucket, name, prefix) if token else found.public and action in READING
+            if not is_held:
                 if token is None:
                     raise Refused(401, "required", f"Anonymous caller does not have storage.objects.{action} access")
                 message = f"{token.account} does not have storage.objects.{action} access to the Google Cloud Storage"
@@ -191,7 +231,7 @@ class Gcs:
         return found
 
     def _found(self, request, bucket, name, *actions):
-        place = self._allowed(request, bucket, *actions)
+        place = self._allowed(request, bucket, *actions, name=name)
         if name not in place.objects:
             if actions == ("get",):
                 self._allowed(request, bucket, "list")
@@ -239,9 +279,9 @@ class Gcs:
     # objects
 
     def _list(self, request, bucket):
-        place = self._allowed(request, bucket, "list")
         query = request.query
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+        place = self._allowed(request, bucket, "list", prefix=prefix)
         most = min(int(query.get("maxResults", 1000)), 1000)
         after = base64.b64decode(query.get("pageToken", "")).decode()
         names = sorted(place.objects, key=str.encode)
@@ -308,7 +348,7 @@ class Gcs:
         return Response(204)
 
     def _compose(self, request, bucket, name):
-        place = self._allowed(request, bucket, "create", "get")
+        place = self._allowed(request, bucket, "create", "get", name=name)
         wanted = json.loads(request.body)
         sources = [self._found(request, bucket, part["name"]) for part in wanted["sourceObjects"]]
         _check_condition(request.query, place.objects.get(name))
@@ -318,7 +358,7 @@ class Gcs:
 
     def _rewrite(self, request, bucket, name, to_bucket, to_name):
         source = self._found(request, bucket, name, "get")
-        self._allowed(request, to_bucket, "create")
+        self._allowed(request, to_bucket, "create", name=to_name)
         stored = self.write(to_bucket, to_name, source.content, **source.metadata)
         resource = stored.resource(to_bucket, to_name)
         done = {"kind": "storage#rewriteResponse", "done": True, "resource": resource}
@@ -345,9 +385,9 @@ class Gcs:
         return self._store(bucket, name, content, metadata)
 
     def _may_write(self, request, bucket, name):
-        place = self._allowed(request, bucket, "create")
+        place = self._allowed(request, bucket, "create", name=name)
         if name in place.objects:
-            self._allowed(request, bucket, "delete")
+            self._allowed(request, bucket, "delete", name=name)
         _check_condition(request.query, place.objects.get(name))
 
     def _store(self, bucket, name, content, metadata):
@@ -424,6 +464,7 @@ _ROUTES = [
     ("PUT", r"/(?:resumable/)?upload/storage/v1/b/([^/]+)/o", Gcs._resume),
     ("DELETE", r"/(?:resumable/)?upload/storage/v1/b/([^/]+)/o", Gcs._cancel),
     ("POST", r"/batch/storage/v1", Gcs._batch),
+    ("POST", r"/v1/token", Gcs._exchange),
     ("POST", r"/storage/v1/b", Gcs._create_bucket),
     ("GET", _B, Gcs._get_bucket),
     ("PATCH", _B, Gcs._patch_bucket),
@@ -453,6 +494,31 @@ def parsed(method, address, headers, body):
     for name, value in parse_qsl(url.query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value
     return Request(method, url.path, query, headers, body)
+
+
+def _is_within(rule, action, bucket, name, prefix):
+    """Whether a rule of an access boundary lets this through; every part of it must be one that is known here."""
+    assert set(rule) <= {"availableResource", "availablePermissions", "availabilityCondition"}
+    roles = [_ROLES[role] for role in rule["availablePermissions"]]
+    given = {
+        "name": f"projects/_/buckets/{bucket}" + (f"/objects/{name}" if name is not None else ""),
+        "prefix": prefix,
+    }
+    expression = rule.get("availabilityCondition", {}).get("expression")
+    is_met = expression is None
+    while expression:
+        kind, clause = next((k, found) for k, c in _CLAUSES.items() if (found := c.match(expression)))
+        wanted = re.sub(
+            r"\\(u[0-9a-f]{4}|.)",
+            lambda found: chr(int(found[1][1:], 16)) if len(found[1]) > 1 else found[1],
+            clause[1][1:-1],
+        )
+        is_met |= given[kind].startswith(wanted)
+        rest = expression[clause.end() :]
+        assert not rest or rest.startswith(" || "), rest
+        expression = rest.removeprefix(" || ")
+    is_here = rule["availableResource"] == f"//storage.googleapis.com/projects/_/buckets/{bucket}"
+    return is_here and is_met and any(action in role for role in roles)
 
 
 def _check_condition(query, stored):

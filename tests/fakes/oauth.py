@@ -27,7 +27,8 @@ from tests.fakes import gcs
 READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"
 READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 AUDIENCE = "https://oauth2.googleapis.com/token"  # whatever the address the request comes by
-_ALLOWS = {READ_WRITE: gcs.EVERYTHING, READ_ONLY: gcs.READING}
+CLOUD = "https://www.googleapis.com/auth/cloud-platform"
+_ALLOWS = {READ_WRITE: gcs.EVERYTHING, READ_ONLY: gcs.READING, CLOUD: gcs.EVERYTHING}
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _PAGE = """<!doctype html><title>Consent</title><h1>{client} wants to use your storage</h1>
@@ -285,6 +286,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
         elif url.path == "/token":
             self.attempt(lambda: self.tell(google.token(form, authorization)))
+        elif url.path == "/v1/token":
+            answer = google.storage.respond(gcs.parsed("POST", self.path, {}, body))
+            self.say(answer.status, answer.body, "application/json")
         elif url.path == "/sts":
             self.attempt(lambda: self.tell(google.exchange(form)))
         elif url.path.endswith(":generateAccessToken"):

@@ -24,7 +24,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import utc_now
-from deeplake_nb.credentials.provider import Environment
+from deeplake_nb.credentials.provider import Environment, sealed
 from deeplake_nb.errors import CredentialsError
 from deeplake_nb.hub import kinds
 from deeplake_nb.hub.vending.grant import Cloud, Grant, Method, Vended
@@ -85,6 +85,7 @@ def vend(
     """
     if ttl_seconds < 1:
         raise CredentialsError(f"a key cannot be lent for {ttl_seconds} seconds: give 1 or more")
+    fields = sealed(fields)
     checked = kinds.read(kind, fields)
     places = _places(kind, checked, url)
     grant = Grant(kind, checked, places, mode, ttl_seconds, clock, environ, lends_itself, external_id)
@@ -129,6 +130,7 @@ def presign(
     else:
         check_key(key)
     mode: Mode = "r" if method in ("GET", "HEAD", "LIST") else "w"
+    fields = sealed(fields)
     checked = kinds.read(kind, fields)
     places = _places(kind, checked, url)
     grant = Grant(kind, checked, places, mode, ttl_seconds, clock, environ, False, external_id)

@@ -13,6 +13,7 @@ from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import (
     CredentialsError,
+    KeyNotFoundError,
     MissingCredentialsError,
     PermissionDeniedError,
     StorageError,
@@ -191,3 +192,58 @@ def test_lent_keys_open_a_dataset_at_the_same_endpoint():
         storage.put("k", b"stored")
         assert bytes(storage.get("k")) == b"stored"
         assert storage.credentials().aws_access_key_id != keys["aws_access_key_id"]
+
+
+# ------------------------------------------------------------------ what lent keys meet
+
+LISTING = "<ListBucketResult><KeyCount>{}</KeyCount>{}<IsTruncated>false</IsTruncated></ListBucketResult>"
+DENIED = canned.refusal(403, "AccessDenied")
+
+
+def listed(*keys):
+    found = "".join(f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in keys)
+    return canned.Answer(200, LISTING.format(len(keys), found).encode(), {"Content-Type": "application/xml"})
+
+
+@pytest.mark.parametrize("verb", ["get", "size"])
+@pytest.mark.parametrize(
+    ("listing", "error"),
+    [
+        (listed(), KeyNotFoundError),
+        (listed("cars/kk"), KeyNotFoundError),
+        (listed("cars/k"), PermissionDeniedError),
+        (DENIED, PermissionDeniedError),
+    ],
+)
+def test_what_is_missing_is_told_from_what_is_refused_by_the_listing(server, verb, listing, error):
+    """S3 tells nobody that an object is missing who may not list the whole bucket."""
+    server.answers = [DENIED, listing]
+    with pytest.raises(error, match="s3://bucket/cars/k"):
+        getattr(opened(server), verb)("k")
+    assert len(server.requests) == 2
+
+
+def test_a_batch_that_is_refused_is_deleted_one_by_one(server):
+    """Some storages judge it by the bucket."""
+    gone = canned.Answer(204)
+    server.answers = [listed("cars/a", "cars/b"), DENIED, gone, gone]
+    opened(server).delete_all()
+    assert [(method, path.partition("?")[0]) for method, path, _ in server.requests[1:]] == [
+        ("POST", "/bucket"),
+        ("DELETE", "/bucket/cars/a"),
+        ("DELETE", "/bucket/cars/b"),
+    ]
+    server.answers = [listed("cars/a", "cars/b"), DENIED]
+    with pytest.raises(PermissionDeniedError, match="cannot delete s3://bucket/cars/a"):
+        opened(server).delete_all()
+
+
+def test_a_refusal_without_a_code_is_told_by_its_status(server):
+    server.answers = [canned.Answer(403, b"<Whatever/>", {"Content-Type": "text/xml"})]
+    with pytest.raises(PermissionDeniedError, match="run what its provisioning prints"):
+        vending.vend("aws-keys", {**KEYS, **ROLE, "sts_endpoint_url": server.endpoint}, PLACE, "r")
+
+
+def opened(server):
+    url = parse(PLACE)
+    return open_storage(url, credentials_from(url, {**KEYS, "endpoint_url": server.endpoint}, environ={}))
