@@ -20,15 +20,15 @@ class OriginalError(RuntimeError):
 
 
 class Original:
-    """A running interpreter of the original. `do` calls a function of `peer.py`."""
+    """A running interpreter of the original. `do` calls a function of `peer.py`, or of another program like it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, peer: Path = _PEER) -> None:
         python = environments.environment(environments.ORIGINAL) / "python"
         env = machine.environ() | {"HOME": str(home), "BUGGER_OFF": "true", "PYTHONHASHSEED": "0"}
         self._log = home / "original.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [python, "-u", _PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=env
+                [python, "-u", peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=env
             )
 
     def do(self, call: str, folder: Path, **arguments):
