@@ -141,10 +141,10 @@ class ManagedKeys(Places):
 
     def provisioning(self, org: str, name: str) -> str:
         """What the owner of the cloud must run once."""
-        from deeplake_nb.hub.provisioning import provisioning
-
         with self._core.store.read() as connection:
             row = self._key(connection, org, name, "provision managed keys")
+        from deeplake_nb.hub.provisioning import provisioning
+
         return str(
             provisioning(row.kind, opened(self._core.vault, row), prefixes_of(row), external_id=row.external_id or None)
         )

@@ -20,6 +20,9 @@ class Arriving:
 
 
 def core_at(path, **options):
-    store = Store.at(path)
+    return core_of(Store.at(path), **options)
+
+
+def core_of(store, **options):
     store.upgrade()
     return HubCore(store, Vault([fresh()]), **options)

@@ -24,4 +24,4 @@ def by_token(root):
 
 
 class TestEmbedded(HubSuite):
-    lends_keys = True
+    is_local = True

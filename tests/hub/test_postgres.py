@@ -1,0 +1,48 @@
+"""The rules over PostgreSQL: the suite, on a real server."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.errors import HubError
+from deeplake_nb.hub.store import Store
+from tests.fakes.postgres import postgres
+from tests.hub.hubs import Arriving, core_of
+from tests.suites.hub import HubSuite
+
+
+@pytest.fixture(scope="module")
+def server(machine_env):
+    with postgres(machine_env) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def core(server):
+    core = core_of(Store(Secret(server.database())))
+    yield core
+    core.store.close()
+
+
+@pytest.fixture(scope="module")
+def root(core):
+    return Arriving(core, core.add_user("root", is_administrator=True)[0])
+
+
+@pytest.fixture(scope="module")
+def by_token(core):
+    return partial(Arriving, core)
+
+
+class TestPostgres(HubSuite):
+    pass
+
+
+def test_a_server_that_is_away_is_told_without_its_password():
+    store = Store(Secret("postgresql://hub:cAnArY@127.0.0.1:9/hub"))
+    with pytest.raises(HubError, match="database failed") as caught:
+        store.upgrade()
+    assert "cAnArY" not in f"{caught.value}{store!r}"
