@@ -222,9 +222,9 @@ def _connection(text: Secret, where: str) -> dict[str, Any]:
     See https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string.
     """
     pairs = (part.partition("=") for part in text.reveal().split(";"))
-    parts = {name.strip().lower(): value.strip() for name, _, value in pairs if value.strip()}
+    parts = {name.strip().lower(): Secret(value.strip()) for name, _, value in pairs if value.strip()}
     found: dict[str, Any] = {
-        ours: Secret(parts[name])
+        ours: parts[name]
         for name, ours in (("accountkey", "account_key"), ("sharedaccesssignature", "sas_token"))
         if name in parts
     }
@@ -234,14 +234,14 @@ def _connection(text: Secret, where: str) -> dict[str, Any]:
         )
     endpoint = parts.get("blobendpoint")
     if "accountname" in parts:
-        found["account_name"] = parts["accountname"]
+        found["account_name"] = parts["accountname"].reveal()
         if endpoint is None and "endpointsuffix" in parts:
-            protocol = parts.get("defaultendpointsprotocol", "https")
-            endpoint = f"{protocol}://{parts['accountname']}.blob.{parts['endpointsuffix']}"
+            protocol = parts.get("defaultendpointsprotocol", Secret("https")).reveal()
+            endpoint = Secret(f"{protocol}://{found['account_name']}.blob.{parts['endpointsuffix'].reveal()}")
     reason = ""
     if endpoint is not None:
         try:
-            found["endpoint_url"] = read_endpoint(endpoint)
+            found["endpoint_url"] = read_endpoint(endpoint.reveal())
         except ValueError as error:
             reason = str(error)
     if reason:  # out here it drags no frame with the text along

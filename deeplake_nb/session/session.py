@@ -66,7 +66,8 @@ class Session:
         Raises:
             HubTokenError: a server, and no token for it.
         """
-        return self._places.hub(_sealed_token(token))
+        token = _sealed_token(token)
+        return self._places.hub(token)
 
     def storage(self, path: Path, creds: Any = None, **options: Any) -> StorageProvider:
         """The storage provider rooted at ``path``; no storage is asked yet, unless ``creds="browser"`` signs in.
@@ -294,9 +295,10 @@ class Session:
             MissingCredentialsError: the hub has no such key.
         """
         token = _sealed_token(token)
-        path = DiscreetText(src_path) if isinstance(src_path, str) else src_path
+        src_path = DiscreetText(src_path) if isinstance(src_path, str) else src_path
+        dest_path = DiscreetText(dest_path) if isinstance(dest_path, str) else dest_path
         wanted = naming.wanted(dest_path, org_id, ds_name)
-        place = naming.connect(self._places, parse(path), creds_key, wanted, Access(wanted[0], token))
+        place = naming.connect(self._places, parse(src_path), creds_key, wanted, Access(wanted[0], token))
         return self._loaded(place, None, read_only=None)
 
     def rename(self, path: Path, new_name: str, **options: Any) -> Dataset:

@@ -14,6 +14,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from tests.fakes import indiscreet_clouds
+
 CHILDREN = Path("children.txt")
 
 
@@ -29,8 +31,8 @@ def cells(shell, *lines):
         shell.run_cell(line, store_history=True)
 
 
-def frames(error, out):
-    """Every local variable of every frame but those of this file, of an error and all its causes."""
+def frames(error, out, own=(__file__, indiscreet_clouds.__file__)):
+    """Every local variable of every frame but those of some files, of an error and all its causes."""
     seen, pending = set(), [error]
     while pending:
         current = pending.pop()
@@ -39,7 +41,7 @@ def frames(error, out):
         seen.add(id(current))
         out.write(f"{current!r} {vars(current)!r}\n")
         for frame, _ in traceback.walk_tb(current.__traceback__):
-            if frame.f_code.co_filename != __file__:
+            if frame.f_code.co_filename not in own:
                 out.writelines(f"    {name} = {value!r}\n" for name, value in frame.f_locals.items())
         pending += [current.__cause__, current.__context__]
 
@@ -133,7 +135,7 @@ def main(good, bad, web):
         lambda: deeplake_nb.read(f"{web}/none.jpg?sig={secret}").array,
         lambda: deeplake_nb.load(f"s3://AKIA:{secret}@bucket/place"),
     ]
-    for use in uses:
+    for use in [*uses, *indiscreet_clouds.uses()]:
         try:
             value = use()
         except LakeError as error:

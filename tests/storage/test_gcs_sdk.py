@@ -213,7 +213,7 @@ def frames(error):
     from tests.fakes.indiscreet import frames
 
     said = []
-    frames(error, SimpleNamespace(write=said.append, writelines=said.extend), own=__file__)
+    frames(error, SimpleNamespace(write=said.append, writelines=said.extend), own=[__file__])
     return said
 
 
