@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -57,10 +58,25 @@ def cached(kind: str, key: list[str]):
         done.write_text("\n".join(key))
 
 
+def certificates() -> dict[str, str]:
+    """What makes uv trust the authorities that this machine trusts, such as that of a proxy, where there are any.
+
+    By itself it trusts those that it brings along. The second name is that of older versions.
+    """
+    if ssl.get_default_verify_paths().cafile is None:
+        return {}
+    return {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+
+
 def _uv(*arguments: str) -> None:
     command = [sys.executable, "-m", "uv", *arguments]
     done = subprocess.run(
-        command, env=machine.environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        env=certificates() | machine.environ(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise InstallError(

@@ -48,6 +48,14 @@ def test_one_at_a_time_fills_it():
     assert sorted(is_new for _, is_new in filled) == [False] * 7 + [True]
 
 
+def test_uv_trusts_what_this_machine_trusts(tmp_path, monkeypatch):
+    (tmp_path / "authorities.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authorities.pem"))
+    assert environments.certificates() == {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    assert environments.certificates() == {}
+
+
 def test_a_failed_installation_says_what_was_tried(cache):
     with pytest.raises(environments.InstallError, match="is a package registry reachable") as failed:
         environments.environment(("deeplake==0.0.0.dev0",))
