@@ -85,7 +85,8 @@ class Identities:
         if not right or form.get("client_id") != CLIENT or form.get("scope") != f"{AUDIENCE}/.default":
             said = "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent is the value."
             return 401, {"error": "invalid_client", "error_description": said, "error_codes": [7000215]}
-        return 200, {"token_type": "Bearer", "expires_in": self.seconds, "access_token": token(seconds=self.seconds)}
+        issued = token(seconds=self.seconds, oid=CLIENT)
+        return 200, {"token_type": "Bearer", "expires_in": self.seconds, "access_token": issued}
 
 
 @contextlib.contextmanager
