@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 _THUMBNAIL_PX = 240
 _TABLE_ROWS = 100
-_ITEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One tensor of a row: name, htype and what it is, and one of text, labels, table or picture, or an error."""
+    """One tensor of a row: name, htype and what it is, and one of text, labels, table or picture, or an error.
+
+    ``count`` is the number of items of a sequence, of which one is described; ``origin`` where a linked sample comes
+    from, redacted; ``media`` the media type of a file that browsers play.
+    """
 
     name: str
     htype: str
@@ -34,40 +37,69 @@ class Field:
     table: tuple[tuple[str, ...], ...] = ()
     picture: Preview | None = None
     error: LakeError | None = None
+    count: int = 1
+    origin: str = ""
+    media: str = ""
+
+
+# Files that browsers play by themselves.
+PLAYABLE: Mapping[str, str] = {
+    "mp4": "video/mp4",
+    "mkv": "video/x-matroska",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+}
 
 
 def field(
-    name: str, htype: str, samples: Sequence[StoredSample], info: Mapping[str, Any], names: Sequence[Label] = ()
+    name: str,
+    htype: str,
+    samples: Sequence[StoredSample],
+    info: Mapping[str, Any],
+    names: Sequence[Label] = (),
+    *,
+    item: int = 0,
+    origin: str = "",
 ) -> Field:
-    """A field of one sample, or of the items of a sequence (the first 20 of them, as text).
+    """A field of one sample, or of one item of a sequence.
 
     Args:
         name: of the tensor.
         htype: as the user wrote it, ``sequence[image]``.
         samples: one, unless the tensor is a sequence.
+        item: which of them.
+        origin: where a linked sample comes from, redacted.
         info: the tensor's info: ``class_names``, ``coords``.
         names: class names of the same row, given to its boxes when there are as many.
 
     Raises:
         FormatError: bytes that cannot be decoded, boxes that are no rows.
     """
-    if len(samples) != 1:
-        lines = [f"{index}: {text.excerpt(sample).text}" for index, sample in enumerate(samples[:_ITEMS])]
-        if len(samples) > _ITEMS:
-            lines.append(f"… {len(samples) - _ITEMS:,} more")
-        return Field(name, htype, f"{len(samples):,} items", text="\n".join(lines))
-    sample = samples[0]
+    if not samples:
+        return Field(name, htype, "no items", count=0, origin=origin)
+    sample = samples[min(item, len(samples) - 1)]
+    made = _described(name, htype, sample, info, names)
+    media = PLAYABLE.get(sample.compression or "", "")
+    return replace(made, count=len(samples), origin=origin, media=media)
+
+
+def _described(name: str, htype: str, sample: StoredSample, info: Mapping[str, Any], names: Sequence[Label]) -> Field:
     about = _about(sample)
     if sample.htype == "class_label":
         ids = overlays.class_ids(sample)
         return Field(name, htype, about, labels=overlays.labels(ids, info.get("class_names") or ()))
     if sample.htype == "bbox":
         return _boxes(name, htype, sample, info.get("coords") or {}, names)
-    if sample.htype in PICTURE_HTYPES | MASK_HTYPES:
+    if sample.htype in PICTURE_HTYPES | MASK_HTYPES | {"embedding"}:
         preview = render(sample, _THUMBNAIL_PX)
+        words = text.full(sample) if sample.htype == "embedding" else ""
         if preview.is_picture:
-            return Field(name, htype, about, picture=preview)
-        return Field(name, htype, about, text=preview.text)
+            return Field(name, htype, about, picture=preview, text=words)
+        return Field(name, htype, about, text=words or preview.text)
+    if sample.htype == "polygon":
+        polygons = [f"{len(one):,} points" for one in sample.value()]
+        return Field(name, htype, about, text="\n".join(polygons[:_TABLE_ROWS]))
     return Field(name, htype, about, text=text.full(sample))
 
 

@@ -39,11 +39,11 @@ def picture(sample: StoredSample, box_px: int) -> Preview:
     if 0 in sample.shape:
         return Preview("text/plain", f"empty image, shape {sample.shape}".encode(), 0, 0)
     if sample.compression is None or COMPRESSIONS[sample.compression].kind != "image":
-        return _encode(from_array(sample.array()), box_px)
+        return encode(from_array(sample.array()), box_px)
     image = open_image(sample)
     if _suits_as_stored(image, sample.data.nbytes, box_px):
         return Preview(_MEDIA_TYPES[str(image.format)], sample.data, *image.size)
-    return _encode(load(image, sample, box_px), box_px)
+    return encode(load(image, sample, box_px), box_px)
 
 
 def open_image(sample: StoredSample) -> Picture:
@@ -74,8 +74,10 @@ def load(image: Picture, sample: StoredSample, box_px: int) -> Picture:
         raise _undecodable(sample, error) from error
 
 
-def from_array(array: np.ndarray) -> Picture:
+def from_array(array: np.ndarray, window: tuple[float, float] | None = None) -> Picture:
     """An image of a ``(H, W)`` or ``(H, W, C)`` array: C of 1 is gray, 2 gray and alpha, 3 RGB, 4 RGBA, more: first 3.
+
+    ``window`` are the values shown as black and as white; None: see ``to_8bit``.
 
     Raises:
         FormatError: another number of axes.
@@ -91,30 +93,43 @@ def from_array(array: np.ndarray) -> Picture:
             array = array[:, :, :3]
         case _:
             raise FormatError(f"a picture cannot be made of shape {array.shape}: expected (H, W) or (H, W, C)")
-    return Image.fromarray(np.ascontiguousarray(to_8bit(array)))
+    return Image.fromarray(np.ascontiguousarray(to_8bit(array, window)))
 
 
-def to_8bit(array: np.ndarray) -> np.ndarray:
+def to_8bit(array: np.ndarray, window: tuple[float, float] | None = None) -> np.ndarray:
     """Values as uint8 for display, same shape.
 
-    uint8 stays as it is; bool becomes 0 and 255; floats that lie in [0, 1] are scaled by 255; everything else is
-    stretched from its own smallest and largest finite value to 0..255. NaN becomes 0.
+    Without a ``window`` uint8 stays as it is, bool becomes 0 and 255, and everything else is stretched from
+    ``natural_window``. Values beyond the window are clipped; NaN becomes 0.
     """
-    if array.dtype == np.uint8:
+    if window is None and array.dtype == np.uint8:
         return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * 255
-    values = array.astype(np.float64) if array.dtype.kind in "iu" else array.astype(np.float64, copy=True)
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(array.shape, np.uint8)
-    low, high = float(values[finite].min()), float(values[finite].max())
-    if array.dtype.kind == "f" and low >= 0.0 and high <= 1.0:
-        low, high = 0.0, 1.0
-    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    low, high = window or natural_window(array)
     span = high - low
-    scaled = (values - low) * (255.0 / span) if span else np.zeros_like(values)
-    return np.asarray(np.round(scaled), dtype=np.uint8)
+    with np.errstate(all="ignore"):
+        scaled = (array.astype(np.float64) - low) * (255.0 / span) if span else (array > high) * 255.0
+    return np.asarray(np.round(np.clip(np.nan_to_num(scaled, nan=0.0), 0, 255)), dtype=np.uint8)
+
+
+def natural_window(array: np.ndarray) -> tuple[float, float]:
+    """The values shown as black and white unless a person says otherwise.
+
+    0 to 255 for uint8, 0 to 1 for bool and for floats that lie there, else the smallest and largest finite value.
+    """
+    if array.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = finite_range(array)
+    if array.dtype == np.bool_ or (array.dtype.kind == "f" and low >= 0.0 and high <= 1.0):
+        return 0.0, 1.0
+    return low, high
+
+
+def finite_range(array: np.ndarray) -> tuple[float, float]:
+    """The smallest and largest value that is a number; 0 and 0 when there is none."""
+    values = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
 def _suits_as_stored(image: Picture, nbytes: int, box_px: int) -> bool:
@@ -138,12 +153,13 @@ def _in_8bit_mode(image: Picture) -> Picture:
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _encode(image: Picture, box_px: int) -> Preview:
+def encode(image: Picture, box_px: int, *, lossless: bool = False) -> Preview:
+    """An image as a file for the page, scaled down to at most ``box_px`` on its longest side."""
     out = io.BytesIO()
     profile = image.info.get("icc_profile")
     image.thumbnail((box_px, box_px), reducing_gap=2.0)
     # JPEG would smear the few pixels of a tiny image, which is shown magnified.
-    if "A" in image.mode or image.width * image.height <= _LOSSLESS_PIXELS:
+    if lossless or "A" in image.mode or image.width * image.height <= _LOSSLESS_PIXELS:
         image.save(out, "PNG", compress_level=1, icc_profile=profile)
         return Preview("image/png", out.getvalue(), *image.size)
     image.save(out, "JPEG", quality=_JPEG_QUALITY, icc_profile=profile)

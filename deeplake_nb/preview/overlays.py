@@ -31,7 +31,7 @@ PALETTE = (
     "#ffb4a2",
     "#b9f2a1",
 )
-MASK_ALPHA = 120
+MASK_ALPHA = 120  # in the static picture; the page has a slider
 
 # The coordinates of the original when a bbox tensor has none set.
 _DEFAULT_TYPE = "pixel"
@@ -122,11 +122,11 @@ def _edges(sample: StoredSample, coords: Mapping[str, Any], width: int, height: 
 
 
 def mask(sample: StoredSample, box_px: int, ids: Sequence[int] = ()) -> Preview:
-    """A mask as a small palette PNG: transparent where it is 0, half transparent colour elsewhere.
+    """A mask as a small palette PNG: transparent where it is 0, the colour of its class elsewhere.
 
     A binary mask is ``(H, W)`` or ``(H, W, n)``: the n layers have the colours of the classes ``ids`` when there are
-    n of them or just one class, else n different ones; later layers lie on earlier ones. A segment mask is
-    ``(H, W)`` or ``(H, W, 1)`` of class numbers, 0 being the background.
+    n of them or just one class, else n different ones; later layers lie on earlier ones. A segment mask (or an
+    instance label) is ``(H, W)`` or ``(H, W, 1)`` of class numbers, 0 being the background.
 
     Raises:
         FormatError: another number of axes.
@@ -139,7 +139,7 @@ def mask(sample: StoredSample, box_px: int, ids: Sequence[int] = ()) -> Preview:
     image = Image.fromarray(indices)
     image.putpalette(bytes(3) + b"".join(bytes.fromhex(entry[1:]) for entry in PALETTE))
     out = io.BytesIO()
-    image.save(out, "PNG", transparency=b"\0" + bytes([MASK_ALPHA]) * len(PALETTE), bits=4, compress_level=6)
+    image.save(out, "PNG", transparency=b"\0", bits=4, compress_level=6)
     return Preview("image/png", out.getvalue(), *image.size)
 
 
@@ -159,7 +159,7 @@ def _layers(sample: StoredSample, box_px: int) -> np.ndarray:
 
 def _palette_indices(layers: np.ndarray, htype: str, ids: Sequence[int]) -> np.ndarray:
     result = np.zeros(layers.shape[:2], np.uint8)
-    if htype == "segment_mask":
+    if htype != "binary_mask":
         for index in range(layers.shape[2]):
             classes = layers[:, :, index].astype(np.int64)
             result = np.where(classes != 0, classes % len(PALETTE) + 1, result).astype(np.uint8)

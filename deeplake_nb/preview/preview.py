@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from deeplake_nb.errors import LakeError
@@ -50,11 +50,22 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """Points in fractions of the picture, ``x0, y0, x1, y1, ...``: a closed outline, a line, or single points."""
+
+    kind: Literal["polygon", "line", "points"]
+    points: tuple[float, ...]
+    label: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tile:
     """One row of a gallery: a picture (or a text) and what is drawn over it.
 
     ``width`` and ``height`` are those of the sample in pixels (0 when it is no picture). ``notes`` say what could not
     be drawn and why. ``count`` is the number of items when the row is a sequence, of which the first is shown.
+    ``origin`` is where a linked sample comes from, redacted.
     """
 
     row: int
@@ -66,6 +77,8 @@ class Tile:
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     count: int = 1
+    shapes: tuple[Shape, ...] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +87,4 @@ class FailedTile:
 
     row: int
     error: LakeError
+    origin: str = ""

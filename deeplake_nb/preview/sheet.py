@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deeplake_nb.errors import FormatError
+from deeplake_nb.preview.overlays import MASK_ALPHA
 from deeplake_nb.preview.preview import FailedTile, Preview, Tile
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw as Pen
     from PIL.ImageFont import FreeTypeFont
     from PIL.ImageFont import ImageFont as BitmapFont
+
+    from deeplake_nb.preview.preview import Shape
 
     Font = FreeTypeFont | BitmapFont
 
@@ -177,9 +180,11 @@ class _Sheet:
         for mask in tile.masks:
             if mask.is_picture:
                 layer = decoded_preview(mask, side).convert("RGBA").resize(size, Image.Resampling.NEAREST)
-                face.paste(layer, (left, top), layer)
+                face.paste(layer, (left, top), layer.getchannel("A").point(lambda alpha: alpha * MASK_ALPHA // 255))
         draw = ImageDraw.Draw(face)
         line = _px(1.5)
+        for shape in tile.shapes:
+            self._shape(draw, shape, (left, top, *size))
         for box in tile.boxes:
             edges = (
                 left + box.left * size[0],
@@ -198,6 +203,21 @@ class _Sheet:
         if tile.count > 1:
             words = f"{tile.count:,} items"
             self._chip(draw, words, _PAPER, (side - self._small.getlength(words), side), side)
+
+    @staticmethod
+    def _shape(draw: Pen, shape: Shape, at: tuple[int, int, int, int]) -> None:
+        left, top, width, height = at
+        points = [
+            (left + x * width, top + y * height) for x, y in zip(shape.points[::2], shape.points[1::2], strict=True)
+        ]
+        if shape.kind == "points":
+            radius = _px(2)
+            for x, y in points:
+                draw.ellipse((x - radius, y - radius, x + radius, y + radius), shape.color, _CHIP_INK)
+            return
+        outline = [*points, points[0]] if shape.kind == "polygon" else points
+        draw.line(outline, _CHIP_INK, _px(1.5) + 2)
+        draw.line(outline, shape.color, _px(1.5))
 
     def _chip(self, draw: Pen, words: str, fill: str, at: tuple[float, float], side: int) -> None:
         """A label on a filled ground, above the point if there is room, and never out of the tile."""

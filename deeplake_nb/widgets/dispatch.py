@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import LakeError
-from deeplake_nb.widgets.messages import VERSION, RequestError
+from deeplake_nb.widgets.messages import VERSION
+from deeplake_nb.widgets.requests import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

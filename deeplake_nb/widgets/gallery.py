@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
-from deeplake_nb.widgets import messages
+from deeplake_nb.errors import CommandError, RowError
+from deeplake_nb.widgets import answers, requests
 from deeplake_nb.widgets.dispatch import Dispatcher
+from deeplake_nb.widgets.rows import View, code, rows_of
 from deeplake_nb.widgets.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.widgets.messages import Buffers
+
+    Rows = NDArray[Any] | None
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -28,10 +35,13 @@ class Gallery(anywidget.AnyWidget):
     Rows are read on worker threads, so that it answers while a cell runs where the kernel lets it.
 
     Attributes:
-        length: number of rows.
+        length: number of rows shown.
         tensors: names of the tensors that can be shown, pictures first.
         tensor: name of the one that is shown.
-        selected: the row that the keyboard is on; -1 before it is on any.
+        selected: where the keyboard is; -1 before it is anywhere.
+        selection: rows of ``ds`` that are selected, in the page or here: setting it marks them and shows the first.
+        view: which rows are shown: ``{"where": 'labels == "cat"', "sort": "width(images)", "descending": True,
+            "sample": 100, "seed": 0}``, each part optional, or a filter as a text. Set it here, or in the page.
 
     Raises:
         TensorNotFoundError: no tensor of that name.
@@ -41,51 +51,114 @@ class Gallery(anywidget.AnyWidget):
     _css = _STATIC / "gallery.css"
 
     length = traitlets.Int(0).tag(sync=True)
+    total = traitlets.Int(0).tag(sync=True)
     tensors = traitlets.List(traitlets.Unicode()).tag(sync=True)
     tensor = traitlets.Unicode("").tag(sync=True)
     overlays = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    has_classes = traitlets.Bool(False).tag(sync=True)
     selected = traitlets.Int(-1).tag(sync=True)
+    selection = traitlets.List(traitlets.Int()).tag(sync=True)
+    view = traitlets.Any().tag(sync=True)
+    revision = traitlets.Int(0).tag(sync=True)
     tile_px = traitlets.Int(148).tag(sync=True)
     sheet = traitlets.List(traitlets.Int()).tag(sync=True)
 
     def __init__(self, ds: Dataset, tensor: str | None = None, **traits: Any) -> None:
         self._source = Source(ds)
+        self._computed: tuple[View, Rows] | None = None
+        self._changing = threading.Lock()
         names = self._source.names
+        view = traits.pop("view", {})
         super().__init__(
-            length=len(self._source),
+            length=len(ds),
+            total=len(ds),
             tensors=names,
             tensor=tensor or (names[0] if names else ""),
             overlays=self._source.overlays,
+            has_classes=self._source.annotations.labels is not None,
+            view={},
             **traits,
         )
         if tensor is not None and tensor not in names:
             super().close()
             self._source.tensor(tensor)  # says what is wrong with the name
-        self._dispatcher = Dispatcher(self._reply, {"tiles": self._tiles, "sample": self._sample})
+        self._dispatcher = Dispatcher(self._reply, {**answers.handlers(self._source), **self._handlers()})
         self.on_msg(lambda _, content, __: self._dispatcher.receive(content))
         _answer_where_asked(self.comm)
+        self.view = view
 
     def close(self) -> None:
         """End the widget and its threads."""
         self._dispatcher.close()
         super().close()
 
+    @property
+    def dataset(self) -> Dataset:
+        """The rows shown, as a view of the dataset."""
+        order = self._source.order
+        return self._source.ds if order is None else self._source.ds[order.tolist()]
+
+    def code(self) -> str:
+        """Python that gives the selected rows again, or those shown when none is selected."""
+        return self._code(list(self.selection) or None)
+
+    # ------------------------------------------------------------------ rows shown
+
+    @traitlets.validate("view")
+    def _check_view(self, proposal: Any) -> dict[str, Any]:
+        given = proposal["value"]
+        parts = {"where": given} if isinstance(given, str) else given
+        if not isinstance(parts, dict):
+            raise CommandError(f"a view is a filter such as 'labels == \"cat\"' or a dict of parts, not {given!r:.80}")
+        view = View.of(parts)
+        if self._computed is None or self._computed[0] != view:
+            self._computed = (view, rows_of(self._source.ds, view))
+        return view.parts()
+
+    @traitlets.observe("view")
+    def _show_view(self, _: Any) -> None:
+        assert self._computed is not None
+        self._source.order = self._computed[1]
+        with self.hold_sync():  # the page acts on the revision, and finds the rest in place
+            self.length = len(self._source)
+            self.revision += 1
+
+    @traitlets.validate("selection")
+    def _check_selection(self, proposal: Any) -> list[int]:
+        rows, count = list(dict.fromkeys(proposal["value"])), len(self._source.ds)
+        for row in rows:
+            if not 0 <= row < count:
+                raise RowError(f"row {row} cannot be selected; there are {count:,} rows")
+        return rows
+
+    # ------------------------------------------------------------------ requests
+
     def _reply(self, content: dict[str, Any], buffers: Buffers) -> None:
         self.send(content, buffers)
 
-    def _tiles(self, content: dict[str, Any], buffers: Buffers, is_wanted: Callable[[], bool]) -> dict[str, Any]:
-        request = messages.tiles_request(content)
-        tiles = self._source.tiles(request["tensor"], request["rows"], request["box"], is_wanted)
-        return {"tiles": [messages.tile_message(tile, buffers) for tile in tiles]}
+    def _handlers(self) -> dict[str, Any]:
+        return {"view": self._change_view, "code": self._copy_code}
 
-    def _sample(self, content: dict[str, Any], buffers: Buffers, is_wanted: Callable[[], bool]) -> dict[str, Any]:
-        request = messages.sample_request(content)
-        (tile,) = self._source.tiles(request["tensor"], [request["row"]], request["box"])
-        fields = self._source.fields(request["row"]) if is_wanted() else []
-        return {
-            "tile": messages.tile_message(tile, buffers),
-            "fields": [messages.field_message(field, buffers) for field in fields],
-        }
+    def _change_view(self, content: dict[str, Any], _: Buffers, is_wanted: Callable[[], bool]) -> dict[str, Any]:
+        view = View.of(requests.view_request(content))
+        rows = rows_of(self._source.ds, view, is_wanted)
+        with self._changing:
+            if is_wanted():
+                self._computed = (view, rows)
+                self.view = view.parts()
+        return {"length": self.length}
+
+    def _copy_code(self, content: dict[str, Any], _: Buffers, __: Callable[[], bool]) -> dict[str, Any]:
+        span = requests.span_request(content)
+        rows = list(self.selection) or None
+        if rows is None and self._source.order is None:
+            rows = list(range(span["start"], min(span["stop"], self.length)))
+        return {"code": self._code(rows)}
+
+    def _code(self, rows: list[int] | None) -> str:
+        ds = self._source.ds
+        index = None if ds.index.rows is None else [int(row) for row in ds.index.rows]
+        return code(ds.path, index, View.of(self.view), rows)
 
 
 def _answer_where_asked(comm: Any) -> None:

@@ -1,4 +1,4 @@
-"""Every message between the kernel and the page; ``js/src/messages.ts`` is its mirror.
+"""What the kernel answers the page; ``js/src/messages.ts`` mirrors it and ``requests``.
 
 A request is ``{v, id, kind, ...}``; its reply is ``{v, id, kind: "<kind>.ok", ...}`` with image files as buffers, or
 ``{v, id, kind: "<kind>.error", error: {code, message}}``. ``{v, id, kind: "cancel"}`` takes request ``id`` back.
@@ -6,10 +6,11 @@ A request is ``{v, id, kind, ...}``; its reply is ``{v, id, kind: "<kind>.ok", .
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from deeplake_nb.preview.fields import Field
+    from deeplake_nb.preview.pixels import Part
     from deeplake_nb.preview.preview import FailedTile, Preview, Tile
 
     Buffers = list[bytes | memoryview]
@@ -26,9 +27,16 @@ class PreviewMessage(TypedDict):
 
 
 class TileMessage(TypedDict):
-    """One row of the gallery. Boxes are left, top, right, bottom in fractions of the picture, label, colour."""
+    """One row of the gallery: where it stands there, and its number in the dataset.
+
+    Boxes are left, top, right, bottom in fractions of the picture, label, colour; shapes their kind, points, label,
+    colour.
+    """
 
     row: int
+    number: int
+    origin: str
+    shapes: list[tuple[str, list[float], str, str]]
     preview: NotRequired[PreviewMessage]
     width: int
     height: int
@@ -38,6 +46,15 @@ class TileMessage(TypedDict):
     notes: list[str]
     count: int
     error: NotRequired[str]
+
+
+class PartMessage(TypedDict):
+    """A part of an image: see ``preview.pixels.Part``."""
+
+    preview: PreviewMessage
+    region: tuple[int, int, int, int]
+    window: tuple[float, float]
+    extent: tuple[float, float]
 
 
 class FieldMessage(TypedDict):
@@ -50,70 +67,11 @@ class FieldMessage(TypedDict):
     labels: list[tuple[str, str]]
     columns: list[str]
     table: list[list[str]]
+    count: int
+    origin: str
+    media: str
     picture: NotRequired[PreviewMessage]
     error: NotRequired[str]
-
-
-class TilesRequest(TypedDict):
-    """Rows of the gallery, as pictures of at most about ``box`` pixels."""
-
-    tensor: str
-    rows: list[int]
-    box: int
-
-
-class SampleRequest(TypedDict):
-    """One row with all its tensors."""
-
-    tensor: str
-    row: int
-    box: int
-
-
-class RequestError(Exception):
-    """A request that does not have the form of its kind."""
-
-
-def tiles_request(content: dict[str, Any]) -> TilesRequest:
-    """The request in ``content``, checked.
-
-    Raises:
-        RequestError: a field is missing or of the wrong type, or there are too many rows.
-    """
-    rows = content.get("rows")
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(type(row) is int for row in rows):
-        raise RequestError(f"rows must be a list of at most {MAX_ROWS} numbers")
-    return {"tensor": _text(content, "tensor"), "rows": rows, "box": _box(content)}
-
-
-def sample_request(content: dict[str, Any]) -> SampleRequest:
-    """The request in ``content``, checked.
-
-    Raises:
-        RequestError: a field is missing or of the wrong type.
-    """
-    row = content.get("row")
-    if type(row) is not int:
-        raise RequestError("row must be a number")
-    return {"tensor": _text(content, "tensor"), "row": row, "box": _box(content)}
-
-
-MAX_ROWS = 256
-_MAX_BOX_PX = 4096
-
-
-def _text(content: dict[str, Any], name: str) -> str:
-    value = content.get(name)
-    if not isinstance(value, str):
-        raise RequestError(f"{name} must be a text")
-    return value
-
-
-def _box(content: dict[str, Any]) -> int:
-    value = content.get("box")
-    if type(value) is not int or not 1 <= value <= _MAX_BOX_PX:
-        raise RequestError(f"box must be a number of pixels from 1 to {_MAX_BOX_PX}")
-    return value
 
 
 def preview_message(preview: Preview, buffers: Buffers) -> PreviewMessage:
@@ -124,32 +82,47 @@ def preview_message(preview: Preview, buffers: Buffers) -> PreviewMessage:
     return {"buffer": len(buffers) - 1, "media": preview.media_type}
 
 
-def tile_message(tile: Tile | FailedTile, buffers: Buffers) -> TileMessage:
+def tile_message(tile: Tile | FailedTile, position: int, buffers: Buffers) -> TileMessage:
     """A tile for the wire."""
     from deeplake_nb.preview.preview import FailedTile
 
+    message: TileMessage = {
+        "row": position,
+        "number": tile.row,
+        "origin": tile.origin,
+        "width": 0,
+        "height": 0,
+        "boxes": [],
+        "shapes": [],
+        "masks": [],
+        "labels": [],
+        "notes": [],
+        "count": 1,
+    }
     if isinstance(tile, FailedTile):
-        return {
-            "row": tile.row,
-            "width": 0,
-            "height": 0,
-            "boxes": [],
-            "masks": [],
-            "labels": [],
-            "notes": [],
-            "count": 1,
-            "error": str(tile.error),
-        }
+        message["error"] = str(tile.error)
+        return message
     return {
-        "row": tile.row,
+        **message,
         "preview": preview_message(tile.preview, buffers),
         "width": tile.width,
         "height": tile.height,
         "boxes": [(box.left, box.top, box.right, box.bottom, box.label, box.color) for box in tile.boxes],
+        "shapes": [(shape.kind, list(shape.points), shape.label, shape.color) for shape in tile.shapes],
         "masks": [preview_message(mask, buffers) for mask in tile.masks if mask.is_picture],
         "labels": [(label.text, label.color) for label in tile.labels],
         "notes": list(tile.notes),
         "count": tile.count,
+    }
+
+
+def part_message(part: Part, buffers: Buffers) -> PartMessage:
+    """A part of an image for the wire."""
+    return {
+        "preview": preview_message(part.preview, buffers),
+        "region": part.region,
+        "window": part.window,
+        "extent": part.extent,
     }
 
 
@@ -163,6 +136,9 @@ def field_message(field: Field, buffers: Buffers) -> FieldMessage:
         "labels": [(label.text, label.color) for label in field.labels],
         "columns": list(field.columns),
         "table": [list(row) for row in field.table],
+        "count": field.count,
+        "origin": field.origin,
+        "media": field.media,
     }
     if field.picture is not None:
         message["picture"] = preview_message(field.picture, buffers)

@@ -24,7 +24,7 @@ class Lake(Configurable):
 def register(shell: InteractiveShell) -> None:
     """Make the settings known to ``%config``."""
     if not any(isinstance(one, Lake) for one in shell.configurables):
-        shell.configurables.append(Lake(parent=shell))
+        shell.configurables.append(Lake(parent=shell))  # type: ignore[arg-type]  # declared of shells only
 
 
 def unregister(shell: InteractiveShell) -> None:

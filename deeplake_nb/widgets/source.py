@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deeplake_nb.errors import LakeError, RowError, TensorNotFoundError, did_you_mean
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.preview import fields, overlays
+from deeplake_nb.preview import fields
 from deeplake_nb.preview.preview import FailedTile, Tile
 from deeplake_nb.preview.render import MASK_HTYPES, PICTURE_HTYPES, render
+from deeplake_nb.urls import redact
+from deeplake_nb.widgets.annotations import Annotations, StoredAnnotations, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.format.samples import StoredSample
     from deeplake_nb.preview.fields import Field
-    from deeplake_nb.preview.preview import Box, Label, Preview
-
-    Stored = StoredSample | LakeError | Sequence[StoredSample | LakeError]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What is stored of one row: the picture and its annotations."""
-
-    row: int
-    picture: Stored
-    labels: Stored | None
-    boxes: Stored | None
-    masks: Stored | None
+    from deeplake_nb.preview.preview import Label
+    from deeplake_nb.widgets.annotations import Stored
 
 
 class Source:
-    """The rows of a dataset or of a view of it. Thread-safe, like the reading it does."""
+    """The rows of a dataset or of a view of it. Thread-safe, like the reading it does.
+
+    A *position* is where a row stands on the page, a *row* its number within the dataset given; they differ once
+    ``order`` filters or sorts. Nothing else knows of the whole dataset's own numbers.
+    """
 
     def __init__(self, ds: Dataset) -> None:
         self.ds = ds
+        self.order: NDArray[np.int64] | None = None
         self.tensors = ds.tensors
         self.pictures = [name for name, tensor in self.tensors.items() if _is_picture(tensor)]
         words = [name for name in self.tensors if name not in self.pictures]
         self.names = self.pictures + words
-        self._labels = self._first(lambda tensor: tensor.base_htype == "class_label")
-        self._boxes = self._first(lambda tensor: tensor.base_htype == "bbox")
-        self._masks = self._first(lambda tensor: tensor.base_htype in MASK_HTYPES)
+        self.annotations = Annotations(self.tensors)
 
     def __len__(self) -> int:
-        return len(self.ds)
+        return len(self.ds) if self.order is None else len(self.order)
 
     @property
     def overlays(self) -> list[str]:
         """Kinds of annotations there are, for the page's switches."""
-        there = {"boxes": self._boxes, "masks": self._masks, "labels": self._labels}
-        return [name for name, tensor in there.items() if tensor is not None]
+        return self.annotations.kinds
 
     def tensor(self, name: str) -> Tensor:
         """A tensor of the dataset.
@@ -68,113 +64,121 @@ class Source:
             raise TensorNotFoundError(f"no tensor {name!r}{did_you_mean(name, self.tensors)}; tensors: {known}")
         return found
 
-    def tiles(
-        self, name: str, rows: Sequence[int], box_px: int, is_wanted: Callable[[], bool] = lambda: True
-    ) -> list[Tile | FailedTile]:
-        """Tiles of rows, in order; a row that cannot be shown stands as its error. Ends early once not wanted.
+    def row(self, position: int) -> int:
+        """The row at a position.
 
         Raises:
-            TensorNotFoundError: no such tensor.
-            RowError: no such row.
+            RowError: no such position.
         """
-        tensor = self.tensor(name)
-        numbers = [self._number(row) for row in rows]
-        annotations = [one if self._draws_on(tensor) else None for one in (self._labels, self._boxes, self._masks)]
-        columns = [tensor.stored(numbers), *(one.stored(numbers) if one else [None] * len(rows) for one in annotations)]
-        out: list[Tile | FailedTile] = []
-        for row, picture, labels, boxes, masks in zip(rows, *columns, strict=True):
-            if not is_wanted():
-                break
-            out.append(self._tile(_Row(row, picture, labels, boxes, masks), box_px))
-        return out
+        order = self.order
+        count = len(self.ds) if order is None else len(order)
+        if not 0 <= position < count:
+            raise RowError(f"row {position} is out of range; there are {count} rows")
+        return position if order is None else int(order[position])
 
-    def fields(self, row: int) -> list[Field]:
-        """All tensors of one row; one that cannot be read says why."""
-        number = self._number(row)
-        names: tuple[Label, ...] = ()
-        if self._labels is not None:
-            names = self._label_names(self._labels.stored([number])[0])
-        out = []
-        for name, tensor in self.tensors.items():
-            try:
-                stored = tensor.stored([number])[0]
-                samples = [_readable(one) for one in (stored if isinstance(stored, (list, tuple)) else [stored])]
-                out.append(fields.field(name, tensor.htype, samples, dict(tensor.info), names))
-            except LakeError as error:
-                out.append(fields.Field(name, tensor.htype, "", error=error))
-        return out
+    def position(self, row: int) -> int:
+        """Where a row stands; -1 where it is filtered out."""
+        if self.order is None:
+            return row if 0 <= row < len(self.ds) else -1
+        found = np.flatnonzero(self.order == row)
+        return int(found[0]) if len(found) else -1
 
-    # ------------------------------------------------------------------ inside
-
-    def _first(self, matches: Callable[[Tensor], bool]) -> Tensor | None:
-        return next((tensor for tensor in self.tensors.values() if matches(tensor) and not tensor.is_sequence), None)
-
-    def _draws_on(self, tensor: Tensor) -> bool:
-        """Annotations belong to pictures, not to words."""
-        return _is_picture(tensor) or not self.pictures
-
-    def _number(self, row: int) -> int:
-        """The row of the whole dataset that a row of this view is."""
-        if not 0 <= row < len(self):
-            raise RowError(f"row {row} is out of range; there are {len(self)} rows")
+    def number(self, row: int) -> int:
+        """The number within the whole dataset, which tensors are read by."""
         rows = self.ds.index.rows
         return row if rows is None else int(rows[row])
 
-    def _tile(self, stored: _Row, box_px: int) -> Tile | FailedTile:
+    def tiles(
+        self,
+        name: str,
+        positions: Sequence[int],
+        box_px: int,
+        is_wanted: Callable[[], bool] = lambda: True,
+        item: int = 0,
+    ) -> list[Tile | FailedTile]:
+        """Tiles of rows, in order; a row that cannot be shown stands as its error. Ends early once not wanted.
+
+        Of a sequence the ``item``-th is shown, or the last one there is.
+
+        Raises:
+            TensorNotFoundError: no such tensor.
+            RowError: no such position.
+        """
+        tensor = self.tensor(name)
+        rows = [self.row(position) for position in positions]
+        numbers = [self.number(row) for row in rows]
+        is_annotated = _is_picture(tensor) or not self.pictures  # annotations belong to pictures, not to words
+        annotations = self.annotations.stored(numbers) if is_annotated else [StoredAnnotations()] * len(rows)
+        out: list[Tile | FailedTile] = []
+        for row, picture, drawn in zip(rows, tensor.stored(numbers), annotations, strict=True):
+            if not is_wanted():
+                break
+            tile = self._tile(tensor, row, picture, box_px, item)
+            if isinstance(tile, Tile):
+                tile = self.annotations.drawn(tile, drawn, box_px)
+            out.append(replace(tile, origin=origin(tensor, row)) if tensor.is_link else tile)
+        return out
+
+    def item(self, name: str, row: int, item: int) -> StoredSample:
+        """One stored sample; of a sequence its ``item``-th.
+
+        Raises:
+            RowError: no such item.
+            LakeError: it cannot be read.
+        """
+        stored: Any = self.tensor(name).stored([self.number(row)])[0]
+        if isinstance(stored, (list, tuple)):
+            if not 0 <= item < len(stored):
+                raise RowError(f"item {item} of row {row} is out of range; it has {len(stored)}")
+            stored = stored[item]
+        return readable(stored)
+
+    def fields(self, row: int, item: int = 0) -> list[Field]:
+        """All tensors of one row; one that cannot be read says why."""
+        number = self.number(row)
+        names: tuple[Label, ...] = ()
+        if self.annotations.labels is not None:
+            stored: Any = self.annotations.labels.stored([number])[0]
+            names = () if isinstance(stored, LakeError) else self.annotations.names(stored)
+        out = []
+        for name, tensor in self.tensors.items():
+            place = origin(tensor, row)
+            try:
+                stored = tensor.stored([number])[0]
+                samples = [readable(one) for one in (stored if isinstance(stored, (list, tuple)) else [stored])]
+                out.append(fields.field(name, tensor.htype, samples, dict(tensor.info), names, item=item, origin=place))
+            except LakeError as error:
+                out.append(fields.Field(name, tensor.htype, "", error=error, origin=place))
+        return out
+
+    def _tile(self, tensor: Tensor, row: int, stored: Stored, box_px: int, item: int) -> Tile | FailedTile:
         try:
-            many = stored.picture if isinstance(stored.picture, (list, tuple)) else [stored.picture]
+            many = stored if isinstance(stored, (list, tuple)) else [stored]
             if not many:
-                return FailedTile(stored.row, RowError("an empty sequence"))
-            sample = _readable(many[0])
+                return FailedTile(row, RowError("an empty sequence"))
+            sample = readable(many[min(item, len(many) - 1)])
             preview = render(sample, box_px)
         except LakeError as error:
-            return FailedTile(stored.row, error)
-        height, width = sample.shape[:2] if preview.is_picture and len(sample.shape) > 1 else (0, 0)
-        tile = Tile(stored.row, preview, width, height, count=len(many))
-        return self._annotated(tile, stored, box_px)
+            return FailedTile(row, error)
+        is_image = _is_picture(tensor) or tensor.base_htype in MASK_HTYPES
+        height, width = sample.shape[:2] if is_image and len(sample.shape) > 1 else (preview.height, preview.width)
+        return Tile(row, preview, width, height, count=len(many))
 
-    def _annotated(self, tile: Tile, stored: _Row, box_px: int) -> Tile:
-        notes = []
-        labels: tuple[Label, ...] = ()
-        boxes: tuple[Box, ...] = ()
-        masks: tuple[Preview, ...] = ()
-        ids: list[int] = []
-        try:
-            if stored.labels is not None:
-                labels = self._label_names(stored.labels)
-                ids = overlays.class_ids(_readable(stored.labels))
-        except LakeError as error:
-            notes.append(f"no label: {error}")
-        try:
-            if stored.boxes is not None and self._boxes is not None and tile.preview.is_picture:
-                coords: Any = self._boxes.info.get("coords")
-                boxes = overlays.boxes(_readable(stored.boxes), coords, tile.width, tile.height, labels)
-        except LakeError as error:
-            notes.append(f"no boxes: {error}")
-        try:
-            if stored.masks is not None and tile.preview.is_picture:
-                masks = (overlays.mask(_readable(stored.masks), box_px, ids),)
-        except LakeError as error:
-            notes.append(f"no mask: {error}")
-        return replace(tile, labels=_once(labels), boxes=boxes, masks=masks, notes=tuple(notes))
 
-    def _label_names(self, stored: Stored) -> tuple[Label, ...]:
-        assert self._labels is not None
-        return overlays.labels(overlays.class_ids(_readable(stored)), self._labels.info.get("class_names") or ())
+def origin(tensor: Tensor, row: int) -> str:
+    """Where a linked row comes from, redacted; empty for a tensor that holds its samples."""
+    if not tensor.is_link:
+        return ""
+    try:
+        found = (tensor if tensor.index.is_single else tensor[row]).path()
+    except LakeError:
+        return ""  # the sample itself fails with the same error, and says so
+    paths = found if isinstance(found, list) else [found]
+    shown = ", ".join(redact(str(path)) for path in paths[:1] if path)
+    return shown + (f" and {len(paths) - 1:,} more" if len(paths) > 1 else "")
 
 
 def _is_picture(tensor: Tensor) -> bool:
     file = tensor.sample_compression or tensor.chunk_compression
     is_image_file = file is not None and COMPRESSIONS[file].kind == "image"
     return tensor.base_htype in PICTURE_HTYPES or (is_image_file and tensor.base_htype not in MASK_HTYPES)
-
-
-def _readable(stored: Any) -> StoredSample:
-    if isinstance(stored, LakeError):
-        raise stored
-    return stored  # type: ignore[no-any-return]
-
-
-def _once(labels: tuple[Label, ...]) -> tuple[Label, ...]:
-    """Each class once: an image with five cats is labelled cat."""
-    return tuple(dict.fromkeys(labels))

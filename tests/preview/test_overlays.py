@@ -89,7 +89,7 @@ def test_a_binary_mask_is_transparent_where_it_is_false():
     array = np.zeros((8, 8), bool)
     array[:4] = True
     picture = colours(overlays.mask(raw(array, "binary_mask"), 256))
-    assert picture[1, 1].tolist() == [*rgb(0), overlays.MASK_ALPHA]
+    assert picture[1, 1].tolist() == [*rgb(0), 255]
     assert picture[6, 1, 3] == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from deeplake_nb.errors import RowError
 from deeplake_nb.widgets.dispatch import Dispatcher
-from deeplake_nb.widgets.messages import MAX_ROWS, RequestError, sample_request, tiles_request
+from deeplake_nb.widgets.requests import MAX_ROWS, RequestError, sample_request, tiles_request
 
 SECONDS = 10
 
@@ -179,6 +179,11 @@ def test_a_malformed_request_says_which_field(change, message):
 
 
 def test_a_sample_request_needs_one_row():
-    assert sample_request({"tensor": "x", "row": 3, "box": 9, "id": 1}) == {"tensor": "x", "row": 3, "box": 9}
+    assert sample_request({"tensor": "x", "row": 3, "box": 9, "id": 1}) == {
+        "tensor": "x",
+        "row": 3,
+        "item": 0,
+        "box": 9,
+    }
     with pytest.raises(RequestError, match="row must be"):
         sample_request({"tensor": "x", "row": [3], "box": 9})

@@ -67,15 +67,20 @@ def test_the_saved_state_holds_no_pixels(gallery):
     state = {name: value for name, value in gallery.get_state().items() if not name.startswith("_")}
     assert state.pop("layout").startswith("IPY_MODEL_")
     assert state == {
+        "has_classes": True,
         "length": 2,
         "overlays": ["boxes", "masks", "labels"],
+        "revision": 1,
         "selected": -1,
+        "selection": [],
         "sheet": [],
         "tabbable": None,
         "tensor": "images",
         "tensors": ["images", "labels", "boxes", "masks", "captions", "numbers"],
         "tile_px": 148,
         "tooltip": None,
+        "total": 2,
+        "view": {},
     }
 
 

@@ -1,0 +1,121 @@
+"""Values of many rows of a tensor at once: what filters and histograms compute with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import LakeError
+from deeplake_nb.format.htypes import htype_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Values of some rows, one after the other; ``counts`` says how many each row has, None that each has one.
+
+    ``names`` are the class names that its numbers stand for, if they do.
+    """
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64] | None = None
+    names: Sequence[str] = ()
+
+    def per_row(self, reduce: np.ufunc, empty: Any) -> NDArray[Any]:
+        """One value per row: ``reduce`` of its values, ``empty`` for a row that has none."""
+        if self.counts is None:
+            return self.values
+        out = np.full(len(self.counts), empty, dtype=np.result_type(self.values.dtype, np.min_scalar_type(empty)))
+        there = self.counts > 0
+        if there.any():
+            starts = np.concatenate([[0], np.cumsum(self.counts[there])[:-1]])
+            out[there] = reduce.reduceat(self.values, starts)
+        return out
+
+    def with_values(self, values: NDArray[Any]) -> Column:
+        """Other values for the same rows."""
+        return Column(values, self.counts)
+
+
+def column(tensor: Tensor, start: int, stop: int) -> Column:
+    """All values of rows ``start`` to ``stop``, flattened: of an image its pixels, of a text the text.
+
+    Raises:
+        LakeError: a row cannot be read.
+    """
+    part = tensor[start:stop]
+    payload = htype_row(tensor.meta.htype).payload
+    if payload in {"text", "json"} and not tensor.is_sequence:
+        values = part.text() if payload == "text" else part.dict()
+        return Column(_objects(values))
+    if payload in {"list", "tag"} and not tensor.is_sequence:
+        rows = part.list()
+        return Column(
+            _objects([value for row in rows for value in row]), np.array([len(row) for row in rows], np.int64)
+        )
+    names = tensor.info.get("class_names") or () if tensor.base_htype == "class_label" else ()
+    if not tensor.is_dynamic and not tensor.is_sequence and payload == "array":
+        array = part.numpy()
+        flat, each = array.reshape(-1), array[:1].size
+        return Column(flat, None if each == 1 else np.full(stop - start, each, np.int64), names)
+    arrays = [_flat(one) for one in part.numpy(aslist=True)]
+    counts = np.array([len(one) for one in arrays], np.int64)
+    values = np.concatenate(arrays) if arrays else np.zeros(0)
+    return Column(values, None if (counts == 1).all() else counts, names)
+
+
+def shapes(tensor: Tensor, rows: NDArray[np.int64]) -> list[tuple[int, ...]]:
+    """Shape of each row (numbers within the whole tensor); of a sequence the number of its items.
+
+    Raises:
+        LakeError: a row cannot be read.
+    """
+    if not tensor.is_dynamic and not tensor.is_sequence and not tensor.is_link:
+        return [tuple(tensor.shape_interval[0][1:])] * len(rows)
+    out = []
+    for stored in tensor.stored(rows.tolist()):
+        if isinstance(stored, LakeError):
+            raise stored
+        out.append(stored.shape if not isinstance(stored, (list, tuple)) else (len(stored),))  # type: ignore[union-attr]
+    return out
+
+
+def class_counts(
+    tensor: Tensor, rows: NDArray[np.int64] | None, is_wanted: Callable[[], bool] = lambda: True, block: int = 65_536
+) -> list[tuple[int, int]]:
+    """How often each class number occurs in ``rows`` (all if None), most frequent first: ``(number, count)``.
+
+    Ends early with what was counted once not wanted.
+
+    Raises:
+        LakeError: a row cannot be read.
+    """
+    total: dict[int, int] = {}
+    shown = tensor if rows is None else tensor[rows.tolist()]
+    for start in range(0, len(shown), block):
+        if not is_wanted():
+            break
+        values = column(shown, start, min(start + block, len(shown))).values
+        for number, count in zip(*np.unique(values, return_counts=True), strict=True):
+            total[int(number)] = total.get(int(number), 0) + int(count)
+    return sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _flat(value: Any) -> NDArray[Any]:
+    if isinstance(value, list):  # items of a sequence, or polygons
+        return np.concatenate([_flat(one) for one in value]) if value else np.zeros(0)
+    return np.asarray(value).reshape(-1)
+
+
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
+    out = np.empty(len(values), object)
+    out[:] = list(values)
+    return out

@@ -1,0 +1,193 @@
+"""Which rows of a dataset are shown, in which order: filtered, sorted, or a random sample."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import CommandError, did_you_mean
+from deeplake_nb.widgets.columns import Column, column, shapes
+from deeplake_nb.widgets.expression import expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.dataset import Dataset
+
+_BLOCK = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A choice of rows. ``where`` and ``sort`` are expressions; ``sample`` is a number of rows, 0 for all of them."""
+
+    where: str = ""
+    sort: str = ""
+    descending: bool = False
+    sample: int = 0
+    seed: int = 0
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> View:
+        """A view from its parts, checked.
+
+        Raises:
+            CommandError: an unknown part, one of the wrong type, or an expression that cannot be read.
+        """
+        kinds = {one.name: type(one.default) for one in fields(cls)}
+        for name, value in given.items():
+            if name not in kinds:
+                raise CommandError(f"a view has no {name!r}{did_you_mean(name, kinds)}; it has {', '.join(kinds)}")
+            if type(value) is not kinds[name] or (isinstance(value, int) and value < 0):
+                raise CommandError(f"{name} of a view must be a {kinds[name].__name__} of at least 0, not {value!r}")
+        view = cls(**given)
+        for text in (view.where, view.sort):
+            if text.strip():
+                expression(text)
+        return view
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it is every row in the stored order."""
+        return not (self.where.strip() or self.sort.strip() or self.sample)
+
+    def parts(self) -> dict[str, Any]:
+        """What differs from the view of every row."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(View(), name)}
+
+
+def select(
+    ds: Dataset, where: str = "", *, sort: str = "", descending: bool = False, sample: int = 0, seed: int = 0
+) -> Dataset:
+    """The rows of ``ds`` that a gallery shows for these words, as a view of it.
+
+    Args:
+        ds: a dataset or a view of one.
+        where: which rows, as ``labels == "cat" and len(boxes) > 3``.
+        sort: what they are sorted by, as ``width(images)``.
+        descending: largest first.
+        sample: that many of them at random, 0 for all; in the order they had.
+        seed: another seed gives another sample.
+
+    Raises:
+        CommandError: an expression that cannot be read or does not fit the tensors.
+    """
+    given = {"where": where, "sort": sort, "descending": descending, "sample": sample, "seed": seed}
+    rows = rows_of(ds, View.of(given))
+    return ds if rows is None else ds[rows.tolist()]
+
+
+def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: True) -> NDArray[np.int64] | None:
+    """The numbers of the rows within ``ds``, in the order they are shown; None for every row as stored.
+
+    Reads the tensors that are named, in blocks of rows; stops with what it has once not wanted.
+
+    Raises:
+        CommandError: an expression does not fit the tensors.
+        LakeError: a row cannot be read.
+    """
+    if view.is_all:
+        return None
+    if ds.index.is_single:
+        raise CommandError("this is a single row of a dataset: there is nothing to filter or sort")
+    rows = np.arange(len(ds))
+    where, sort = view.where.strip(), view.sort.strip()
+    masks, keys = [np.zeros(0, bool)], []
+    for start in range(0, len(ds), _BLOCK) if where or sort else ():
+        if not is_wanted():
+            return np.arange(0)
+        block = _Block(ds, start, min(start + _BLOCK, len(ds)))
+        mask = expression(where).mask(block) if where else np.ones(block.count, bool)
+        masks.append(mask)
+        if sort:
+            keys.append(expression(sort).keys(block)[mask])
+    if where:
+        rows = rows[np.concatenate(masks)]
+    if sort and keys:
+        rows = rows[_order(np.concatenate(keys), descending=view.descending)]
+    elif view.descending:
+        rows = rows[::-1]
+    if view.sample and view.sample < len(rows):
+        chosen = np.random.default_rng(view.seed).choice(len(rows), view.sample, replace=False)
+        rows = rows[np.sort(chosen)]
+    return rows
+
+
+def _order(keys: NDArray[Any], *, descending: bool) -> NDArray[np.int64]:
+    """A stable order, rows without a value last."""
+    if keys.dtype == object:
+        _, keys = np.unique(np.array([str(key) for key in keys]), return_inverse=True)
+    values = keys.astype(np.float64)
+    return np.argsort(-values if descending else values, kind="stable")
+
+
+class _Block:
+    """Columns of some rows, each read once."""
+
+    def __init__(self, ds: Dataset, start: int, stop: int) -> None:
+        self._tensors = ds.tensors
+        self._span = (start, stop)
+        whole = ds.index.rows
+        self._numbers = np.arange(start, stop) if whole is None else np.asarray(whole[start:stop])
+        self._read: dict[str, Column] = {}
+
+    @property
+    def count(self) -> int:
+        return self._span[1] - self._span[0]
+
+    @property
+    def names(self) -> Collection[str]:
+        return {**self._tensors, "row": None}
+
+    def column(self, name: str) -> Column:
+        if name not in self._read:
+            start, stop = self._span
+            is_row = name == "row" and name not in self._tensors
+            self._read[name] = Column(np.arange(start, stop)) if is_row else column(self._tensors[name], start, stop)
+        return self._read[name]
+
+    def extents(self, name: str, axis: int | None) -> NDArray[np.int64]:
+        if name not in self._tensors:
+            raise CommandError(f"{name!r} is a number of a row and has no length; len() takes the name of a tensor")
+        tensor = self._tensors[name]
+        if axis is None and tensor.base_htype in {"text", "list", "tag", "json"} and not tensor.is_sequence:
+            values = self.column(name)
+            if values.counts is not None:
+                return values.counts
+            return np.array([len(one) if hasattr(one, "__len__") else 1 for one in values.values], np.int64)
+        at = axis or 0
+        found = shapes(tensor, self._numbers)
+        return np.array([shape[at] if at < len(shape) else 1 for shape in found], np.int64)
+
+
+def code(path: str, index: Sequence[int] | None, view: View, rows: Sequence[int] | None) -> str:
+    """Python that gives the same rows again.
+
+    Args:
+        path: of the dataset, redacted.
+        index: the rows of the whole dataset that the gallery's own dataset has; None for all.
+        view: what the gallery is filtered by.
+        rows: rows of the gallery's dataset that are meant; None for those of ``view``.
+    """
+    lines = ["import deeplake_nb", ""]
+    lines.append(f"ds = deeplake_nb.load({path!r}, read_only=True){_item(index)}")
+    if rows is not None:
+        lines.append(f"ds{_item(rows)}")
+    elif not view.is_all:
+        lines.insert(1, "from deeplake_nb.widgets.rows import select")
+        given = ", ".join(f"{name}={value!r}" for name, value in view.parts().items())
+        lines.append(f"select(ds, {given})")
+    return "\n".join(lines)
+
+
+def _item(rows: Sequence[int] | None) -> str:
+    if rows is None:
+        return ""
+    rows = [int(row) for row in rows]
+    if len(rows) > 1 and rows == list(range(rows[0], rows[0] + len(rows))):
+        return f"[{rows[0]}:{rows[-1] + 1}]"
+    return f"[{rows}]"
