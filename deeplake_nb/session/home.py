@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.errors import CredentialsError, MissingCredentialsError
 from deeplake_nb.session import naming
 from deeplake_nb.session.links import LinkedFiles
 from deeplake_nb.session.places import Access
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from deeplake_nb.session.files import Files
     from deeplake_nb.session.places import Place, Places
     from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.urls import Url
+
+_log = logging.getLogger(__name__)
 
 
 class Home:
@@ -51,13 +56,33 @@ class Home:
         self._links.rename(old, new)
 
     def try_key(self, name: str) -> None:
-        """Make sure that the hub lends a key."""
-        self._links.try_managed(name)
+        """Make sure that the hub has a key."""
+        try:
+            self._links.try_managed(name)
+        except MissingCredentialsError:
+            raise
+        except CredentialsError as error:  # it lends the key for a place only, and which is said by the first link
+            _log.debug("key %s is not lent without a place: %s", name, error)
 
-    def _lend(self, key: str, fresh: bool) -> Lent | None:
-        """A managed key of the dataset's organisation; None where it belongs to none."""
-        access = self._place.access
-        return None if access.org is None else self._places.hub(access.token).lend(access.org, key, fresh=fresh)
+    def _lend(self, key: str, bucket: Url | None, fresh: bool) -> Lent | None:
+        """A managed key of the dataset's organisation; None where it belongs to none.
+
+        One that is bound to prefixes is lent for these. Of one that is not, the hub is asked whether it is for this
+        bucket: a dataset's author may link to anything.
+        """
+        org, hub = self._place.access.org, self._places.hub
+        if org is None:
+            return None
+        try:
+            lent = hub(self._place.access.token).lend(org, key, fresh=fresh)
+            if lent.prefixes or bucket is None:
+                return lent
+        except MissingCredentialsError:
+            raise
+        except CredentialsError:
+            if bucket is None:
+                raise
+        return hub(self._place.access.token).lend(org, key, url=bucket.reveal(), fresh=fresh)
 
     # ------------------------------------------------------------------ its place
 
