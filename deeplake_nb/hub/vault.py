@@ -50,10 +50,9 @@ class Vault:
             raise HubError("the hub has no master key: set DEEPLAKE_NB_HUB_KEYS, or give it a key file")
         return self._loaded
 
-    @property
-    def newest(self) -> str:
-        """The id of the master key that seals."""
-        return next(iter(self._masters()))
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether a value is under the master key that seals now."""
+        return bytes(sealed).startswith(_header(next(iter(self._masters()))))
 
     def seal(self, secret: bytes, where: Where) -> bytes:
         """A value that opens with this vault's keys, and at this place only."""
@@ -80,9 +79,7 @@ class Vault:
 
     def _wrapped(self, data_key: bytes, where: Where) -> bytes:
         master = next(iter(self._masters().values()))
-        name = master.id.encode()
-        header = bytes([_VERSION, len(name)]) + name
-        return header + _encrypt(master.key(), data_key, _bound(where, "key"))
+        return _header(master.id) + _encrypt(master.key(), data_key, _bound(where, "key"))
 
     def _unwrapped(self, sealed: bytes, where: Where) -> tuple[bytes, bytes]:
         sealed = bytes(sealed)
@@ -98,6 +95,10 @@ class Vault:
             )
         body = head + _WRAPPED
         return _decrypt(master.key(), sealed[head:body], _bound(where, "key"), where), sealed[body:]
+
+
+def _header(master: str) -> bytes:
+    return bytes([_VERSION, len(master)]) + master.encode()
 
 
 def _bound(where: Where, part: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -74,13 +75,13 @@ class Postgres:
         )
         for pid in [self._process.pid, *map(int, workers.stdout.split())]:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self):
-        """End it at once; what was committed stays."""
+        """End it at once, without tidying up."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(2)
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(timeout=SECONDS)
 
     def database(self):
