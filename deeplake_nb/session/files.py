@@ -77,14 +77,17 @@ class Files:
 
 
 def rooted(url: Url) -> tuple[Url, str]:
-    """The storage a file's address names, and the file's key there."""
+    """The storage a file's address names (a bucket, a container, a host), and the file's key there."""
     if url.scheme == "file":  # a relative path means something else once the working directory has changed
         path = url.path
         if path[:1] != "/" or "/." in path or "//" in path:
             path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - three times as fast
         drive, rest = os.path.splitdrive(path)
         return Url("file", path=f"{drive}/"), rest.replace(os.sep, "/")[1:]
-    return Url(url.scheme, url.authority), DiscreetText(f"{url.path}?{url.query}".rstrip("?"))
+    container, path = "", url.path
+    if url.scheme == "azure":  # an account is no storage, a container is one
+        container, _, path = path.partition("/")
+    return Url(url.scheme, url.authority, container), DiscreetText(f"{path}?{url.query}".rstrip("?"))
 
 
 def _plain(path: Path) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import (
@@ -38,7 +37,7 @@ class LinkedFiles:
 
     Args:
         files: opens what needs no key.
-        lend: asks the hub for a managed key by its name, for a bucket or the like (None: for no place yet), and says
+        lend: asks the hub for a managed key by its name, for a storage (None: for none yet), and says
             whether what it remembers will not do; gives None where no hub stands behind the dataset.
     """
 
@@ -111,7 +110,7 @@ class LinkedFiles:
                     continue
                 else:
                     try:
-                        store = self._keyed(key, url, managed, fresh=fresh)
+                        store = self._keyed(key, root, managed, fresh=fresh)
                     except (MissingCredentialsError, HubError) as error:
                         failed[key] = error  # one question is enough for all links of a key
                         raise
@@ -127,16 +126,15 @@ class LinkedFiles:
 
     # ------------------------------------------------------------------ credentials
 
-    def _keyed(self, key: str, url: Url, managed: Collection[str], *, fresh: bool) -> StorageProvider:
-        root, bucket = rooted(url)[0], _bucket(url)
-        if (key, bucket) not in self._stores:
+    def _keyed(self, key: str, root: Url, managed: Collection[str], *, fresh: bool) -> StorageProvider:
+        if (key, root) not in self._stores:
             if key in self._given:
                 found = self._files.opened(root, self._given[key])
             elif key in managed:
                 from deeplake_nb.session.names import Lending
 
-                lent = self._ask(key, bucket, fresh=fresh)
-                lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, bucket, fresh=again), lent)
+                lent = self._ask(key, root, fresh=fresh)
+                lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, root, fresh=again), lent)
                 found = self._files.opened(root, lending)
             else:
                 raise MissingCredentialsError(
@@ -145,8 +143,8 @@ class LinkedFiles:
                     f"ds.update_creds_key({key!r}, managed=True)"
                 )
             with self._lock:
-                return self._stores.setdefault((key, bucket), found)
-        return self._stores[key, bucket]
+                return self._stores.setdefault((key, root), found)
+        return self._stores[key, root]
 
     def _check_reach(self, key: str, url: Url) -> None:
         """Refuse to send a managed key where it does not belong: a dataset's author may link to anything."""
@@ -159,8 +157,8 @@ class LinkedFiles:
                 f"an administrator of the hub can allow {url}"
             )
 
-    def _ask(self, key: str, bucket: Url | None, *, fresh: bool) -> Lent:
-        lent = self._lend(key, bucket, fresh)
+    def _ask(self, key: str, root: Url | None, *, fresh: bool) -> Lent:
+        lent = self._lend(key, root, fresh)
         if lent is None:
             raise MissingCredentialsError(
                 f"credentials key {key!r} is managed by a hub, and this dataset has none: load it as hub://org/name, "
@@ -172,8 +170,3 @@ class LinkedFiles:
     def _forget(self, key: str) -> None:
         with self._lock:
             self._stores = {known: store for known, store in self._stores.items() if known[0] != key}
-
-
-def _bucket(url: Url) -> Url:
-    """What a key is asked for: a bucket, container or host, as many links share one."""
-    return replace(url, path=url.path.partition("/")[0] if url.scheme == "azure" else "", query="")

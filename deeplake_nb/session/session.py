@@ -358,7 +358,7 @@ def _sealed_token(token: str | Secret | None) -> Secret | None:
     return Secret(token) if isinstance(token, str) else token
 
 
-_V3_ONLY = {"verbose", "memory_cache_size", "local_cache_size", "lock_enabled", "lock_timeout"}
+_V3_ONLY = {"verbose", "memory_cache_size", "local_cache_size", "lock_enabled", "lock_timeout", "runtime"}
 
 
 def _access(options: dict[str, Any], *more: str) -> Access:
