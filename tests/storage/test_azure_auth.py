@@ -552,30 +552,7 @@ def test_a_storage_with_credentials_is_never_pickled_or_shown(opened):
         pickle.dumps(storage)
 
 
-# a dataset, as the document has it
-
-BY_KEY_OR_TOKEN = """
-ds = deeplake.load('azure://<account_name>/<container_name>/<dataset_name>', 
-                   creds = {
-                       'account_key': <your_account_key>, 
-                       #OR
-                       'sas_token': <your_sas_token>,
-                       }
-                       )
-"""  # noqa: W291
-
-
-def run(code, **names):
-    for placeholder, value in {
-        "<account_name>": azurite.ACCOUNT,
-        "<container_name>": "box",
-        "<dataset_name>": "cars",
-        "<your_account_key>": "account_key",
-        "<your_sas_token>": "sas_token",
-    }.items():
-        code = code.replace(placeholder, value)
-    exec(code, names)
-    return names["ds"]
+# a dataset
 
 
 @pytest.fixture
@@ -593,18 +570,6 @@ def cars(guarded, monkeypatch):
     yield images
     deeplake_nb.delete(place, creds=creds)
     assert not deeplake_nb.exists(place, creds=creds)
-
-
-@pytest.mark.parametrize("given", ["key", "token", "both"])
-def test_a_dataset_as_the_document_has_it(cars, given):
-    names = {
-        "deeplake": deeplake_nb,
-        "account_key": azurite.KEY if given != "token" else None,
-        "sas_token": sas("rl") if given != "key" else None,
-    }
-    ds = run(BY_KEY_OR_TOKEN, **names)
-    assert (np.array(ds.images.numpy()) == cars).all()
-    assert ds.labels.data()["text"][:2] == [["cat"], ["car"]]
 
 
 @pytest.mark.parametrize("how", ["key", "token", "az", "service principal"])

@@ -16,8 +16,10 @@ from pathlib import Path
 import google.auth.credentials
 import google.oauth2.credentials
 import google.oauth2.service_account
+import numpy as np
 import pytest
 
+import deeplake_nb
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import (
     CredentialsError,
@@ -463,6 +465,31 @@ def test_a_key_that_was_replaced_is_read_again(google_, write):
         found.get("k")
     write(google_.service_account())
     works(found)
+
+
+# a dataset
+
+
+def test_a_dataset_lives_in_a_bucket(google_, storage):
+    storage.buckets["bucket"].objects.clear()
+    key = google_.service_account()
+    with deeplake_nb.empty("gcs://bucket/numbers", creds=key) as ds:
+        ds.create_tensor("x")
+        ds.x.extend(np.arange(10))
+    storage.requests.clear()
+    ds = deeplake_nb.load("gs://bucket/numbers", creds=key)
+    assert len(storage.requests) < 12
+    with ds:
+        ds.create_tensor("texts", htype="text")
+        ds.texts.extend(["a", "b"])
+        ds.x.append(10)
+    again = deeplake_nb.load("gcs://bucket/numbers", creds=key, read_only=True)
+    assert again.x[10].numpy().tolist() == [10]
+    assert again.texts[1].text() == "b"
+    assert deeplake_nb.exists("gcs://bucket/numbers", creds=key)
+    deeplake_nb.delete("gcs://bucket/numbers", creds=key)
+    assert storage.buckets["bucket"].objects == {}
+    assert not deeplake_nb.exists("gcs://bucket/numbers", creds=key)
 
 
 # nothing leaks
