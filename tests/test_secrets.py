@@ -248,3 +248,24 @@ def test_a_dataset_that_is_copied_shows_no_secret(mistake):
     shown = what_is_shown(lambda: ds.copy("s3://bucket/x", creds=MISTAKES[mistake]))
     assert shown.startswith("LakeError")
     assert CANARY not in shown
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_credentials_for_links_show_no_secret(mistake):
+    ds = deeplake_nb.empty("mem://secrets-links", overwrite=True)
+    ds.create_tensor("photos", htype="link[image]", sample_compression="jpeg")
+    ds.add_creds_key("mine")
+    unknown = what_is_shown(lambda: ds.populate_creds("other", MISTAKES[mistake]))
+    assert unknown.startswith("LakeError")
+    ds.populate_creds("mine", MISTAKES[mistake])
+
+    def follow():
+        ds.photos.append(deeplake_nb.link("s3://bucket/cat.jpg", creds_key="mine"))
+        return ds.photos[0].numpy()
+
+    followed = what_is_shown(follow)
+    assert followed.startswith("LakeError")
+    assert "creds" in followed
+    storage = ds._state.storage
+    kept = [bytes(storage.get(entry.key)) for entry in storage.list()]
+    assert CANARY not in f"{unknown} {followed} {ds!r} {kept}"
