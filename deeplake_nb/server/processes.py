@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,7 @@ def run_several(work: Callable[..., None], arguments: tuple[Any, ...], count: in
             one.terminate()
 
     def started() -> SpawnProcess:
-        one = context.Process(target=work, args=arguments)
+        one = context.Process(target=_worker, args=(work, arguments))
         one.start()
         return one
 
@@ -49,6 +51,19 @@ def run_several(work: Callable[..., None], arguments: tuple[Any, ...], count: in
         for number, handler in before.items():
             signal.signal(number, handler)
         _end(running)
+
+
+def _worker(work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Work until told to stop, or until the process that would tell is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # it was started by `run_several`
+
+    def follow() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, name="follow", daemon=True).start()
+    work(*arguments)
 
 
 def _end(running: list[SpawnProcess]) -> None:
