@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import urllib3
 
+from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.dataset.copies import copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.storage.memory import MemoryStorage
+from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import get_many, put_many
 from deeplake_nb.storage.wrappers import Counting
 from deeplake_nb.urls import parse
 from tests.benchmarks import memory
 from tests.benchmarks.clouds import CLOUDS, CONNECTIONS
 from tests.benchmarks.measure import QUICK, Line, alternating
+from tests.fakes import gcs
 from tests.fakes.still import still_server
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
 
+    from deeplake_nb.storage.provider import StorageProvider
     from tests.benchmarks.clouds import Cloud
     from tests.benchmarks.measure import Scale
 
@@ -95,22 +100,26 @@ def _large(cloud: Cloud, scale: Scale, count: int) -> list[Line]:
     ]
 
 
-class _Distant(Counting):
-    """Memory that is asked as a network is: side by side."""
-
-    concurrency = 32
-
-
 def requests() -> dict[str, Counter[str]]:
-    """What each operation on a dataset of two tensors asks of a storage."""
-    counting = _Distant(MemoryStorage(parse(f"mem://{uuid.uuid4()}")))
-    out: dict[str, Counter[str]] = {}
+    """What each operation on a dataset of two tensors asks of a cloud; nothing else went over the wire."""
+    with gcs.emulator() as service:
+        url = parse("gcs://bucket/x")
+        creds = {"token": service.issue(), "endpoint_url": service.endpoint}
+        counting = Counting(open_storage(url, credentials_from(url, creds, environ={})))
+        out: dict[str, Counter[str]] = {}
 
-    def note(operation):
-        out[operation] = +counting.requests
-        counting.reset()
+        def note(operation):
+            out[operation] = +counting.requests
+            assert out[operation].total() == len(service.requests)
+            counting.reset()
+            service.requests.clear()
 
-    ds = Dataset.create(counting, list)
+        _use(counting, note)
+        return out
+
+
+def _use(storage: StorageProvider, note: Callable[[str], None]) -> None:
+    ds = Dataset.create(storage, list)
     note("empty()")
     with ds:
         ds.create_tensor("x", dtype="float32")
@@ -121,16 +130,15 @@ def requests() -> dict[str, Counter[str]]:
     note("1,000 rows more")
     ds.close()
     note("close()")
-    ds = Dataset.open(counting, list)
+    ds = Dataset.open(storage, list)
     note("load()")
     ds.x.numpy()
     note("all rows of a tensor")
     ds.x[500].numpy()
     note("one row of it, afterwards")
     target = MemoryStorage(parse(f"mem://{uuid.uuid4()}"))
-    copy_dataset(counting, target, progressbar=False)
+    copy_dataset(storage, target, progressbar=False)
     note("copy(), of the source")
-    return out
 
 
 def notes() -> str:
