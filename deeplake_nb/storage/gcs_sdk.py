@@ -59,7 +59,7 @@ def _once(api: Api, verb: str, call: Callable[[Any], R]) -> R:
 def _bucket(api: Api, found: GcsCredentials) -> Iterator[Any]:
     """The SDK's bucket; its requests are signed with what our provider gave, and trust the same certificates."""
     from google.auth.credentials import AnonymousCredentials
-    from google.cloud.storage import Client
+    from google.cloud.storage import Client  # type: ignore[import-untyped]
     from requests import Session
 
     def signed(request: Any) -> Any:  # and so nobody looks into ~/.netrc
