@@ -127,6 +127,8 @@ def test_who_may_only_read_reads(server, org, writer, name, way):
     stranger = Session(hub=server.user(f"s{uuid.uuid4().hex[:8]}"))
     with pytest.raises((DatasetNotFoundError, HubError)):
         stranger.load(path)
+    assert not stranger.exists(path)
+    assert not stranger.exists("hub://nobody/none")
     writer.load(path).make_public()
     assert len(stranger.load(path, read_only=True).x) == 2
 

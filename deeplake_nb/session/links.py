@@ -14,6 +14,7 @@ from deeplake_nb.errors import (
     PermissionDeniedError,
 )
 from deeplake_nb.session.files import rooted
+from deeplake_nb.session.names import Lending
 from deeplake_nb.storage.provider import get_many
 from deeplake_nb.urls import Url, parse
 
@@ -127,24 +128,23 @@ class LinkedFiles:
     # ------------------------------------------------------------------ credentials
 
     def _keyed(self, key: str, root: Url, managed: Collection[str], *, fresh: bool) -> StorageProvider:
-        if (key, root) not in self._stores:
-            if key in self._given:
-                found = self._files.opened(root, self._given[key])
-            elif key in managed:
-                from deeplake_nb.session.names import Lending
-
-                lent = self._ask(key, root, fresh=fresh)
-                lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, root, fresh=again), lent)
-                found = self._files.opened(root, lending)
-            else:
-                raise MissingCredentialsError(
-                    f"credentials key {key!r} has no credentials in this session: give it some with "
-                    f"ds.populate_creds({key!r}, creds), or let a hub manage it: "
-                    f"ds.update_creds_key({key!r}, managed=True)"
-                )
-            with self._lock:
-                return self._stores.setdefault((key, root), found)
-        return self._stores[key, root]
+        known = self._stores.get((key, root))
+        if known is not None:
+            return known
+        if key in self._given:
+            found = self._files.opened(root, self._given[key])
+        elif key in managed:
+            lent = self._ask(key, root, fresh=fresh)
+            lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, root, fresh=again), lent)
+            found = self._files.opened(root, lending)
+        else:
+            raise MissingCredentialsError(
+                f"credentials key {key!r} has no credentials in this session: give it some with "
+                f"ds.populate_creds({key!r}, creds), or let a hub manage it: "
+                f"ds.update_creds_key({key!r}, managed=True)"
+            )
+        with self._lock:
+            return self._stores.setdefault((key, root), found)
 
     def _check_reach(self, key: str, url: Url) -> None:
         """Refuse to send a managed key where it does not belong: a dataset's author may link to anything."""
@@ -152,7 +152,7 @@ class LinkedFiles:
 
         prefixes = self._prefixes.get(key, ()) if key not in self._given else ()
         if prefixes and not is_below(url, prefixes):
-            raise CredentialsError(
+            raise LinkError(
                 f"credentials key {key!r} is for {', '.join(map(str, prefixes))}, and is sent nowhere else: "
                 f"an administrator of the hub can allow {url}"
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.credentials.provider import Environment, Secret, sealed
 from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
-from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, UrlError
+from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, HubNotFoundError, UrlError
 from deeplake_nb.format import keys
 from deeplake_nb.format.samples import Link
 from deeplake_nb.session import hubs, naming
@@ -173,7 +173,7 @@ class Session:
         path, creds = _discreet(path, creds)
         try:
             place, _ = self._versioned(path, creds, _access(options), "r")
-        except DatasetNotFoundError:  # the hub knows no such name
+        except (DatasetNotFoundError, HubNotFoundError):  # the hub knows no such name, or organisation
             return False
         return is_dataset(place.storage)
 
