@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.encoded import Encoded
 from deeplake_nb.dataset.linked_creds import note_used
 from deeplake_nb.dataset.links import resolve_links
+from deeplake_nb.dataset.rewriter import Rewriter
 from deeplake_nb.errors import LakeError, SampleError, UnsupportedError
 from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import MAX_NBYTES, ChunkBuilder
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
-from deeplake_nb.format.encoders import EMPTY_TILES, ChunkIds, CredsCodes, Sequences
+from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling, encode_tiles
 from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, label_numbers, plain_numbers
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
@@ -41,6 +43,7 @@ class _Mark:
     meta: TensorMeta
     info: dict[str, Any] | None
     ids: ChunkIds
+    tiles: dict[int, Tiling]
     sequences: Sequences | None
     creds: CredsCodes | None
     builder: ChunkBuilder | None
@@ -59,6 +62,8 @@ class Appender:
         self.state = state
         self.tensor = tensor
         self.is_dirty = is_new
+        self.has_appended = False  # rows that no flush has written
+        self.rewriter = Rewriter(state, tensor)
         self.is_info_dirty = False
         self._builder: ChunkBuilder | None = None
         self._chunk_id = 0
@@ -75,8 +80,8 @@ class Appender:
 
     # ------------------------------------------------------------------ appending
 
-    def extend(self, values: Any) -> companions.Added:
-        """Append rows; returns what the hidden companion tensors need to know of them.
+    def encoded(self, values: Any) -> Encoded:
+        """Rows as they are stored; what the tensor does not know yet (dtype, class names) is found out from them.
 
         Raises:
             SampleError: a value that does not fit; the caller restores the mark it took before.
@@ -91,27 +96,39 @@ class Appender:
             values = [value.loaded() if isinstance(value, Sample) else value for value in values]
         first = next((value for value in values if value is not None), None)
         tensor.meta = inferred(tensor.meta, first)
-        if tensor.meta.extra.get("vdb_indexes"):  # they know nothing of the new rows, and others would search them
-            tensor.meta = replace(tensor.meta, extra={**tensor.meta.extra, "vdb_indexes": []})
+        self.forget_indexes()
         encoder = Encoder(tensor.meta)
         row = encoder.row
         if "class_names" in row.info and row.name == "class_label":
             values = self._numbered(values)
-        infos = shapes = None
+        codes = infos = shapes = None
         if tensor.meta.is_link:
             codes, infos, shapes = resolve_links(self.state, tensor.meta, values)
-            self.tables.creds = (self.tables.creds or CredsCodes()).extended(codes)
         elif row.has_sample_info:
             infos = companions.file_infos(values)
-        batch = encoder.batch(values)
-        self._add(batch)
-        self._count(batch, shapes)
-        if counts is not None:
-            self.tables.sequences = (self.tables.sequences or Sequences()).extended(counts)
-        self.is_dirty = True
-        items = batch.count if isinstance(batch, Uniform) else len(batch.payloads)
-        seen = shapes if shapes is not None else batch.shapes if isinstance(batch, Varied) else batch.shape
-        return companions.Added(len(counts) if counts is not None else items, items, seen, infos)
+        return Encoded(encoder.batch(values), counts, codes, infos, shapes)
+
+    def extend(self, values: Any) -> companions.Added:
+        """Append rows; returns what the hidden companion tensors need to know of them.
+
+        Raises:
+            SampleError: a value that does not fit; the caller restores the mark it took before.
+        """
+        new = self.encoded(values)
+        self._add(new.batch)
+        self.count(new, new.items)
+        if new.codes is not None:
+            self.tables.creds = (self.tables.creds or CredsCodes()).extended(new.codes)
+        if new.counts is not None:
+            self.tables.sequences = (self.tables.sequences or Sequences()).extended(new.counts)
+        self.is_dirty = self.has_appended = True
+        return new.added()
+
+    def forget_indexes(self) -> None:
+        """Similarity indexes know nothing of a change, and others would search them."""
+        meta = self.tensor.meta
+        if meta.extra.get("vdb_indexes"):
+            self.tensor.meta = replace(meta, extra={**meta.extra, "vdb_indexes": []})
 
     def _numbered(self, values: Any) -> Any:
         numbers = plain_numbers(values)
@@ -234,26 +251,26 @@ class Appender:
         last = len(ids) + count - 1
         self.tables.ids = ChunkIds(np.append(ids.ids, np.uint64(self._chunk_id)), np.append(ids.lasts, last))
 
-    def _count(self, batch: Batch, linked: list[tuple[int, ...] | None] | None) -> None:
-        """Widen the shape bounds and the length. Links bound what they point to, where that is known."""
+    def count(self, new: Encoded, growth: int) -> None:
+        """Widen the shape bounds to new samples, and the length. Links bound what they point to, where known."""
         meta = self.tensor.meta
-        if isinstance(batch, Uniform) and batch.shape is not None:
-            low = high = batch.shape
-            count = batch.count
-        else:
-            count = len(batch.payloads) if isinstance(batch, Varied) else batch.count
-            candidates = linked if meta.is_link else batch.shapes if isinstance(batch, Varied) else []
-            shapes = {shape for shape in candidates or [] if shape is not None}
-            if not shapes:
-                self.tensor.meta = replace(meta, length=meta.length + count)
-                return
-            rank = max(map(len, shapes))
-            padded = [shape + (0,) * (rank - len(shape)) for shape in shapes]
-            low = tuple(min(dims) for dims in zip(*padded, strict=True))
-            high = tuple(max(dims) for dims in zip(*padded, strict=True))
-        if meta.length and not meta.max_shape:
+        shapes = {shape for shape in new.known_shapes() if shape is not None}
+        if not shapes:
+            self.tensor.meta = replace(meta, length=meta.length + growth)
+            return
+        rank = max(map(len, shapes))
+        padded = [shape + (0,) * (rank - len(shape)) for shape in shapes]
+        low = tuple(min(dims) for dims in zip(*padded, strict=True))
+        high = tuple(max(dims) for dims in zip(*padded, strict=True))
+        if not meta.max_shape and meta.length + growth > new.items:
             low = (0,) * len(low)  # the samples before had no shape
-        self.tensor.meta = meta.widened(low, high, count)
+        self.tensor.meta = meta.widened(low, high, growth)
+
+    def shrink(self, growth: int) -> None:
+        """Count fewer samples; shape bounds go with the last of them."""
+        self.forget_indexes()
+        meta = replace(self.tensor.meta, length=self.tensor.meta.length + growth)
+        self.tensor.meta = meta if meta.length else replace(meta, min_shape=(), max_shape=())
 
     def _write_chunk(self) -> None:
         put = self._chunk_put()
@@ -280,14 +297,15 @@ class Appender:
             puts.append(Put(Phase.TABLES, keys.tensor_info(commit, tensor.key), info))
         if self.is_dirty:
             tables = self.tables
+            puts += self.rewriter.puts()
             if self._held is not None:
                 puts.append(self._held)
             if self._builder is not None and self._builder.count:
                 puts.append(self._chunk_put())
-            if len(tables.ids):
+            if len(tables.ids) or self.rewriter.is_dirty:
                 puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
-                if not tables.tiles and not self._has_tiles:
-                    puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), EMPTY_TILES))
+            if self.rewriter.is_dirty or (len(tables.ids) and not tables.tiles and not self._has_tiles):
+                puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
             if tables.sequences is not None:
                 puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
             if tables.creds is not None:
@@ -297,14 +315,19 @@ class Appender:
             puts.append(Put(phase, keys.tensor_meta(commit, tensor.key), tensor.meta.encode()))
         return puts
 
-    def flushed(self) -> None:
-        """All puts have been made."""
+    def flushed(self) -> set[str]:
+        """All puts have been made; the objects that nothing names any more."""
         self._has_tiles = bool(len(self.tables.ids))
-        self.is_dirty = self.is_info_dirty = False
+        gone = set[str]()
+        if self.rewriter.is_dirty:
+            self._builder, self._chunk_id = None, 0  # it may have been rewritten
+            gone = self.rewriter.flushed()
+        self.is_dirty = self.is_info_dirty = self.has_appended = False
         self._held = None
         self._flushed_id = self._chunk_id
         self.flushed_tensor = self.tensor.snapshot()
         self.written.clear()
+        return gone
 
     def mark(self) -> _Mark:
         """A point to come back to."""
@@ -315,6 +338,7 @@ class Appender:
             self.tensor.meta,
             copy.copy(self.tensor.info),
             tables.ids,
+            tables.tiles,
             tables.sequences,
             tables.creds,
             self._builder,
@@ -339,7 +363,8 @@ class Appender:
         del self.written[mark.written :]
         tables = self.tables
         self.tensor.meta, self.tensor.info = mark.meta, mark.info
-        tables.ids, tables.sequences, tables.creds = mark.ids, mark.sequences, mark.creds
+        tables.ids, tables.tiles = mark.ids, mark.tiles
+        tables.sequences, tables.creds = mark.sequences, mark.creds
         self._builder, self._chunk_id, self._held = mark.builder, mark.chunk_id, mark.held
         if self._builder is not None:
             self._builder.restore(mark.built)

@@ -37,11 +37,15 @@ class ChunkCache:
         self._limit = limit
         self._nbytes = 0
         self._chunks: OrderedDict[str, LoadedChunk] = OrderedDict()
+        self._pinned: dict[str, LoadedChunk] = {}
         self._lock = threading.Lock()
 
     def get(self, key: str) -> LoadedChunk | None:
         """The chunk, if it is here."""
         with self._lock:
+            pinned = self._pinned.get(key)
+            if pinned is not None:
+                return pinned
             found = self._chunks.get(key)
             if found is not None:
                 self._chunks.move_to_end(key)
@@ -56,18 +60,25 @@ class ChunkCache:
             while self._nbytes > self._limit and len(self._chunks) > 1:
                 self._drop(next(iter(self._chunks)))
 
+    def pin(self, key: str, loaded: LoadedChunk) -> None:
+        """Keep a chunk that is not stored yet, until it is dropped."""
+        with self._lock:
+            self._pinned[key] = loaded
+
     def clear(self) -> None:
         """Forget all chunks."""
         with self._lock:
             self._chunks.clear()
+            self._pinned.clear()
             self._nbytes = 0
 
     def drop(self, key: str) -> None:
-        """Forget a chunk that was rewritten."""
+        """Forget a chunk that was rewritten, or is stored now."""
         with self._lock:
             self._drop(key)
 
     def _drop(self, key: str) -> None:
+        self._pinned.pop(key, None)
         found = self._chunks.pop(key, None)
         if found is not None:
             self._nbytes -= len(found.chunk.data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import schema
+from deeplake_nb.dataset.editable import EditableDataset
 from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.keyed import Keyed
 from deeplake_nb.dataset.placed import Placed
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 
-class Dataset(Placed, Keyed, Versions):
+class Dataset(Placed, Keyed, Versions, EditableDataset):
     """A dataset at one version. Made by ``load``, ``empty`` and ``dataset``; never by itself.
 
     Example:

@@ -10,13 +10,16 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset import journal
 from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
+from deeplake_nb.dataset.journal import fetch
 from deeplake_nb.errors import (
     DatasetNotFoundError,
     FormatError,
     KeyNotFoundError,
     LakeError,
     SampleError,
+    StorageError,
     TensorNotFoundError,
     UnsupportedError,
     did_you_mean,
@@ -32,6 +35,8 @@ from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
 from deeplake_nb.storage.provider import exists, get_many
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from deeplake_nb.dataset.host import Host, OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
 
@@ -87,6 +92,9 @@ class State:
         self.meta = DatasetMeta()
         self.info: dict[str, Any] | None = None
         self.tensors: dict[str, TensorState] = {}
+        self.unfinished: dict[str, bytes | None] = {}
+        """Objects that a writer who died was about to change, as they are to be (None: gone)."""
+        self.has_journal = False
         self._chunk_sets: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
 
     @classmethod
@@ -120,8 +128,9 @@ class State:
 
     def _read(self, address: str | None) -> None:
         storage = self.storage
-        found = _fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META])
-        tree_data, meta_data = found[keys.VERSION_CONTROL], found[keys.DATASET_META]
+        found = fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META, keys.journal(keys.FIRST_COMMIT)])
+        tree_data: Buffer | None = found[keys.VERSION_CONTROL]
+        meta_data: Buffer | None = found[keys.DATASET_META]
         if tree_data is None:
             if exists(storage, keys.PICKLED_VERSION_CONTROL):
                 raise UnsupportedError(
@@ -135,14 +144,17 @@ class State:
                 )
         tree = VersionTree() if tree_data is None else VersionTree.decode(tree_data, keys.VERSION_CONTROL)
         commit = tree.resolve(address or ("main" if "main" in tree.branches else keys.FIRST_COMMIT))
-        path = keys.dataset_meta(commit.id)
+        path, journal_path = keys.dataset_meta(commit.id), keys.journal(commit.id)
         if path != keys.DATASET_META:
-            meta_data = _fetch(storage, [path])[path]
+            found = fetch(storage, [path, journal_path])
+        self.has_journal = found[journal_path] is not None
+        self.unfinished = journal.pending(storage, commit.id, found[journal_path])
+        meta_data = self.unfinished.get(path, found[path])
         if meta_data is None:
             raise FormatError(f"{storage.url}: {path} is missing, though the commit tree names its commit")
         meta = DatasetMeta.decode(meta_data, path)
         paths = {key: keys.tensor_meta(commit.id, key) for key in meta.tensors}
-        metas = _fetch(storage, list(paths.values()))
+        metas = self._fetch(list(paths.values()))
         tensors: dict[str, TensorState] = {}
         for key, meta_path in paths.items():
             data = metas[meta_path]
@@ -156,6 +168,11 @@ class State:
         sequences = [tensor for tensor in self.tensors.values() if tensor.meta.is_sequence]
         for tensor, tables in zip(sequences, self._load_tables(sequences), strict=True):
             tensor.tables = tables  # only these know how many rows there are
+
+    def _fetch(self, paths: list[str]) -> dict[str, Buffer | None]:
+        """Small objects of this version, as they are once everything begun is finished."""
+        stored = fetch(self.storage, [path for path in paths if path not in self.unfinished])
+        return {path: self.unfinished[path] if path in self.unfinished else stored[path] for path in paths}
 
     def _adopt(self, tensors: dict[str, TensorState]) -> None:
         """Take over what was read; a tensor that users hold already stays the same object."""
@@ -215,11 +232,11 @@ class State:
 
     def linked_creds(self) -> LinkedCreds:
         """Names of the credentials that links mention; read each time, as other versions share it."""
-        data = _fetch(self.storage, [keys.LINKED_CREDS])[keys.LINKED_CREDS]
+        data = fetch(self.storage, [keys.LINKED_CREDS])[keys.LINKED_CREDS]
         return LinkedCreds() if data is None else LinkedCreds.decode(data, keys.LINKED_CREDS)
 
     def _json_object(self, path: str) -> dict[str, Any]:
-        data = _fetch(self.storage, [path])[path]
+        data = self._fetch([path])[path]
         value = {} if data is None else decode_json(data, path)
         if not isinstance(value, dict):
             raise FormatError(f"{path}: expected a JSON object, got a {type(value).__name__}")
@@ -239,8 +256,26 @@ class State:
             return tensor.tables
         with self.lock:
             if tensor.tables is None:
-                (tensor.tables,) = self._load_tables([tensor])
+                try:
+                    (tensor.tables,) = self._load_tables([tensor])
+                except FormatError as error:
+                    self._check_unchanged(tensor, error)
+                    raise
             return tensor.tables
+
+    def _check_unchanged(self, tensor: TensorState, error: LakeError) -> None:
+        """Tell what only looks like damage from rows that another writer has removed since the version was loaded.
+
+        Raises:
+            StorageError: that is what happened.
+        """
+        path = keys.tensor_meta(self.commit.id, tensor.key)
+        now = self._fetch([path])[path]
+        if now is None or TensorMeta.decode(now, path, tensor.key).encode() != tensor.meta.encode():
+            raise StorageError(
+                f"{self.storage.url}: another writer has changed tensor {tensor.meta.name!r} since it was loaded; "
+                "load the dataset again"
+            ) from error
 
     def _load_tables(self, tensors: list[TensorState]) -> list[Tables]:
         commit = self.commit.id
@@ -252,13 +287,13 @@ class State:
             if tensor.meta.is_link:
                 paths["creds"] = keys.creds_keys(commit, tensor.key)
             wanted.append(paths)
-        found = _fetch(self.storage, [path for paths in wanted for path in paths.values()])
+        found = self._fetch([path for paths in wanted for path in paths.values()])
         return [
             self._decode_tables(tensor, paths, {name: found[path] for name, path in paths.items()})
             for tensor, paths in zip(tensors, wanted, strict=True)
         ]
 
-    def _decode_tables(self, tensor: TensorState, paths: dict[str, str], data: dict[str, memoryview | None]) -> Tables:
+    def _decode_tables(self, tensor: TensorState, paths: dict[str, str], data: dict[str, Buffer | None]) -> Tables:
         meta, meta_path = tensor.meta, keys.tensor_meta(self.commit.id, tensor.key)
         ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
         _check_length(paths["ids"], len(ids), meta_path, meta.length)
@@ -301,7 +336,7 @@ class State:
             found = self._chunk_sets.get((commit, tensor))
             if found is None:
                 path = keys.chunk_set(commit, tensor)
-                data = _fetch(self.storage, [path])[path]
+                data = self._fetch([path])[path]
                 found = self._chunk_sets[commit, tensor] = {} if data is None else decode_chunk_set(data)
             return found
 
@@ -355,19 +390,6 @@ class State:
 def _check_length(table: str, items: int, meta: str, length: int) -> None:
     if items < length:
         raise FormatError(f"{table}: the table ends at row {items}, but {meta} counts {length}; the dataset is damaged")
-
-
-def _fetch(storage: StorageProvider, paths: list[str]) -> dict[str, memoryview | None]:
-    """Several small objects at once; None for one that is not there."""
-    out: dict[str, memoryview | None] = {}
-    for path, data in zip(paths, get_many(storage, [(path, None) for path in paths]), strict=True):
-        if isinstance(data, LakeError):
-            if not isinstance(data, KeyNotFoundError):
-                raise data
-            out[path] = None
-        else:
-            out[path] = data
-    return out
 
 
 def _mutable(value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.editable import EditableTensor
 from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.links import stored_links
 from deeplake_nb.dataset.selection import Selection
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from deeplake_nb.format.samples import StoredSample
 
 
-class Tensor:
+class Tensor(EditableTensor):
     """A column of samples. Indexing selects rows, then parts of each sample, and reads nothing by itself.
 
     Example:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset import commits, companions
+from deeplake_nb.dataset import commits, companions, journal
 from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.changes import Changes
 from deeplake_nb.dataset.lock import WriteLock
@@ -35,7 +35,7 @@ from deeplake_nb.format.versions import encode_chunk_set
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from deeplake_nb.dataset.state import State, TensorState
     from deeplake_nb.storage.provider import StorageProvider
@@ -49,12 +49,16 @@ class Writer:
         self.appenders: dict[str, Appender] = {}
         self._info_dirty = False
         self.is_meta_dirty = False  # which tensors and groups there are
+        self.is_rewriting = False  # more changes than what is added at the end
+        self._removals: set[str] = set()  # objects that go with the next flush
+        self._garbage: list[str] = []  # chunks that nothing names any more
         self.changes = Changes(state)
         self._open = 0
         self._is_extending = False
         self._thread = 0  # that wrote last
         self._writing = threading.RLock()
         self._lock = self._new_lock()
+        weakref.finalize(self, _discard, state.storage, self._garbage)
 
     def _new_lock(self) -> WriteLock:
         itself = weakref.ref(self)
@@ -111,6 +115,9 @@ class Writer:
             except BaseException:  # what is known stays old, so it must be read again before anything is written
                 self._lock.release()
                 raise
+            if self.state.has_journal:
+                journal.carry_out(self.state.storage, self.state.commit.id, self.state.unfinished)
+                self.state.unfinished, self.state.has_journal = {}, False
             self.appenders.clear()
             self.changes.clear()
             if self.state.commit.id != commit:  # another writer has committed: the branch goes on in a new head
@@ -136,15 +143,34 @@ class Writer:
             if self._is_extending:
                 raise SampleError("values of an extend cannot flush the dataset while it is being extended")
             self._lock_for_writing()
+            self.sweep()
             puts = [put for appender in self.appenders.values() for put in appender.puts()]
             puts += self._bookkeeping()
-            for _, phase in groupby(write_plan(puts), key=attrgetter("phase")):
-                put_many(self.state.storage, [(put.key, put.data) for put in phase])
+            self._write(write_plan(puts))
             for put in puts:
                 self.state.chunks.drop(put.key)
             for appender in self.appenders.values():
-                appender.flushed()
-            self._info_dirty = self.is_meta_dirty = False
+                self._garbage += appender.flushed()
+            self._removals.clear()
+            self._info_dirty = self.is_meta_dirty = self.is_rewriting = False
+
+    def _write(self, puts: list[Put]) -> None:
+        """Make the puts, in their order; as one, where more changes than what is added at the end."""
+        storage = self.state.storage
+        chunks = [put for put in puts if put.phase == Phase.CHUNKS]
+        if self.is_rewriting or any(one.rewriter.is_dirty for one in self.appenders.values()):
+            put_many(storage, [(put.key, put.data) for put in chunks])
+            small: dict[str, Any] = {put.key: put.data for put in puts if put.phase != Phase.CHUNKS}
+            small |= dict.fromkeys(self._removals)
+            journal.write(storage, self.state.commit.id, small)
+            journal.carry_out(storage, self.state.commit.id, small)
+            return
+        for _, phase in groupby(puts, key=attrgetter("phase")):
+            put_many(storage, [(put.key, put.data) for put in phase])
+
+    def sweep(self) -> None:
+        """Delete what the flush before the last one left: until then other threads may read it."""
+        _discard(self.state.storage, self._garbage)
 
     # ------------------------------------------------------------------ versions
 
@@ -185,6 +211,7 @@ class Writer:
     def close(self) -> None:
         """Flush and give the write lock up; a later write takes it again."""
         self.flush()
+        self.sweep()
         self._lock.release()
 
     def move(self, storage: StorageProvider) -> None:
@@ -206,8 +233,10 @@ class Writer:
             return seen
         if self._writing.acquire(blocking=self._thread == threading.get_ident()):
             try:
-                if appender.is_dirty and not self._is_extending:
+                if appender.has_appended and not self._is_extending:
                     self.flush()
+                elif appender.rewriter.is_dirty:
+                    return tensor  # changed rows are read where they wait for a flush
             finally:
                 self._writing.release()
         return appender.flushed_tensor
@@ -216,9 +245,11 @@ class Writer:
         state, commit = self.state, self.state.commit.id
         puts = []
         for key, appender in self.appenders.items():
-            if commit != keys.FIRST_COMMIT and appender.written:
-                entries = dict(state.chunk_set(commit, key))
-                entries.update((name, ("", "")) for name in map(keys.chunk_name, appender.written))
+            rewriter = appender.rewriter
+            if commit != keys.FIRST_COMMIT and (appender.written or rewriter.is_dirty):
+                gone = {path.rpartition("/")[2] for path in rewriter.replaced}
+                entries = {name: to for name, to in state.chunk_set(commit, key).items() if name not in gone}
+                entries.update((keys.chunk_name(one), ("", "")) for one in (*appender.written, *rewriter.written))
                 state.remember_chunk_set(commit, key, entries)
                 puts.append(Put(Phase.TABLES, keys.chunk_set(commit, key), encode_chunk_set(entries)))
         if self._info_dirty:
@@ -246,6 +277,8 @@ class Writer:
         with self.changing():
             if self._is_extending:
                 raise SampleError("values of an extend cannot append to the dataset while it is being extended")
+            if any(one.rewriter.is_dirty for one in self.appenders.values()):
+                self.flush()
             if not all(isinstance(values, (Sequence, np.ndarray)) for values in columns.values()):
                 self.flush()  # an iterator may read from this dataset
             rows = {self.state.tensors[key].meta.name: self.state.tensors[key].length for key in columns}
@@ -267,6 +300,29 @@ class Writer:
                 raise
             finally:
                 self._is_extending = False
+
+    @contextmanager
+    def editing(self, tensors: Sequence[str]) -> Iterator[dict[str, Appender]]:
+        """Change rows of tensors (by key): gives their appenders, and those of their companions, all rows stored.
+
+        Raises:
+            SampleError: within an extend.
+        """
+        with self.changing():
+            if self._is_extending:
+                raise SampleError("values of an extend cannot change the dataset while it is being extended")
+            if any(one.has_appended for one in self.appenders.values()):
+                self.flush()
+            touched = self._touch(self._with_companions(tensors))
+            marks = {key: appender.mark() for key, appender in touched.items()}
+            try:
+                for key in tensors:
+                    self._align_companions(key)
+                yield touched
+            except BaseException:
+                for key, appender in touched.items():
+                    appender.restore(marks[key])
+                raise
 
     def _extend_one(self, appender: Appender, values: Any) -> None:
         links = appender.tensor.meta.links
@@ -290,7 +346,7 @@ class Writer:
                 )
             self.appenders[companion].cut(length)
 
-    def _with_companions(self, columns: Mapping[str, Any]) -> list[str]:
+    def _with_companions(self, columns: Iterable[str]) -> list[str]:
         out = []
         for key in columns:
             meta = self.state.tensors[key].meta
@@ -326,3 +382,9 @@ class Writer:
                 info = self.state.described(tensor.meta, info)
                 self._touch([key])[key].is_info_dirty = True
                 tensor.info = info
+
+
+def _discard(storage: StorageProvider, paths: list[str]) -> None:
+    while paths:
+        with suppress(LakeError):  # nothing names it; it takes some room, and that is all
+            storage.delete(paths.pop())

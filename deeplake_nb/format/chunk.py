@@ -184,34 +184,43 @@ class ChunkBuilder:
             FormatError: the chunk holds fewer samples.
         """
         builder = cls(rank)
-        if not count:
-            return builder
-        chunk.spans(np.array([count - 1]))
-        lasts = np.minimum(chunk.positions[:, 2], count - 1)
-        runs = np.diff(lasts, prepend=-1)
-        sizes, starts, _ = chunk.positions[runs > 0].T
+        builder.add_part(chunk, 0, count)
+        return builder
+
+    def add_part(self, chunk: Chunk, start: int, stop: int) -> None:
+        """Add samples ``[start, stop)`` of a stored chunk; their bytes are not copied.
+
+        Raises:
+            FormatError: the chunk holds fewer samples.
+        """
+        if stop <= start:
+            return
+        chunk.spans(np.array([stop - 1]))
+        sizes, offsets, lasts = chunk.positions.T
+        skipped, runs = _clipped(lasts, start, stop)
+        sizes, starts = sizes[runs > 0], (offsets + sizes * skipped)[runs > 0]
         runs = runs[runs > 0]
-        builder._sizes.append(np.stack([sizes, runs], axis=1))
+        self._sizes.append(np.stack([sizes, runs], axis=1))
         stops = starts + sizes * runs
         gaps = np.flatnonzero(starts[1:] != stops[:-1])  # none as a rule: all samples follow each other
         pieces = zip(starts[np.append(0, gaps + 1)].tolist(), stops[np.append(gaps, -1)].tolist(), strict=True)
-        builder._payloads.extend(chunk.data[start:stop] for start, stop in pieces)
-        builder.nbytes, builder.count = int((sizes * runs).sum()), count
+        self._payloads.extend(chunk.data[first:end] for first, end in pieces)
+        self.nbytes += int((sizes * runs).sum())
+        self.count += stop - start
         shaped = 0
         if len(chunk.shapes):
-            lasts = np.minimum(chunk.shapes[:, -1], count - 1)
-            runs = np.diff(lasts, prepend=-1)
-            table = chunk.shapes.copy()
-            table[:, -1] = runs
-            builder._shapes.append(table[runs > 0])
+            _, runs = _clipped(chunk.shapes[:, -1], start, stop)
             shaped = int(runs.sum())
-            builder.rank = chunk.rank
-        missing = count - shaped
-        if missing and builder.rank is not None:
-            builder._shapes.append(np.array([[0] * builder.rank + [missing]], np.int64))
-        elif missing:
-            builder._unshaped = missing
-        return builder
+            if shaped:
+                self._know_rank(chunk.shapes.shape[1] - 1)
+                table = chunk.shapes.copy()
+                table[:, -1] = runs
+                self._shapes.append(table[runs > 0])
+        missing = stop - start - shaped
+        if missing and self.rank is not None:
+            self._shapes.append(np.array([[0] * self.rank + [missing]], np.int64))
+        else:
+            self._unshaped += missing
 
     def add_uniform(self, payload: Buffer, count: int, shape: Sequence[int] | None, nbytes: int) -> None:
         """Add ``count`` samples of one shape whose bytes follow each other in ``payload``."""
@@ -291,6 +300,13 @@ class ChunkBuilder:
         if compress is None:
             return [header, *self._payloads]
         return [header, compress(b"".join(self._payloads))]
+
+
+def _clipped(lasts: Ints, start: int, stop: int) -> tuple[Ints, Ints]:
+    """Of each run: how many samples lie before ``start``, and how many in ``[start, stop)``."""
+    firsts = np.concatenate([[0], lasts[:-1] + 1])
+    skipped = np.maximum(start - firsts, 0)
+    return skipped, np.maximum(np.minimum(lasts + 1, stop) - firsts - skipped, 0)
 
 
 def _merged(tables: list[Ints], columns: int) -> Ints:

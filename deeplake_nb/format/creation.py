@@ -22,7 +22,7 @@ _COORDS: dict[str, dict[str, tuple[str, ...]]] = {
 _BAD_NAME = re.compile(
     r"[\x00-\x1f,:\\\ud800-\udfff]|^$|^/|/$|//|(^|/)\.|^versions(/|$)"
     r"|^(dataset_(meta|info)|commit_info|version_control_info|linked_creds|queries)\.json(/|$)"
-    r"|^((dataset_lock|version_control_info|queries)\.lock|version_control_info|dataset_diff)(/|$)"
+    r"|^((dataset_lock|version_control_info|queries)\.lock|version_control_info|dataset_diff|dataset_journal)(/|$)"
 )
 """Separators of the format's own lists, hidden files, and names of the dataset's own objects."""
 

@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from deeplake_nb.errors import FormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
 
 _HEAD = struct.Struct(">???QQ")
 _COUNT = struct.Struct(">Q")
@@ -48,6 +56,34 @@ class CommitDiff:
             raise FormatError(f"{what}: the object is cut off ({error})") from error
         created, info_updated, transformed, first, stop = head
         return cls(created, info_updated, transformed, first, stop, updated, cleared, deleted, bytes(data[at:]))
+
+    def update(self, rows: Ints) -> None:
+        """Rows got other values; new ones stay just new."""
+        older = rows[rows < self.added_first].tolist()
+        self.updated = sorted({*self.updated, *older})
+
+    def remove(self, rows: Ints, ids: NDArray[np.uint64] | None) -> None:
+        """Rows (rising) are gone; ``ids`` are what their companion knows them by.
+
+        ``updated`` counts as the rows are now, ``deleted`` as they were in the commit before.
+        """
+        is_older = rows < self.added_first
+        older = rows[is_older]
+        before = np.delete(np.arange(self.added_first + len(self.deleted)), np.array(self.deleted, np.int64))
+        self.deleted = sorted([*self.deleted, *before[older].tolist()])
+        if ids is not None:
+            self.deleted_ids += ids[is_older].astype(">u8").tobytes()
+        updated = np.array(self.updated, np.int64)
+        updated = updated[~np.isin(updated, rows)]
+        self.updated = (updated - np.searchsorted(rows, updated)).tolist()
+        self.added_first -= len(older)
+        self.added_stop -= len(rows)
+
+    def clear(self) -> None:
+        """All rows are gone."""
+        self.added_first = self.added_stop = 0
+        self.updated, self.deleted, self.deleted_ids = [], [], b""
+        self.info_updated, self.cleared = False, True
 
     @property
     def has_changes(self) -> bool:

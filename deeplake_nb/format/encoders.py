@@ -187,6 +187,17 @@ class Sequences:
         start = int(self.starts[run]) + (row - first) * count
         return start, start + count
 
+    def spans(self, rows: Ints) -> tuple[Ints, Ints]:
+        """The items ``[starts, stops)`` of each row; rows must be in range."""
+        runs = np.searchsorted(self.lasts, rows)
+        firsts = np.concatenate([[0], self.lasts[:-1] + 1])[runs]
+        starts = self.starts[runs] + (rows - firsts) * self.counts[runs]
+        return starts, starts + self.counts[runs]
+
+    def sizes(self) -> Ints:
+        """How many items each row has."""
+        return np.repeat(self.counts, np.diff(self.lasts, prepend=-1))
+
     def extended(self, counts: Ints) -> Sequences:
         """The table with rows of ``counts`` items added."""
         ends = np.flatnonzero(run_lengths(counts))
@@ -311,5 +322,18 @@ def decode_tiles(data: Buffer, what: str) -> dict[int, Tiling]:
     return tilings
 
 
-EMPTY_TILES = _VERSION + struct.pack("<Q", 0)
+def encode_tiles(tiles: dict[int, Tiling]) -> bytes:
+    """The object's bytes; it ends after the count where there is none."""
+    out = [_VERSION, struct.pack("<Q", len(tiles))]
+    ranks = {len(tiling.shape) for tiling in tiles.values()}
+    if len(ranks) > 1:
+        raise FormatError(f"tiled samples of one tensor have one rank, got {sorted(ranks)}")
+    if tiles:
+        out.append(struct.pack("<Q", ranks.pop()))
+    for item, tiling in sorted(tiles.items()):
+        out.append(np.array([item, *tiling.shape, *tiling.tile], "<u8").tobytes())
+    return b"".join(out)
+
+
+EMPTY_TILES = encode_tiles({})
 """What a tensor without tiled samples stores."""

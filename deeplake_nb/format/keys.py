@@ -44,6 +44,11 @@ def commit_info(commit: str) -> str:
     return f"{root(commit)}commit_info.json"
 
 
+def journal(commit: str) -> str:
+    """Exists while several objects of this commit are being changed as one; unknown to the original."""
+    return f"{root(commit)}dataset_journal"
+
+
 def write_lock(commit: str) -> str:
     """Held by whoever writes to this commit."""
     return f"{root(commit)}dataset_lock.lock"

@@ -135,7 +135,7 @@ class Encoder:
         rank = len(self.meta.max_shape)
         if rank and array.ndim - 1 != rank:
             raise SampleError(f"{self.what}: samples have shape {array.shape[1:]}; expected {rank} dimensions")
-        array = np.ascontiguousarray(self._cast(array, exact=isinstance(values, np.ndarray)))
+        array = np.ascontiguousarray(self.cast(array, exact=isinstance(values, np.ndarray)))
         nbytes = array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
         return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
 
@@ -163,7 +163,7 @@ class Encoder:
         return value.dtype == wanted or np.can_cast(value.dtype, wanted, "safe")
 
     def _numeric(self, value: Any) -> tuple[Buffer, Shape]:
-        array = self._cast(self._array(value), exact=hasattr(value, "dtype"))
+        array = self.cast(self._array(value), exact=hasattr(value, "dtype"))
         shape = self._channelled(array.shape or (1,))
         if not array.size:
             return b"", shape
@@ -187,9 +187,9 @@ class Encoder:
             array = np.asarray(value)
         except ValueError as error:
             raise SampleError(f"{self.what}: the sample is no regular array ({error})") from error
-        return images.converted(self._cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
+        return images.converted(self.cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
 
-    def _cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
+    def cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
         """To the tensor's dtype, where no value changes; Python numbers (not ``exact``) may be rounded to a float."""
         target = np.dtype(self.meta.dtype)
         if array.dtype == target or np.can_cast(array.dtype, target, "safe") or not array.size:
@@ -235,7 +235,7 @@ class Encoder:
     def _polygons(self, value: Any) -> tuple[bytes, Shape]:
         try:
             arrays = [np.asarray(polygon) for polygon in value]
-            return encode_polygons([self._cast(polygon, exact=False) for polygon in arrays])
+            return encode_polygons([self.cast(polygon, exact=False) for polygon in arrays])
         except (TypeError, ValueError) as error:
             if isinstance(error, SampleError):
                 raise

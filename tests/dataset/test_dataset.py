@@ -274,7 +274,7 @@ def counting(store):
 
 def rounds_of(monkeypatch, action):
     """Rounds of requests: those of one ``get_many`` go side by side, and so count once."""
-    from deeplake_nb.dataset import state
+    from deeplake_nb.dataset import journal, state
 
     rounds = []
     get_many = state.get_many
@@ -284,7 +284,8 @@ def rounds_of(monkeypatch, action):
             rounds.append(len(requests))
         return get_many(provider, requests, **options)
 
-    monkeypatch.setattr(state, "get_many", counted)
+    for module in (state, journal):
+        monkeypatch.setattr(module, "get_many", counted)
     action()
     monkeypatch.undo()
     return rounds

@@ -16,14 +16,13 @@ import deeplake_nb
 from tests.interop.programs.steps import COLUMNS, STEPS, begin, extend, value
 from tests.interop.test_read_v3 import compare, described
 
-_REPLACEABLE = [name for name in COLUMNS if name != "listed"]
 _SEEDS = st.integers(1, 10_000)
 _EXTENSION = st.dictionaries(st.sampled_from(sorted(COLUMNS)), st.lists(_SEEDS, min_size=1, max_size=5), min_size=1)
 _STEP = st.one_of(
     st.tuples(st.just("ours"), _EXTENSION),
     st.tuples(st.just("theirs"), _EXTENSION),
-    st.tuples(st.just("replace"), st.sampled_from(_REPLACEABLE), _SEEDS, _SEEDS),
-    st.tuples(st.just("remove"), st.sampled_from(_REPLACEABLE), _SEEDS),
+    st.tuples(st.just("replace"), st.booleans(), st.sampled_from(sorted(COLUMNS)), _SEEDS, _SEEDS),
+    st.tuples(st.just("remove"), st.booleans(), st.sampled_from(sorted(COLUMNS)), _SEEDS),
     st.tuples(st.just("commit"), st.booleans()),
     st.tuples(st.just("fork"), st.booleans()),
     st.tuples(st.just("switch"), _SEEDS),
@@ -61,17 +60,16 @@ class History:
                 self.theirs("extend", columns=columns)
             for name, seeds in columns.items():
                 rows[name] += seeds
-        elif kind == "replace" and rows[arguments[0]]:
-            column, row, seed = arguments
+        elif kind == "replace" and rows[arguments[1]]:
+            is_ours, column, row, seed = arguments
             row %= len(rows[column])
-            self.theirs("replace", column=column, row=row, seed=seed)
+            self.either(is_ours or column == "listed", "replace", column=column, row=row, seed=seed)
             rows[column][row] = seed
-        elif (
-            kind == "remove" and rows[arguments[0]] and not self.is_committed
-        ):  # later it breaks the original's own book
-            column, row = arguments
+        elif kind == "remove" and rows[arguments[1]]:
+            is_ours, column, row = arguments
             row %= len(rows[column])
-            self.theirs("remove", column=column, row=row)
+            is_ours = is_ours or self.is_committed or column == "listed"  # it breaks the original's own book
+            self.either(is_ours, "remove", column=column, row=row)
             del rows[column][row]
         elif kind == "commit":
             self.either(arguments[0], "commit")

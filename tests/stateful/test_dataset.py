@@ -120,6 +120,7 @@ class DatasetMachine(RuleBasedStateMachine):
         self.info: dict[str, Any] = {}
         self.flushed_info: dict[str, Any] = {}
         self.blocks = 0
+        self.closed: dict[str, dict[str, list]] = {}  # what each commit holds
 
     # ---------------------------------------------------------------- helpers
 
@@ -211,6 +212,70 @@ class DatasetMachine(RuleBasedStateMachine):
         except SampleError:
             return
         raise AssertionError("a bad value was taken")
+
+    @has_tensors
+    @rule(data=st.data())
+    def change_rows(self, data):
+        name = self.pick(data)
+        column = self.columns[name]
+        if not column.rows:
+            return
+        rows = data.draw(st.lists(st.integers(0, len(column.rows) - 1), min_size=1, max_size=5), label="rows")
+        values = [data.draw(column.kind.values, label="value") for _ in rows]
+        self.ds[name][rows] = values
+        for at, value in zip(rows, values, strict=True):
+            column.rows[at] = column.kind.stored(value)
+        assert is_same(list(found_in(self.ds[name], column.kind)), column.rows), "read before it is flushed"
+        self.ds.flush()
+        self.is_flushed()
+
+    @has_tensors
+    @rule(data=st.data())
+    def change_one_row_of_all(self, data):
+        row = data.draw(st.integers(0, 5), label="row")
+        if any(len(column.rows) <= row for column in self.columns.values()):
+            return
+        values = {name: data.draw(column.kind.values, label=name) for name, column in self.columns.items()}
+        bad = data.draw(st.sampled_from([None, *sorted(self.columns)]), label="bad")
+        if bad is not None:
+            try:
+                self.ds[row].update({**values, bad: self.columns[bad].kind.bad})
+            except SampleError:
+                return
+            raise AssertionError("a bad value was taken")
+        self.ds[row].update(values)
+        for name, value in values.items():
+            self.columns[name].rows[row] = self.columns[name].kind.stored(value)
+        self.ds.flush()
+        self.is_flushed()
+
+    @has_tensors
+    @rule(data=st.data(), from_all=st.booleans())
+    def remove_rows(self, data, from_all):
+        name = self.pick(data)
+        count = len(self.columns[name].rows)
+        rows = data.draw(st.lists(st.integers(0, count - 1), max_size=4, unique=True), label="rows") if count else []
+        (self.ds if from_all else self.ds[name]).pop(rows)
+        for column in self.columns.values() if from_all else [self.columns[name]]:
+            column.rows = [value for at, value in enumerate(column.rows) if at not in rows]
+        self.ds.flush()
+        self.is_flushed()
+
+    @has_tensors
+    @rule(data=st.data())
+    def clear_a_tensor(self, data):
+        name = self.pick(data)
+        self.ds[name].clear()
+        self.columns[name].rows = []
+        self.ds.flush()
+        self.is_flushed()
+
+    @rule()
+    def commit(self):
+        self.closed[self.ds.commit(allow_empty=True)] = {
+            name: list(column.rows) for name, column in self.columns.items()
+        }
+        self.is_flushed()
 
     @rule(key=st.sampled_from("abc"), value=json_values)
     def set_info(self, key, value):
@@ -377,6 +442,13 @@ class DatasetMachine(RuleBasedStateMachine):
         gc.collect()
         again = load(self.store)
         assert dict(again.info) == self.info
+        for commit, columns in self.closed.items():
+            version = load(self.store, address=commit)
+            assert {name: len(tensor) for name, tensor in version.tensors.items()} == {
+                name: len(rows) for name, rows in columns.items()
+            }
+            for name, rows in columns.items():
+                assert is_same(list(found_in(version[name], self.columns[name].kind)), rows), (commit, name)
         for name, column in self.columns.items():
             tensor = again[name]
             assert is_same(list(found_in(tensor, column.kind)), column.rows), name

@@ -45,14 +45,17 @@ def extend(lake, branch, columns):
 
 
 def replace(lake, branch, column, row, seed):
-    """Only the original: another value in a row."""
+    """Another value in a row."""
     with lake.load(f"ds@{branch}") as ds:
         ds[column][row] = value(column, seed)
+    return ds
 
 
 def remove(lake, branch, column, row):
-    """Only the original: one row less."""
-    lake.load(f"ds@{branch}")[column].pop(row)
+    """One row less."""
+    ds = lake.load(f"ds@{branch}")
+    ds[column].pop(row)
+    return ds
 
 
 def commit(lake, branch):

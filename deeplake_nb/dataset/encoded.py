@@ -1,0 +1,46 @@
+"""Rows on their way into a tensor: what they are stored as, and what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.dataset.companions import Added
+from deeplake_nb.format.payloads import Uniform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deeplake_nb.format.payloads import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows ready to be stored. For items of links ``codes`` of their credentials, and what is known of the files."""
+
+    batch: Batch
+    counts: NDArray[np.int64] | None  # items of each row of a sequence
+    codes: NDArray[np.uint32] | None
+    infos: list[dict[str, Any]] | None
+    linked: list[tuple[int, ...] | None] | None
+
+    @property
+    def items(self) -> int:
+        """How many samples."""
+        return self.batch.count if isinstance(self.batch, Uniform) else len(self.batch.payloads)
+
+    def known_shapes(self) -> Sequence[tuple[int, ...] | None]:
+        """Shapes of samples; of links, those of the files they point to."""
+        if self.codes is not None:
+            return self.linked or []
+        return [self.batch.shape] if isinstance(self.batch, Uniform) else self.batch.shapes
+
+    def added(self) -> Added:
+        """For the companions."""
+        shapes: Any = self.linked
+        if shapes is None:
+            shapes = self.batch.shape if isinstance(self.batch, Uniform) else self.batch.shapes
+        return Added(self.items if self.counts is None else len(self.counts), self.items, shapes, self.infos)

@@ -1,0 +1,56 @@
+"""Several objects changed as one: see ``format.journal`` for what is written first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deeplake_nb.errors import KeyNotFoundError, LakeError
+from deeplake_nb.format import journal, keys
+from deeplake_nb.storage.provider import get_many, put_many
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
+    from deeplake_nb.storage.provider import StorageProvider
+
+    Objects = dict[str, bytes | None]
+
+
+def fetch(storage: StorageProvider, paths: Sequence[str]) -> dict[str, memoryview | None]:
+    """Several small objects at once; None for one that is not there."""
+    out: dict[str, memoryview | None] = {}
+    for path, data in zip(paths, get_many(storage, [(path, None) for path in paths]), strict=True):
+        if isinstance(data, LakeError) and not isinstance(data, KeyNotFoundError):
+            raise data
+        out[path] = None if isinstance(data, LakeError) else data
+    return out
+
+
+def write(storage: StorageProvider, commit: str, changes: dict[str, Buffer | None]) -> None:
+    """Announce what is about to be written (None: deleted) to objects of a version."""
+    before = fetch(storage, list(changes))
+    entries = [journal.entry(key, before[key], data) for key, data in changes.items()]
+    storage.put(keys.journal(commit), journal.encode(entries))
+
+
+def carry_out(storage: StorageProvider, commit: str, changes: Objects) -> None:
+    """Do what a journal announces, in any order, and take it away."""
+    put_many(storage, [(key, data) for key, data in changes.items() if data is not None])
+    for key, data in changes.items():
+        if data is None:
+            storage.delete(key)
+    storage.delete(keys.journal(commit))
+
+
+def pending(storage: StorageProvider, commit: str, data: Buffer | None) -> Objects:
+    """What the journal of a version (its content, if there is one) announces and is not written for sure.
+
+    Nothing of a journal that is out of date, because somebody has written since.
+    """
+    if data is None:
+        return {}
+    entries = journal.decode(data, keys.journal(commit))
+    stored = fetch(storage, [one.key for one in entries])
+    return {one.key: one.data for one in entries} if journal.is_current(entries, stored) else {}

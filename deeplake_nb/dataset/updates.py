@@ -1,0 +1,159 @@
+"""Rows changed and removed, in several tensors at once: all of them, or none.
+
+What can fail comes first: values are encoded and chunks loaded for all tensors; then the edits are carried out in
+memory, and the next flush writes them as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.selection import Selection
+from deeplake_nb.errors import SampleError
+from deeplake_nb.format.edits import Edit
+from deeplake_nb.format.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.appender import Appender
+    from deeplake_nb.dataset.encoded import Encoded
+    from deeplake_nb.dataset.state import TensorState
+    from deeplake_nb.dataset.writer import Writer
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An edit of one tensor; ``rows`` is the same in rows of a sequence tensor."""
+
+    appender: Appender
+    items: Edit
+    rows: Edit | None
+    new: Encoded | None
+
+
+def update(writer: Writer, columns: Mapping[str, tuple[Ints, Any]], *, infos: Mapping[str, Any] | None = None) -> None:
+    """Give rows of tensors (by key) new values: ``(rows, values)``, as many values as rows; the last one counts.
+
+    ``infos`` are what is known of samples (by key) that were changed in parts, where that is not to be lost.
+
+    Raises:
+        SampleError: a value that does not fit, or another number of values; nothing changed.
+    """
+    with writer.editing(list(columns)) as touched:
+        jobs: list[_Job] = []
+        for key, (rows, values) in columns.items():
+            name = writer.state.tensors[key].meta.name
+            if len(values) != len(rows):
+                raise SampleError(f"tensor {name!r}: {len(values)} values for {len(rows)} rows; give one for each")
+            known = infos.get(key) if infos else None
+            if len(rows):
+                jobs += _replacements(writer, touched, key, *_in_order(rows, values), known)
+        _carry_out(jobs)
+        for job in jobs:
+            key = job.appender.tensor.key
+            writer.changes.tensors[key].update(job.items.removed if job.rows is None else job.rows.removed)
+
+
+def remove(writer: Writer, rows: Mapping[str, Ints]) -> None:
+    """Take rows (rising, none twice) out of tensors (by key)."""
+    with writer.editing(list(rows)) as touched:
+        jobs: list[_Job] = []
+        removed: dict[str, tuple[Ints, NDArray[np.uint64] | None]] = {}
+        for key, wanted in rows.items():
+            tensor = writer.state.tensors[key]
+            ids = _ids(writer, tensor, wanted)
+            edit = Edit.removing(wanted, wanted + 1)
+            items = _items_of(writer, tensor, wanted, None) if tensor.meta.is_sequence else edit
+            jobs.append(_Job(touched[key], items, edit if tensor.meta.is_sequence else None, None))
+            removed[key] = wanted, ids
+            for companion, link in tensor.meta.links.items():
+                own = items if link.get("flatten_sequence") else edit
+                jobs.append(_Job(touched[companion], own, None, None))
+                removed[companion] = own.removed, None
+        _carry_out([job for job in jobs if len(job.items.starts) or job.rows is not None])
+        for key, (gone, ids) in removed.items():
+            writer.changes.tensors[key].remove(gone, ids)
+
+
+def clear(writer: Writer, tensors: Sequence[str]) -> None:
+    """Take all rows out of tensors (by key)."""
+    rows = {key: np.arange(writer.state.tensors[key].length) for key in tensors}
+    remove(writer, rows)
+    for key in tensors:
+        for one in (key, *writer.state.tensors[key].meta.links):
+            writer.changes.tensors[one].clear()
+
+
+def _in_order(rows: Ints, values: Any) -> tuple[Ints, Any]:
+    """Rows rising, each once, with its last value."""
+    if len(rows) < 2 or bool((np.diff(rows) > 0).all()):  # noqa: PLR2004 - nothing to order
+        return rows, values
+    unique, places = np.unique(rows[::-1], return_index=True)
+    order = len(rows) - 1 - places
+    return unique, values[order] if isinstance(values, np.ndarray) else [values[at] for at in order.tolist()]
+
+
+def _replacements(  # noqa: PLR0917 - one place calls it
+    writer: Writer, touched: Mapping[str, Appender], key: str, rows: Ints, values: Any, infos: Any
+) -> list[_Job]:
+    tensor = writer.state.tensors[key]
+    new = touched[key].encoded(values)
+    edit = Edit.replacing(rows)
+    items = _items_of(writer, tensor, rows, new.counts) if tensor.meta.is_sequence else edit
+    jobs = [_Job(touched[key], items, edit if tensor.meta.is_sequence else None, new)]
+    added = new.added()
+    if infos is not None:
+        added = replace(added, infos=infos)
+    for companion, link in tensor.meta.links.items():
+        if link.get("flatten_sequence"):
+            own = touched[companion].encoded(companions.FUNCTIONS[link["extend"]](added))
+            jobs.append(_Job(touched[companion], items, None, own))
+    return jobs
+
+
+def _items_of(writer: Writer, tensor: TensorState, rows: Ints, counts: Ints | None) -> Edit:
+    """The edit of items that gives rows of a sequence tensor ``counts`` new ones each."""
+    sequences = writer.state.tables(tensor).sequences
+    assert sequences is not None
+    starts, stops = sequences.spans(rows)
+    edit = Edit(starts, stops, np.zeros(len(rows), np.int64) if counts is None else counts)
+    kept = (edit.starts < edit.stops) | (edit.counts > 0)  # rows without items, then and now
+    return Edit(edit.starts[kept], edit.stops[kept], edit.counts[kept]).joined()
+
+
+def _ids(writer: Writer, tensor: TensorState, rows: Ints) -> NDArray[np.uint64] | None:
+    """What the companion knows rows by."""
+    for key, link in tensor.meta.links.items():
+        if link.get("extend") == "extend_id":
+            found = Selection(writer.state, writer.state.tensors[key], Index(rows)).numpy(aslist=False)
+            ids: NDArray[np.uint64] = np.asarray(found, np.uint64).reshape(-1)
+            return ids
+    return None
+
+
+def _carry_out(jobs: list[_Job]) -> None:
+    loaded = [job.appender.rewriter.load(job.items) for job in jobs]
+    for job, chunks in zip(jobs, loaded, strict=True):
+        appender, new = job.appender, job.new
+        tables = appender.tables
+        appender.rewriter.apply(job.items, new.batch if new is not None else None, chunks)
+        if new is not None:
+            appender.count(new, job.items.growth)
+        else:
+            appender.shrink(job.items.growth)
+        if tables.creds is not None:
+            codes = new.codes if new is not None and new.codes is not None else np.empty(0, np.uint32)
+            tables.creds = job.items.creds(tables.creds, codes)
+        if tables.sequences is not None and job.rows is not None:
+            counts = new.counts if new is not None and new.counts is not None else np.empty(0, np.int64)
+            tables.sequences = job.rows.sequences(tables.sequences, counts)
+        appender.is_dirty = True
