@@ -13,6 +13,7 @@ from deeplake_nb.hub.places import Place, Places, checked_url
 from deeplake_nb.hub.protocol import DatasetEntry, Page
 from deeplake_nb.hub.seat import Access
 from deeplake_nb.hub.tables import ALIASES, DATASETS, KEYS, MEMBERS, ORGS
+from deeplake_nb.urls import DiscreetText
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -64,6 +65,7 @@ class Datasets(Places):
 
     def connect(self, url: str, org: str, name: str | None = None, creds_key: str | None = None) -> DatasetEntry:
         """Give a dataset that lies at ``url`` a name."""
+        url = DiscreetText(url)
         place = checked_url(url, is_local=self._core.is_local)
         name = checked(place.name if name is None else name, "a dataset")
         with self._core.store.write(org) as connection:

@@ -17,6 +17,7 @@ from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import Places, checked_url
 from deeplake_nb.hub.protocol import ManagedKey, Trial
 from deeplake_nb.hub.tables import DATASETS, KEY_ALIASES, KEYS, ORGS, RESERVATIONS
+from deeplake_nb.urls import DiscreetText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ class ManagedKeys(Places):
         lends_itself: bool = False,
     ) -> ManagedKey:
         """Keep a key, encrypted."""
-        fields = sealed(fields)
+        fields, prefixes = sealed(fields), [DiscreetText(prefix) for prefix in prefixes]
         checked(name, "a key")
         read = kinds.read(kind, fields)
         bound = [checked_url(prefix, is_local=False) for prefix in prefixes]
@@ -125,6 +126,7 @@ class ManagedKeys(Places):
         """Try a key out with real requests; the outcome is remembered."""
         from deeplake_nb.hub.trial import tried
 
+        url = None if url is None else DiscreetText(url)
         with self._core.store.read() as connection:
             row = self._key(connection, org, name, "try managed keys")
         prefixes = prefixes_of(row)

@@ -6,7 +6,10 @@ import re
 
 from deeplake_nb.errors import UrlError
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+PATTERN = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}"
+"""The whole of a name."""
+
+_NAME = re.compile(PATTERN)
 _SHOWN = 60
 _RESERVED = frozenset({"queries"})  # hub://org/queries/… are the views of the organisation
 

@@ -15,7 +15,7 @@ from deeplake_nb.hub.managed import key_named, usable_at
 from deeplake_nb.hub.protocol import Storage
 from deeplake_nb.hub.seat import Seat
 from deeplake_nb.hub.tables import DATASETS, KEYS, ORGS, RESERVATIONS
-from deeplake_nb.urls import Url, parse
+from deeplake_nb.urls import DiscreetText, Url, parse
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -39,6 +39,7 @@ def checked_url(text: str, *, is_local: bool) -> Url:
     Raises:
         UrlError: it cannot be one.
     """
+    text = DiscreetText(text)
     url = parse(text)
     if not text.isprintable():
         raise UrlError("the place has characters that cannot be printed: remove them")
@@ -70,6 +71,7 @@ class Places(Seat):
 
     def set_default_storage(self, org: str, url: str | None, creds_key: str | None = None) -> Storage:
         """Send new datasets below ``url``, or back to the hub's own folder."""
+        url = None if url is None else DiscreetText(url)
         place = None if url is None else checked_url(url, is_local=self._core.is_local)
         if place is None and creds_key is not None:
             raise CredentialsError("the hub's own folder needs no managed key: give its url too, or leave the key out")

@@ -15,7 +15,7 @@ from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import checked_url
 from deeplake_nb.hub.protocol import Lent, Mode, Resolved
 from deeplake_nb.hub.tables import KEYS
-from deeplake_nb.urls import parse
+from deeplake_nb.urls import DiscreetText, parse
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -142,6 +142,7 @@ class Resolving(Datasets):
     def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
         """Credentials of a managed key: for reading below its prefixes, or for ``url`` only."""
         _check_mode(mode)
+        url = None if url is None else DiscreetText(url)
         checked(name, "a key")
         with self._core.store.read() as connection:
             access = self._access(connection, org)

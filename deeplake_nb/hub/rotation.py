@@ -25,7 +25,9 @@ def rewrap_all(store: Store, vault: Vault) -> int:
         HubError: a secret does not open; those before it are done.
     """
     with store.read() as connection:
-        keys = connection.execute(select(KEYS.c.id, ORGS.c.name).join_from(KEYS, ORGS)).all()
+        keys = connection.execute(
+            select(KEYS.c.id, ORGS.c.name).join_from(KEYS, ORGS, ORGS.c.id == KEYS.c.org_id)
+        ).all()
         rows = [(SECRETS, name, "") for name in connection.execute(select(SECRETS.c.name)).scalars()]
     count = 0
     for table, row, org in [*rows, *((KEYS, key_id, org) for key_id, org in keys)]:

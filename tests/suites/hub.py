@@ -30,6 +30,7 @@ from deeplake_nb.hub.protocol import DatasetEntry, Hub, Identity, ManagedKey, St
 
 CANARY = "cAnArYcAnArYcAnArYcAnArYcAnArYcAnArY7zQk"
 KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": CANARY, "endpoint_url": "http://127.0.0.1:9"}
+PRINCIPAL = {"tenant_id": "t-1", "client_id": "c-1", "client_secret": CANARY}
 BAD_NAMES = [
     "",
     ".",
@@ -161,7 +162,7 @@ class HubSuite:
         """A lab with a dataset, and one with a managed key."""
         lab.admin.add_key(lab.org, "k", "aws-keys", KEYS, prefixes=["s3://bucket"], lends_itself=True)
         lab.admin.add_key(lab.org, "unused", "aws-keys", KEYS)
-        lab.admin.add_key(lab.org, "role", "aws-role", {"role_arn": "arn:aws:iam::123456789012:role/hub"})
+        lab.admin.add_key(lab.org, "role", "azure-principal", PRINCIPAL, prefixes=["azure://account/box"])
         lab.writer.create(lab.org, "cars")
         lab.writer.connect("s3://bucket/keyed", lab.org, creds_key="k")
         return lab
@@ -476,11 +477,21 @@ class HubSuite:
         assert CANARY not in repr(keyed.admin.keys(keyed.org))
 
     def test_a_role_gets_an_external_id_of_its_own(self, keyed):
-        keyed.admin.add_key(keyed.org, "role2", "aws-role", {"role_arn": "arn:aws:iam::123456789012:role/hub"})
-        ids = {key.name: key.shown.get("external_id") for key in keyed.admin.keys(keyed.org)}
-        assert ids["k"] is None
-        assert len({ids["role"], ids["role2"], None}) == 3
-        assert ids["role"] in keyed.admin.provisioning(keyed.org, "role")
+        fields = {"role_arn": "arn:aws:iam::123456789012:role/hub"}
+        made = [keyed.admin.add_key(keyed.org, f"aws{number}", "aws-role", fields) for number in range(2)]
+        ids = {key.shown["external_id"] for key in made}
+        assert len(ids) == 2
+        assert {len(external_id) for external_id in ids} == {32}
+        assert keyed.admin.rotate_key(keyed.org, "aws0", fields).shown == made[0].shown
+        assert "external_id" not in keyed.admin.keys(keyed.org)[-1].shown
+
+    def test_what_the_owner_of_a_cloud_must_run(self, keyed):
+        script = keyed.admin.provisioning(keyed.org, "role")
+        assert "az " in script
+        assert "box" in script
+        assert CANARY not in script
+        with pytest.raises(CredentialsError, match="needs nothing"):
+            keyed.admin.provisioning(keyed.org, "k")
 
     def test_keys_that_cannot_be(self, keyed):
         arn = {"role_arn": "arn:aws:iam::123456789012:role/hub"}
