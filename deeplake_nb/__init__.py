@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _SESSION = (
+    "audit",
     "connect",
     "copy",
     "dataset",

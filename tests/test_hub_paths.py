@@ -462,6 +462,26 @@ def test_explain_and_doctor_name_the_place_and_the_key(lake, hub, s3, place):
     assert s3["aws_secret_access_key"] not in repr(report) + repr(explained) + report._repr_html_()
 
 
+def test_the_record_of_what_was_done_is_a_table(lake, hub, s3, place):
+    add_key(hub, s3)
+    hub.set_default_storage("my_org", place, "my_creds_key")
+    filled(lake.empty("hub://my_org/cars"))
+    table = lake.audit("my_org")
+    assert [entry.number for entry in table] == sorted(entry.number for entry in table)
+    assert {"vend", "create"} <= {entry.action for entry in table}
+    lines = repr(table).splitlines()
+    assert lines[1].split() == ["number", "time", "who", "action", "subject", "prefix", "mode"]
+    assert any("cars" in line and f"{place}/cars" in line for line in lines)
+    assert len(lines) == len(table) + 2
+    assert table._repr_html_().count("<tr>") == len(table) + 1
+    for number in range(80):
+        hub.set_public("my_org", "cars", number % 2 == 0)
+    long = lake.audit("my_org")
+    assert len(long) == len(table) + 80
+    assert len(repr(long).splitlines()) == 62, "the newest ones are shown"
+    assert s3["aws_secret_access_key"] not in repr(long) + long._repr_html_()
+
+
 def test_a_lent_key_is_shown_nowhere(lake, hub, s3, place, caplog):
     caplog.set_level("DEBUG")
     add_key(hub, s3, aws_secret_access_key=CANARY)

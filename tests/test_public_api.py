@@ -17,6 +17,7 @@ NAMES = {
     "Sample",
     "Tensor",
     "__version__",
+    "audit",
     "connect",
     "copy",
     "dataset",

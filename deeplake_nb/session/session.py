@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deeplake_nb.errors import LakeError
     from deeplake_nb.format.samples import Sample
     from deeplake_nb.hub.protocol import Hub, Mode
+    from deeplake_nb.session.audit import AuditTable
     from deeplake_nb.session.places import Place
     from deeplake_nb.storage.provider import StorageProvider
 
@@ -316,6 +317,17 @@ class Session:
         """Paths of an organisation's datasets in the hub, in order; asks for them a page at a time."""
         token = _sealed_token(token)
         return [entry.path for entry in hubs.datasets(self._places.hub(token), org_id)]
+
+    def audit(self, org_id: str, token: str | Secret | None = None) -> AuditTable:
+        """Who did what in an organisation of the hub, and who was lent what for which place, when; as a table.
+
+        Raises:
+            PermissionDeniedError: for admins of the organisation only.
+        """
+        from deeplake_nb.session.audit import audit_table
+
+        token = _sealed_token(token)
+        return audit_table(self._places.hub(token), org_id)
 
     # ------------------------------------------------------------------ files
 
