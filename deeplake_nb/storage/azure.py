@@ -197,11 +197,11 @@ class AzureStorage:
     def delete_all(self, folder: str = "") -> None:
         """Remove every object below the folder.
 
-        With a hierarchical namespace a HEAD, a DELETE and a LIST (of a whole container, for each of its folders);
+        With a hierarchical namespace a HEAD, a DELETE and a LIST (of a whole container, for each folder in it);
         without one a HEAD, a LIST per 5,000 and a DELETE for each object.
         """
         root = self._prefix + check_prefix(folder)
-        tops = [root] if root else [item.name for page in self._pages("", "/") for item in page if item.nbytes is None]
+        tops = [root] if root else self._folders()
         for top in tops:
             self._delete_folder(top.rstrip("/"))
         emptied: list[str] = []
@@ -217,6 +217,17 @@ class AzureStorage:
         """Remove what has this name in the container, if there is anything; a folder only if it is empty."""
         with contextlib.suppress(KeyNotFoundError, azure_errors.FolderError):
             self.account.ask(self._action("delete", name), Call("DELETE", f"{self._container}/{name}"), _done)
+
+    def _folders(self) -> Sequence[str]:
+        """The folders in the root of a hierarchical namespace; without one, none. Errors as in `_delete_folder`."""
+        action = self._action("list", "")
+        try:
+            with self.account.sdk("FileSystemClient", self._container) as client:
+                paths = self.account.ask_sdk(action, lambda: list(client.get_paths(recursive=False)))
+                return [path.name for path in paths if path.is_directory]
+        except LakeError as error:
+            _log.debug("%s folder by folder: %s", action, error)
+            return []
 
     def _delete_folder(self, name: str) -> None:
         """Remove a folder of a hierarchical namespace in one request, and leave everything else as it is.

@@ -1,9 +1,9 @@
 """A hierarchical namespace in front of azurite, which has none: our own reading of Data Lake Storage Gen2.
 
 Requests of the blob API pass through byte for byte, so that azurite judges their signatures; around them folders are
-kept, as empty blobs with the mark that the real service answers with, too. The two requests of the data lake API that
-are served here (remove a folder, rename one) are done by the SDK with what the caller has signed in with, so that
-azurite judges that as well; a shared key it cannot judge, and it is verified here.
+kept, as empty blobs with the mark that the real service answers with, too. The three requests of the data lake API
+that are served here (list the root, remove a folder, rename one) are done by the SDK with what the caller has signed in
+with, so that azurite judges that as well; a shared key it cannot judge, and it is verified here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import ssl
 import threading
 import time
+from email.utils import formatdate
 from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -117,6 +118,14 @@ class _Folders:
         self.known = {there for there in self.known if not f"{there[1]}/".startswith(f"{path}/")}
         return None
 
+    def listed(self, container, credential):
+        """What is in the root, as the data lake API puts it."""
+        for blob in self.client(container, credential).list_blobs(include=["metadata"]):
+            if "/" not in blob.name:
+                kind = {"isDirectory": "true"} if (blob.metadata or {}).get("hdi_isfolder") == "true" else {}
+                when = formatdate(blob.last_modified.timestamp(), usegmt=True)
+                yield {"name": blob.name, "contentLength": str(blob.size), "lastModified": when, **kind}
+
     def rename(self, container, old, new, credential):
         if self.is_folder(container, old, credential) is None:
             return 404, "SourcePathNotFound"
@@ -160,6 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self.renames(container, path, query)
         if self.command == "DELETE" and "recursive" in query:
             return self.dfs(200, query, lambda credential: self.folders.delete(container, path, credential))
+        if self.command == "GET" and query.get("resource") == "filesystem":
+            assert query["recursive"] == "false"
+            assert "directory" not in query
+            return self.dfs(200, query, lambda credential: {"paths": list(self.folders.listed(container, credential))})
         if self.command == "PUT" and path and query.get("comp", "") in ("", "blocklist"):
             refused = self.folders.before_put(container, path)
         if self.command == "DELETE" and path:
@@ -180,6 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             credential = self.credential(query)
             refused = serve(credential) if credential else (403, "AuthenticationFailed")
+            if isinstance(refused, dict):
+                return self.answer(status, {"Content-Type": "application/json"}, json.dumps(refused).encode())
         except HttpResponseError as error:
             refused = error.status_code, getattr(error.error_code, "value", error.error_code)
         if refused:

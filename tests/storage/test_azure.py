@@ -157,6 +157,22 @@ def test_the_root_of_a_container(endpoint):
         assert list(behind.list_blobs()) == []
 
 
+def test_the_root_goes_folder_by_folder(hierarchical, monkeypatch):
+    storage = open_azure(hierarchical, f"azure://{azurite.ACCOUNT}/whole-{next(_numbers)}")
+    with azurite.behind(hierarchical, storage.url.path) as behind:
+        for key in ("a/k", "a/b/k", "c/k", "k"):
+            storage.put(key, b"x")
+        removed = []
+        delete_folder = type(storage)._delete_folder
+        monkeypatch.setattr(
+            type(storage), "_delete_folder", lambda self, name: removed.append(name) or delete_folder(self, name)
+        )
+        monkeypatch.setattr(type(storage), "_delete", lambda self, name: removed.append(f"{name} by itself"))
+        delete_all(storage)
+        assert removed == ["a", "c", "k by itself"]
+        assert [blob.name for blob in behind.list_blobs()] == ["k"]
+
+
 def test_neighbours_with_the_same_start_are_left_alone(provider, endpoint):
     neighbour = open_azure(endpoint, f"{provider.url}-neighbour")
     neighbour.put("k", b"kept")
