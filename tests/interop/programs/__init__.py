@@ -6,10 +6,13 @@ but numpy and Pillow.
 
 from __future__ import annotations
 
-from .columns import BOTH
-from .histories import ORIGINAL
+from .columns import COLUMNS
+from .histories import EITHER, ORIGINAL
 from .media import MEDIA
 from .repeat import repeat
+
+BOTH = {**COLUMNS, **EITHER}
+"""Programs that both implementations run."""
 
 EVERY = {**BOTH, **ORIGINAL, **MEDIA}
 """Programs the original can run."""

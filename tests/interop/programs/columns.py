@@ -259,7 +259,7 @@ def vectors(lake):
         ds.id.extend(["i0", "i1", "i2"])
 
 
-BOTH = {
+COLUMNS = {
     f.__name__: f
     for f in (
         numeric,

@@ -1,4 +1,4 @@
-"""Programs that only the original runs: what it can do to a dataset that we read and don't write."""
+"""Programs about what becomes of a dataset; `ORIGINAL` are those that only the original can run."""
 
 from __future__ import annotations
 
@@ -212,9 +212,6 @@ ORIGINAL = {
     for f in (
         tiles,
         canvases,
-        updates,
-        padding,
-        clearing,
         commits,
         merges,
         renaming,
@@ -224,3 +221,5 @@ ORIGINAL = {
         tiled_links,
     )
 }
+
+EITHER = {f.__name__: f for f in (updates, padding, clearing)}
