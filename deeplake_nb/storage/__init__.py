@@ -7,6 +7,10 @@ be said in terms of the five verbs is a function over them (`exists`, `get_many`
 one of these better says so by a second small protocol (`ReadsInto`, `DeletesAll`, `PutsParts`, `ListsDigests`), and
 one that knows more about itself than its bytes by `Checkable`.
 
+S3 goes through its SDK. On Azure and Google the SDKs give the tokens and do what is rare (folders as a whole, what an
+account or a bucket says of itself); the bytes go by requests of our own, as theirs cost two to five times the processor
+time.
+
 Behind a network nothing is believed: a body is read to its last byte or not at all (`bodies`), what fails by chance is
 tried again after a pause that is left to chance (`retries`), many requests go side by side in bounded memory
 (`parallel`), and what was copied is compared with what arrived (`transfer`).

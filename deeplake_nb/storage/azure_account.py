@@ -69,8 +69,8 @@ class Account:
     """Sends requests to one storage account. Thread-safe.
 
     The credentials are asked for every request, so that those that change or refresh need nothing from here. Blobs are
-    read and written through the blob API over one pool of connections; only what a blob cannot do, a folder as a
-    whole, goes through the SDK, which costs a second to import and ten times as much time for each request.
+    read and written through the blob API over one pool of connections; what a blob cannot do (a folder as a whole) and
+    what is asked now and then goes through the SDK, which costs a second to import and ten times as much per request.
 
     Args:
         url: names the account, or is on its host.

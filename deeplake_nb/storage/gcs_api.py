@@ -46,8 +46,9 @@ class Answer(NamedTuple):
 class Api:
     """The way to one bucket. Thread-safe, and in a forked process it makes its own connections.
 
-    The SDK gives the tokens; requests are made here, as its own way through costs five times the processor time. The
-    credentials are asked for each request, so that those that change or refresh need nothing from here.
+    The SDK gives the tokens, and asks what is asked now and then (`gcs_sdk`); requests for objects are made here, as
+    its own way through costs five times the processor time. The credentials are asked for each request, so that those
+    that change or refresh need nothing from here.
 
     Args:
         url: a place in the bucket, for messages.
