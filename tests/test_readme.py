@@ -14,11 +14,12 @@ from skimage import data
 import deeplake_nb
 from deeplake_nb.errors import LakeError
 from deeplake_nb.magics.grammar import parse
+from tests.fakes import moto
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 RUN, TEST = re.findall(r"^```sh\n(.+)\n```$", README, re.MULTILINE)
-MAGICS, PYTHON = re.findall(r"^```python\n(.+?)^```$", README, re.MULTILINE | re.DOTALL)
+MAGICS, PYTHON, HUB = re.findall(r"^```python\n(.+?)^```$", README, re.MULTILINE | re.DOTALL)
 
 _TOOLS = ("bash", "cat", "chmod", "dirname", "mkdir", "sed")
 _RECORD = '#!/usr/bin/env bash\necho "${0##*/} $*" >> "$LOG"\n'
@@ -93,3 +94,26 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
     assert deeplake_nb.load("./photos").images[0].tobytes() == Path("cat.jpg").read_bytes()
     with pytest.raises(LakeError, match="some-branch"):  # the example's dataset has none
         eval(ast.unparse(branch), names)
+
+
+def test_the_example_of_the_hub_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPLAKE_NB_DATA", str(tmp_path))
+    with moto.moto_server() as endpoint:
+        bucket = moto.client(endpoint)
+        bucket.create_bucket(Bucket="bucket")
+        bucket.put_object(
+            Bucket="bucket", Key="raw/cat.jpg", Body=(Path(data.__file__).parent / "rocket.jpg").read_bytes()
+        )
+        keys = {**moto.ADMIN, "endpoint_url": endpoint}
+        with deeplake_nb.empty("s3://bucket/mine", creds=keys) as ds:
+            ds.create_tensor("x").append(1)
+        ds.close()
+        names: dict = {"deeplake": deeplake_nb, "aws_keys": keys}
+        exec(compile(HUB, "README.md", "exec"), names)
+        assert names["ds"].path == "hub://team/photos"
+        assert names["ds"].images[0].shape == (427, 640, 3)
+        assert names["mine"].path == "hub://team/ours"
+        assert deeplake_nb.list("team") == ["hub://team/ours", "hub://team/photos"]
+        assert deeplake_nb.exists("s3://bucket/datasets/photos", creds=keys)
+        for one in (names["ds"], names["mine"]):
+            one.close()
