@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.hub.domain import HubCore
 from deeplake_nb.hub.master_keys import fresh
@@ -17,6 +19,20 @@ class Arriving:
 
     def __getattr__(self, name):
         return getattr(self._core.acting(self._core.authenticate(Secret(self._text))), name)
+
+
+class Clock:
+    """Stands still until it is moved, by minutes."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+    def __add__(self, minutes):
+        self.now += timedelta(minutes=minutes)
+        return self
 
 
 def core_at(path, **options):

@@ -23,7 +23,7 @@ from deeplake_nb.hub.rotation import rewrap_all
 from deeplake_nb.hub.store import Store
 from deeplake_nb.hub.tables import AUDIT, AUDIT_HEADS, DATASETS, KEYS, ORGS
 from deeplake_nb.hub.vault import Vault
-from tests.hub.hubs import Arriving, core_at
+from tests.hub.hubs import Arriving, Clock, core_at
 from tests.suites.hub import CANARY, HubSuite
 from tests.suites.hub import KEYS as FIELDS
 
@@ -49,23 +49,9 @@ class TestSqlite(HubSuite):
     pass
 
 
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self):
-        self.now = datetime(2030, 1, 1, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-    def __add__(self, minutes):
-        self.now += timedelta(minutes=minutes)
-        return self
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(datetime(2030, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture

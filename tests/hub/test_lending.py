@@ -1,0 +1,131 @@
+"""What is lent opens a real store that checks every key (moto with closed doors), and what is refused is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.errors import CredentialsError, PermissionDeniedError
+from deeplake_nb.hub.embedded import EmbeddedHub
+from deeplake_nb.storage.open import open_storage
+from deeplake_nb.urls import parse
+from tests.fakes import moto
+from tests.hub.hubs import Clock, core_at
+
+_S3 = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
+ROLE = "arn:aws:iam::123456789012:role/lent"
+
+
+def allow(*actions):
+    return [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]
+
+
+@pytest.fixture(scope="module")
+def store():
+    """The endpoint of a store, and the keys of its users."""
+    with moto.moto_server() as endpoint:
+        opened = moto.client(endpoint)
+        opened.create_bucket(Bucket="bucket")
+        opened.put_object(Bucket="bucket", Key="cars/k", Body=b"stored")
+        moto.role(endpoint, "lent", allow(*_S3))
+        users = {
+            name: moto.user(endpoint, name, allow(*actions)) | {"endpoint_url": endpoint}
+            for name, actions in {
+                "assuming": ["sts:AssumeRole"],
+                "all": _S3,
+                "nothing": ["s3:ListAllMyBuckets"],
+            }.items()
+        }
+        opened.close()
+        moto.close_doors(endpoint)
+        yield users
+
+
+@pytest.fixture
+def clock():
+    return Clock(datetime.now(UTC))
+
+
+@pytest.fixture
+def hub(tmp_path, clock):
+    core = core_at(tmp_path / "hub.db", clock=clock)
+    core.add_user("ada", is_administrator=True)
+    hub = core.acting(core.local_user("ada"))
+    hub.create_org("lab")
+    yield hub
+    core.store.close()
+
+
+def read(there):
+    provider = credentials_from(parse(there.url), there.creds, environ={})
+    return bytes(open_storage(parse(there.url), provider).get("k"))
+
+
+def assuming(store, **other):
+    return {**store["assuming"], "role_arn": ROLE, **other}
+
+
+def test_a_key_with_a_role_lends_sessions_of_it(hub, store):
+    hub.add_key("lab", "k", "aws-keys", assuming(store))
+    hub.connect("s3://bucket/cars", "lab", creds_key="k")
+    there = hub.resolve("lab", "cars")
+    assert "aws_session_token" in there.creds
+    assert there.creds["aws_access_key_id"] != store["assuming"]["aws_access_key_id"]
+    assert read(there) == b"stored"
+    again = hub.resolve("lab", "cars", fresh=True)
+    assert again.creds["aws_access_key_id"] != there.creds["aws_access_key_id"]
+
+
+def test_while_keys_overlap_the_former_one_helps_out(hub, store, clock):
+    hub.add_key("lab", "k", "aws-keys", assuming(store))
+    hub.connect("s3://bucket/cars", "lab", creds_key="k")
+    wrong = assuming(store, aws_secret_access_key="w" * 40)
+    hub.rotate_key("lab", "k", wrong, overlap_seconds=600)
+    assert read(hub.resolve("lab", "cars")) == b"stored"
+    clock += 11
+    with pytest.raises((CredentialsError, PermissionDeniedError), match=r"SignatureDoesNotMatch|refused") as caught:
+        hub.resolve("lab", "cars", fresh=True)
+    assert "w" * 40 not in str(caught.value)
+    hub.rotate_key("lab", "k", assuming(store))
+    assert read(hub.resolve("lab", "cars")) == b"stored"
+    hub.rotate_key("lab", "k", wrong)
+    with pytest.raises((CredentialsError, PermissionDeniedError)):
+        hub.resolve("lab", "cars")
+
+
+def test_a_failed_loan_is_not_on_record(hub, store):
+    hub.add_key("lab", "k", "aws-keys", assuming(store, aws_secret_access_key="w" * 40))
+    hub.connect("s3://bucket/cars", "lab", creds_key="k")
+    with pytest.raises((CredentialsError, PermissionDeniedError)):
+        hub.resolve("lab", "cars")
+    assert [entry.action for entry in hub.audit("lab")][-1] == "connect"
+
+
+def test_keys_are_tried_with_real_requests(hub, store):
+    for name, user in (("good", "all"), ("bad", "nothing")):
+        hub.add_key("lab", name, "aws-keys", store[user], prefixes=["s3://bucket/tried"])
+    good, bad = hub.try_key("lab", "good"), hub.try_key("lab", "bad")
+    assert (good.is_good, good.said) == (True, "all went well")
+    assert not bad.is_good
+    assert "s3://bucket" in bad.said
+    assert {key.name: key.trial for key in hub.keys("lab")} == {"good": good, "bad": bad}
+    hub.add_key("lab", "role", "aws-keys", assuming(store))
+    assert hub.try_key("lab", "role", "s3://bucket/other").is_good
+
+
+def test_in_this_process_a_key_is_used_as_it_is(tmp_path, store):
+    hub = EmbeddedHub(tmp_path, environ={})
+    hub.add_key("lab", "all", "aws-keys", store["all"])
+    hub.add_key("lab", "role", "aws-keys", assuming(store))
+    hub.connect("s3://bucket/cars", "lab", creds_key="all")
+    hub.connect("s3://bucket/cars", "lab", "by-role", creds_key="role")
+    there = hub.resolve("lab", "cars")
+    assert there.creds == {name: Secret(value) if "secret" in name else value for name, value in store["all"].items()}
+    assert there.expires_at - hub.keys("lab")[0].created_at <= timedelta(hours=1, seconds=10)
+    assert read(there) == b"stored"
+    assert read(hub.resolve("lab", "by-role")) == b"stored"
+    assert "aws_session_token" in hub.resolve("lab", "by-role").creds
+    hub.close()
