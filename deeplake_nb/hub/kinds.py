@@ -25,18 +25,19 @@ if TYPE_CHECKING:
 _TAIL = 4
 _LONG = 16  # of a shorter secret four characters would tell too much
 _CLIMBS = re.compile(r"(^|[/\\]|%2f|%5c)(\.|%2e){1,2}($|[/\\]|%2f|%5c)", re.IGNORECASE)
+_ROLE = re.compile(r"arn:[\w-]+:iam::\w*:role/([\w+=,.@/-]*/)?[\w+=,.@][\w+=,.@-]*")
+_ACCOUNT = re.compile(r"[A-Za-z0-9][\w.-]*@[\w-]+(\.[\w-]+)+")
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 def _role_arn(text: str) -> str:
-    if not text.startswith("arn:") or ":role/" not in text:
+    if not _ROLE.fullmatch(text):
         raise ValueError("expected arn:aws:iam::123456789012:role/name")
     return text
 
 
 def _account_address(text: str) -> str:
-    name, at, domain = text.partition("@")
-    if not name or not at or "." not in domain or set("/\\ \t'\"") & set(text):
+    if not _ACCOUNT.fullmatch(text):
         raise ValueError("expected name@project.iam.gserviceaccount.com")
     return text
 

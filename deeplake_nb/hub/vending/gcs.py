@@ -105,15 +105,15 @@ def _rule(place: Url, mode: Mode) -> dict[str, Any]:
         "availablePermissions": [f"inRole:roles/{role}" for role in _ROLES[mode]],
     }
     if place.path:  # with the slash: a folder's name may begin another's
-        objects = _quoted(f"projects/_/buckets/{place.authority}/objects/{place.path}/")
+        objects = quoted(f"projects/_/buckets/{place.authority}/objects/{place.path}/")
         listing = "api.getAttribute('storage.googleapis.com/objectListPrefix', '')"
-        expression = f"resource.name.startsWith({objects}) || {listing}.startsWith({_quoted(f'{place.path}/')})"
+        expression = f"resource.name.startsWith({objects}) || {listing}.startsWith({quoted(f'{place.path}/')})"
         rule["availabilityCondition"] = {"title": "one folder", "expression": expression}
     return rule
 
 
-def _quoted(text: str) -> str:
-    """Text as the condition language writes it."""
+def quoted(text: str) -> str:
+    """Text as Google's language of conditions writes it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + "'"
 

@@ -31,22 +31,40 @@ def literal(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def policy(places: Iterable[Url], mode: Mode, partition: str = "aws") -> str:
+def policy(places: Iterable[Url], mode: Mode, partition: str = "aws", *, has_kms: bool = False) -> str:
     """The policy that allows this mode below these places (folders, or whole buckets), and nothing else, as JSON.
 
     It has no blanks: some storages that speak S3 do not read them. Without places it denies everything: an empty
-    policy would be no restriction.
+    policy would be no restriction. With ``has_kms`` the storage may use keys of KMS for the caller, as far as the role
+    or user itself may: objects may be encrypted with one.
 
     Raises:
         CredentialsError: it is longer than AWS takes.
     """
+    found = statements(places, mode, partition)
+    if found and has_kms:
+        actions = ["kms:Decrypt"] if mode == "r" else ["kms:Decrypt", "kms:GenerateDataKey"]
+        by_storage = {"StringLike": {"kms:ViaService": "s3.*"}}
+        found.append({"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": by_storage})
+    document = {"Version": "2012-10-17", "Statement": found or [_NOTHING]}
+    text = json.dumps(document, separators=(",", ":"))
+    if len(text) > _LONGEST:
+        raise CredentialsError(
+            f"the policy has {len(text)} characters and AWS takes {_LONGEST}:"
+            " lend the key for fewer places, or with shorter names"
+        )
+    return text
+
+
+def statements(places: Iterable[Url], mode: Mode, partition: str = "aws") -> list[dict[str, Any]]:
+    """What the policy says; none for no places."""
     buckets: dict[str, list[str]] = {}
     for place in places:
         buckets.setdefault(place.authority, []).append(f"{place.path}/" if place.path else "")
-    statements: list[dict[str, Any]] = []
-    objects = [f"arn:{partition}:s3:::{name}/{literal(prefix)}*" for name, found in buckets.items() for prefix in found]
-    if objects:
-        statements.append({"Effect": "Allow", "Action": list(_ACTIONS[mode]), "Resource": objects})
+    objects = [f"arn:{partition}:s3:::{name}/{literal(prefix)}*" for name, ends in buckets.items() for prefix in ends]
+    if not objects:
+        return []
+    found: list[dict[str, Any]] = [{"Effect": "Allow", "Action": list(_ACTIONS[mode]), "Resource": objects}]
     for bucket, prefixes in buckets.items():
         listed: dict[str, Any] = {
             "Effect": "Allow",
@@ -55,14 +73,7 @@ def policy(places: Iterable[Url], mode: Mode, partition: str = "aws") -> str:
         }
         if "" not in prefixes:  # with the slash: a folder's name may begin another's
             listed["Condition"] = {"StringLike": {"s3:prefix": [f"{literal(prefix)}*" for prefix in prefixes]}}
-        statements.append(listed)
-    if objects and mode == "a":
-        statements.append({"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": "*", "Condition": _ONLY_NEW})
-    document = {"Version": "2012-10-17", "Statement": statements or [_NOTHING]}
-    text = json.dumps(document, separators=(",", ":"))
-    if len(text) > _LONGEST:
-        raise CredentialsError(
-            f"the policy for {len(objects)} places has {len(text)} characters and AWS takes {_LONGEST}:"
-            " lend the key for fewer places, or with shorter names"
-        )
-    return text
+        found.append(listed)
+    if mode == "a":
+        found.append({"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": "*", "Condition": _ONLY_NEW})
+    return found

@@ -89,7 +89,7 @@ def _assumed(grant: Grant) -> Mapping[str, Any]:
     wanted = {
         "RoleArn": arn,
         "RoleSessionName": _SESSION,
-        "Policy": policy(grant.places, grant.mode, _partition(grant)),
+        "Policy": _policy(grant),
         "DurationSeconds": min(max(grant.ttl_seconds, _SHORTEST_SECONDS), _LONGEST_ROLE_SECONDS),
         **({"ExternalId": grant.external_id} if grant.external_id else {}),
     }
@@ -108,7 +108,7 @@ def _federated(grant: Grant) -> Mapping[str, Any]:
         "get_federation_token",
         {
             "Name": _SESSION,
-            "Policy": policy(grant.places, grant.mode, _partition(grant)),
+            "Policy": _policy(grant),
             "DurationSeconds": min(max(grant.ttl_seconds, _SHORTEST_SECONDS), _LONGEST_FEDERATION_SECONDS),
         },
     )
@@ -129,6 +129,10 @@ def _ask(grant: Grant, operation: str, wanted: dict[str, Any]) -> Mapping[str, A
         finally:
             client.close()
     return answer
+
+
+def _policy(grant: Grant) -> str:
+    return policy(grant.places, grant.mode, _partition(grant), has_kms="endpoint_url" not in grant.fields)
 
 
 def _partition(grant: Grant) -> str:

@@ -28,7 +28,7 @@ def holds(condition, context):
             given = context.get(name)
             match operator:
                 case "StringLike":
-                    is_met = given is not None and matches(value, given)
+                    is_met = given is not None and matches([value] if isinstance(value, str) else value, given)
                 case "StringEquals":
                     is_met = given is not None and given in ([value] if isinstance(value, str) else value)
                 case "Bool":

@@ -88,6 +88,22 @@ def test_appending_makes_new_objects_and_replaces_none():
     assert allows(policy([PLACE], "w"), "s3:PutObject", arn("team/cars/k"), **OVER)
 
 
+@pytest.mark.parametrize("mode", ["r", "a", "w"])
+def test_on_aws_the_storage_may_use_keys_of_kms_and_nobody_else_may(mode):
+    document = policy([PLACE], mode, has_kms=True)
+    for action, is_allowed in {
+        "kms:Decrypt": True,
+        "kms:GenerateDataKey": mode != "r",
+        "kms:CreateGrant": False,
+    }.items():
+        key = "arn:aws:kms:eu-west-1:1:key/k"
+        assert allows(document, action, key, kms__ViaService="s3.eu-west-1.amazonaws.com") is is_allowed
+        assert not allows(document, action, key, kms__ViaService="ec2.eu-west-1.amazonaws.com")
+        assert not allows(document, action, key)
+    assert "kms" not in policy([PLACE], mode)
+    assert "kms" not in policy([], mode, has_kms=True)
+
+
 def test_no_place_is_no_permission():
     document = policy([], "w")
     assert json.loads(document)["Statement"] == [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
@@ -118,5 +134,5 @@ def test_a_policy_that_aws_would_refuse_is_refused_before():
     assert all(len(policy([parse(f"s3://bucket/{'x' * 800}")], mode)) <= 2048 for mode in "raw")
     with pytest.raises(CredentialsError, match="AWS takes 2048"):
         policy([parse(f"s3://bucket/{'x' * 1000}")], "w")
-    with pytest.raises(CredentialsError, match="for 40 places"):
+    with pytest.raises(CredentialsError, match="lend the key for fewer places"):
         policy([parse(f"s3://bucket/folder-number-{n}") for n in range(40)], "r")

@@ -65,7 +65,7 @@ def test_keys_of_aws_are_lent_by_federation(sts, server):
         "Version": "2011-06-15",
         "Name": "deeplake-nb",
         "DurationSeconds": "7200",
-        "Policy": policy([parse(PLACE)], "r"),
+        "Policy": policy([parse(PLACE)], "r", has_kms=True),
     }
     assert found.expires_at == ENDS - timedelta(seconds=90)
     assert found.creds == {
@@ -91,7 +91,7 @@ def test_a_role_is_assumed_with_its_external_id_under_the_policy_of_the_mode(sts
     assert asked["RoleArn"] == ROLE["role_arn"]
     assert asked["ExternalId"] == "of-the-hub"
     assert asked["DurationSeconds"] == "3600"
-    assert asked["Policy"] == policy([parse(PLACE)], mode)
+    assert asked["Policy"] == policy([parse(PLACE)], mode, has_kms=True)
     [(_, _, headers)] = server.requests
     assert "Credential=AKIAHUB/" in headers["Authorization"]
     lend(fields, "aws-role", environ=environ, ttl_seconds=1)
@@ -101,7 +101,7 @@ def test_a_role_is_assumed_with_its_external_id_under_the_policy_of_the_mode(sts
 def test_several_places_are_lent_with_one_policy(sts, server):
     places = [parse("s3://bucket/a"), parse("s3://other")]
     vending.vend("aws-keys", {**KEYS, "sts_endpoint_url": server.endpoint}, places, "r")
-    assert json.loads(sts()[0]["Policy"]) == json.loads(policy(places, "r"))
+    assert json.loads(sts()[0]["Policy"]) == json.loads(policy(places, "r", has_kms=True))
     with pytest.raises(CredentialsError, match="for no place at all"):
         vending.vend("aws-keys", KEYS, [], "r")
 
