@@ -210,8 +210,8 @@ def _described(hint: Any, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _described_pair(hint: Any, known: dict[str, Any]) -> dict[str, Any]:
-    parts = [schema(part, known) for part in get_args(hint)]
-    return {"type": "array", "prefixItems": parts, "items": False, "minItems": len(parts), "maxItems": len(parts)}
+    parts = [schema(part, known) for part in get_args(hint)]  # tools of OpenAPI 3.0 know no prefixItems
+    return {"type": "array", "items": {"anyOf": parts}, "minItems": len(parts), "maxItems": len(parts)}
 
 
 _SCALARS = {Any: _checked, str: _text, int: _whole, bool: _yes, datetime: _time, type(None): _nothing}

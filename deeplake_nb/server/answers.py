@@ -7,6 +7,7 @@ import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from deeplake_nb import errors
@@ -53,6 +54,8 @@ def failure(error: Exception, statuses: dict[int, int] | None = None) -> Respons
         error: what was raised.
         statuses: statuses that a client cannot understand, and what to send instead.
     """
+    if isinstance(error, HTTPException):
+        return refusal(error.status_code, error.detail, error.headers)
     if not isinstance(error, errors.LakeError):
         number = secrets.token_hex(4)
         frames = "".join(traceback.format_tb(error.__traceback__))  # a database's message would show what was sent

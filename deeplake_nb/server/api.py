@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from deeplake_nb.errors import LakeError
 from deeplake_nb.hub import routes
 from deeplake_nb.server.answers import answer, failure
 from deeplake_nb.server.outgoing import check_given
@@ -52,7 +51,7 @@ def _endpoint(
                 return getattr(hub, method)(**values)
 
             return answer(await acting.run(request, work))
-        except (LakeError, Exception) as error:  # noqa: BLE001 - every failure has an answer, and a number in the log
+        except Exception as error:  # noqa: BLE001 - every failure has an answer, and a number in the log
             return failure(error)
 
     return endpoint

@@ -16,7 +16,6 @@ from deeplake_nb.errors import (
     CommandError,
     DatasetNotFoundError,
     HubNotFoundError,
-    LakeError,
     PermissionDeniedError,
     UrlError,
 )
@@ -70,7 +69,7 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         try:
             return answer(await work(request))
-        except (LakeError, Exception) as error:  # noqa: BLE001 - every failure has an answer, and a number in the log
+        except Exception as error:  # noqa: BLE001 - every failure has an answer, and a number in the log
             return failure(error, statuses)
 
     return endpoint

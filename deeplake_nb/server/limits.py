@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
 from deeplake_nb.server.answers import refusal
 
@@ -80,7 +81,7 @@ class Limits:
             )
             await response(scope, receive, send)
         elif not length.isdecimal() or int(length) > self._settings.body_nbytes:
-            await self._too_large()(scope, receive, send)
+            await refusal(_TOO_LARGE, self._says_too_large(), {"Connection": "close"})(scope, receive, send)
         else:
             await self._limited(scope, receive, send, address)
 
@@ -92,7 +93,7 @@ class Limits:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._settings.body_nbytes:
-                raise _TooLargeError
+                raise HTTPException(_TOO_LARGE, self._says_too_large(), {"Connection": "close"})
             return message
 
         async def watched(message: Message) -> None:
@@ -106,23 +107,14 @@ class Limits:
         try:
             async with asyncio.timeout(self._settings.seconds):
                 await self._app(scope, counted, watched)
-        except (_TooLargeError, TimeoutError) as error:
+        except TimeoutError:
             if has_begun:
                 raise
-            response = self._too_large() if isinstance(error, _TooLargeError) else self._too_slow()
-            await response(scope, receive, send)
+            says = f"a request takes at most {self._settings.seconds} seconds"
+            await refusal(_TOO_SLOW, says, {"Connection": "close"})(scope, receive, send)
 
-    def _too_large(self) -> ASGIApp:
-        return refusal(
-            _TOO_LARGE, f"a request has at most {self._settings.body_nbytes:,} bytes", {"Connection": "close"}
-        )
-
-    def _too_slow(self) -> ASGIApp:
-        return refusal(_TOO_SLOW, f"a request takes at most {self._settings.seconds} seconds", {"Connection": "close"})
-
-
-class _TooLargeError(Exception):
-    """More bytes came than may."""
+    def _says_too_large(self) -> str:
+        return f"a request has at most {self._settings.body_nbytes:,} bytes"
 
 
 def _address(scope: Scope) -> bytes:

@@ -6,7 +6,10 @@ from importlib.metadata import version
 from typing import Any
 
 from deeplake_nb.hub import routes
+from deeplake_nb.hub.names import PATTERN
 from deeplake_nb.hub.wire import schema
+
+_QUERY_LENGTH = 1000
 
 _ERRORS = {
     400: "something that was given cannot be understood",
@@ -58,7 +61,7 @@ def _operation(method: str, row: routes.Route, schemas: dict[str, Any]) -> dict[
         "operationId": method,
         "summary": row.says,
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": shapes[name] | {"minLength": 1}}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{PATTERN}$"}}
             for name in row.in_path
         ]
         + [
@@ -100,4 +103,5 @@ def _plain(shape: dict[str, Any]) -> dict[str, Any]:
     """A shape without its null: in a query, what is not given is left out."""
     kept = [one for one in shape.get("anyOf", [shape]) if one.get("type") != "null"]
     default = {"default": shape["default"]} if shape.get("default") is not None else {}
-    return (kept[0] if len(kept) == 1 else shape) | default
+    longest = {"maxLength": _QUERY_LENGTH} if kept[0].get("type") == "string" else {}
+    return {**kept[0], **default, **longest}
