@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import traceback
 import uuid
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb
+from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import (
     CredentialsError,
     DatasetNotFoundError,
@@ -21,6 +23,7 @@ from deeplake_nb.errors import (
     ReadOnlyError,
 )
 from deeplake_nb.session import Session
+from deeplake_nb.session.places import Access
 from tests.fakes import moto
 from tests.fakes.hub import hub_server
 
@@ -175,6 +178,35 @@ def test_a_place_without_a_name_by_a_managed_key(server, org, writer, name):
     with pytest.raises((PermissionDeniedError, CredentialsError)):
         member(server, org, "reader").empty(f"s3://bucket/raw/{name}", overwrite=True, **by)
     assert writer.exists(f"s3://bucket/raw/{name}", **by)
+
+
+def test_what_a_server_lends_is_shown_nowhere(server, org, s3, name, caplog):
+    caplog.set_level("DEBUG")
+    org.add_key(
+        "lent", name, "aws-keys", {**s3, "aws_secret_access_key": CANARY}, prefixes=["s3://bucket"], lends_itself=True
+    )
+    lake = Session(hub=org)
+    by = {"creds": {"creds_key": name}, "org_id": "lent"}
+    place = lake._places.open(f"s3://bucket/{name}", {"creds_key": Secret(name)}, Access("lent"))
+    assert place.provider().aws_secret_access_key.reveal() == CANARY, "it is lent"
+    with pytest.raises(DatasetNotFoundError) as missing:
+        lake.load(f"s3://bucket/{name}", **by)
+    with lake.empty(f"hub://lent/{name}") as ds:
+        ds.create_tensor("images", htype="link[image]", sample_compression="jpeg")
+        ds.add_creds_key(name, managed=True)
+    with pytest.raises(LinkError) as failed:
+        ds.images.append(lake.link("s3://bucket/raw/none.jpg", creds_key=name))
+    ds.close()
+    said = [repr(place), repr(vars(place.provider)), repr(vars(ds._state.host._links)), caplog.text]
+    for error in (missing.value, failed.value):
+        frames = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+        assert len(frames) > 1000
+        said += [repr(error), frames]
+    assert [one for one in said if CANARY in one] == []
+    with pytest.raises((TypeError, CredentialsError, pickle.PicklingError, AttributeError)):
+        pickle.dumps(place)
+    with pytest.raises((TypeError, CredentialsError, pickle.PicklingError, AttributeError)):
+        pickle.dumps(ds)
 
 
 # ------------------------------------------------------------------ which server, which token
