@@ -441,6 +441,9 @@ def test_a_clock_that_is_wrong():
         assert "set this machine's clock" in found.advice
         found = lines(f"{web.endpoint}/", clock=lambda: now - timedelta(minutes=20))["clock"]
         assert "behind the server's" in found.said
+        web.pages["/"] = lambda handler: send(handler, 200, b"", {"Date": "Sun, 22 Nov 2026 04:00:00 -0000"})
+        found = lines(f"{web.endpoint}/")["clock"]  # with the server's own these are two times
+        assert (found.state, found.said) == ("unknown", "the server names no time to compare with")
 
 
 def test_a_certificate_is_looked_at(tmp_path, monkeypatch):

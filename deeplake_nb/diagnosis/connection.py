@@ -57,7 +57,7 @@ def _encryption(endpoint: str, sock: Any) -> Line:
 def _skew(date: str, clock: Clock) -> Line:
     try:
         seconds = (clock() - parsedate_to_datetime(date)).total_seconds()
-    except ValueError:
+    except (ValueError, TypeError):  # none, or of no zone
         return Line("unknown", "clock", "the server names no time to compare with")
     said = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"
     if abs(seconds) > _SKEW_SECONDS:

@@ -217,9 +217,10 @@ def _reasons(error: BaseException) -> Iterator[BaseException]:
 
 def _time(date: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(date)
+        when = parsedate_to_datetime(date)
     except ValueError:
         return None
+    return when if when.tzinfo else None  # of no zone, or two times in one
 
 
 def _failure(kind: type[LakeError], reason: str, action: str, where: str, advice: str) -> LakeError:

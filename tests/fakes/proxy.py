@@ -40,9 +40,13 @@ class Exchange:
         return Answer(found.status, body, kept, declared=length)
 
     def head(self, answer):
-        self._handler.send_response(answer.status)
+        self._handler.send_response_only(answer.status)
         length = len(answer.body) if answer.declared is None else answer.declared
-        for name, value in {**answer.headers, "Content-Length": str(length)}.items():
+        for name, value in {
+            "Date": self._handler.date_time_string(),
+            **answer.headers,
+            "Content-Length": str(length),
+        }.items():
             self._handler.send_header(name, value)
         self._handler.end_headers()
         self._handler.wfile.flush()

@@ -157,6 +157,13 @@ def test_a_wrong_clock_is_said(hours):
     assert type(refused.error("get azure://lake/box/k", "here", expired)) is ExpiredCredentialsError
 
 
+@pytest.mark.parametrize("date", ["", "now", "Sun, 22 Nov 2026 04:00:00 -0000", "Sun, 22 Nov 2026 04:00:00"])
+def test_a_time_that_is_none_tells_nothing(date):
+    refused = azure_errors.Refusal(403, {"x-ms-error-code": "AuthenticationFailed", "date": date})
+    found = AzureCredentials(sas_token=Secret("sig=x"), expires_at=datetime.now(UTC) + timedelta(hours=1))
+    assert type(refused.error("get azure://lake/box/k", "here", found)) is PermissionDeniedError
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(404, KeyNotFoundError), (403, PermissionDeniedError), (400, StorageError), (500, StorageError)],

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from deeplake_nb.credentials import transport
+from deeplake_nb.credentials.azure import AzureCredentials
 from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.urls import parse
 from tests.fakes import azurite
 from tests.fakes import proxy as faults
-from tests.suites.faults import WritingFaults, patience
+from tests.suites.faults import WritingFaults, expired, patience
 
 _numbers = itertools.count()
 
@@ -53,3 +57,20 @@ class TestAzure(WritingFaults):
             return self.behind.download_blob(f"{provider.url.path.removeprefix('box/')}/{key}").readall()
         except ResourceNotFoundError:
             return None
+
+    @pytest.mark.parametrize("kind", ["login", "sas"])
+    def test_a_token_that_ended(self, proxy, kind):
+        """On this machine, whose clock is behind, it is still good."""
+        now = datetime.now(UTC)
+        ended = {"Date": format_datetime(now + timedelta(minutes=5), usegmt=True)}
+        ended["x-ms-error-code"] = "InvalidAuthenticationInfo" if kind == "login" else "AuthenticationFailed"
+        token = {"sas_token": Secret("sp=racwdl&sig=c4nary")}
+
+        class Granted:
+            name, absent = kind, ""
+
+            def __call__(self):
+                return AzureCredentials(**token, expires_at=now + timedelta(minutes=1), endpoint_url=proxy.endpoint)
+
+        storage = open_storage(parse(f"azure://{azurite.ACCOUNT}/box/ended"), Granted())
+        expired(proxy, storage, faults.status(401 if kind == "login" else 403, "Injected", **ended))
