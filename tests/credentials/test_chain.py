@@ -138,9 +138,19 @@ def test_each_source_tried_is_logged(caplog):
 # from a url
 
 
-@pytest.mark.parametrize("text", ["/data", "mem://x", "https://host"])
+@pytest.mark.parametrize("text", ["/data", "mem://x"])
 def test_storages_without_credentials_have_no_chain(text):
     assert credentials_from(parse(text), {"anything": "goes"}, environ={}) is None
+
+
+def test_a_web_server_gets_what_was_given_and_nothing_that_is_found():
+    assert credentials_from(parse("https://host/x"), None, environ={"AWS_ACCESS_KEY_ID": "A"}) is None
+    found = credentials_from(parse("https://host/x"), {"access_token": "t0ken"}, environ={})()
+    assert (found.token.reveal(), found.source, "t0ken" in repr(found)) == ("t0ken", "argument", False)
+    with pytest.raises(CredentialsError, match="known: token, expires_at"):
+        credentials_from(parse("https://host/x"), {"tokn": "x"}, environ={})
+    with pytest.raises(CredentialsError, match=r"a dictionary: \{'token': …\}"):
+        credentials_from(parse("https://host/x"), "t0ken", environ={})
 
 
 def test_a_provider_of_the_users_own_is_taken_as_it_is():
