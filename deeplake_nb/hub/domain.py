@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from deeplake_nb.credentials.provider import Secret
+    from deeplake_nb.hub.managed import Key
     from deeplake_nb.hub.protocol import AuditEntry, Hub, Token
     from deeplake_nb.hub.store import Store
     from deeplake_nb.hub.vault import Vault
@@ -60,7 +62,7 @@ class HubCore:
         self.opens_orgs = opens_orgs
         self.is_local = is_local
         self.guard = guard
-        self.lender = Lender(vault, clock, lends_all=is_local)
+        self.lender = Lender(vault, clock, self.check_addresses, lends_all=is_local)
         self.token_keys = authority.TokenKeys(store, vault)
         self._authority = authority.Authority(store, self.token_keys, clock)
 
@@ -93,6 +95,11 @@ class HubCore:
         """
         self.store.check()
         self.token_keys.ready()
+
+    def check_addresses(self, fields: Mapping[str, Any], key: Key) -> None:
+        """Raise if the addresses of a managed key are not to be asked, as the ``guard`` says."""
+        if self.guard is not None:
+            self.guard(fields, json.loads(key.prefixes))
 
     def local_user(self, name: str) -> User:
         """The user of a hub without accounts, its administrator; entered at the first call."""

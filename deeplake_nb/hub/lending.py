@@ -42,11 +42,20 @@ class Lender:
     Args:
         vault: opens them.
         clock: gives the time, aware of its zone.
+        check: raises for a key whose addresses are not to be asked; they may lead elsewhere than when it was entered.
         lends_all: give the keys themselves where that is possible: nothing leaves the process.
     """
 
-    def __init__(self, vault: Vault, clock: Callable[[], datetime], *, lends_all: bool) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        check: Callable[[Mapping[str, Any], Key], None],
+        *,
+        lends_all: bool,
+    ) -> None:
         self._vault = vault
+        self._check = check
         self._clock = clock
         self._lends_all = lends_all
         self._held: OrderedDict[Hashable, _Held] = OrderedDict()
@@ -107,6 +116,7 @@ class Lender:
             raise CredentialsError(
                 f"the managed key {key.name!r} is bound to no urls, so it cannot be lent for links: say where they lie"
             )
+        self._check(fields, key)
         return vend(
             key.kind,
             fields,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from deeplake_nb.errors import UrlError
 
@@ -14,13 +15,13 @@ _SHOWN = 60
 _RESERVED = frozenset({"queries"})  # hub://org/queries/… are the views of the organisation
 
 
-def checked(name: str, noun: str) -> str:
+def checked(name: Any, noun: str) -> str:
     """The name itself.
 
     Raises:
         UrlError: it cannot be one.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UrlError(
             f"{noun} cannot be called {_shown(name)}: use letters, digits, '_', '-' and '.', not '.' first,"
             " 128 characters at most"
@@ -30,6 +31,6 @@ def checked(name: str, noun: str) -> str:
     return name
 
 
-def _shown(name: str) -> str:
+def _shown(name: object) -> str:
     text = repr(name)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -56,11 +56,21 @@ class Store:
 
     @classmethod
     def at(cls, path: Path) -> Store:
-        """A SQLite file that only its owner may read; it is made, with its folder, where it is not there."""
+        """A SQLite file that only its owner may read; it is made, with its folder, where it is not there.
+
+        Raises:
+            HubError: it cannot be.
+        """
         from deeplake_nb.credentials.provider import Secret
 
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise HubError(
+                f"the hub's database cannot be kept in {path} ({error.strerror}): give another folder, or set"
+                " DEEPLAKE_NB_DATA to one that can be written to"
+            ) from error
         return cls(Secret(f"sqlite:///{path}"))
 
     @contextlib.contextmanager

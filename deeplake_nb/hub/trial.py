@@ -25,11 +25,12 @@ def tried(core: HubCore, key: Key, url: Url) -> Trial:
         said = _said(core, key, url)
     except LakeError as error:
         said = str(error)
-    return Trial(core.clock(), not said, said or "all went well")
+    return Trial(core.clock(), not said, said.replace("\0", "") or "all went well")
 
 
 def _said(core: HubCore, key: Key, url: Url) -> str:
     fields = opened(core.vault, key)
+    core.check_addresses(fields, key)
     creds = whole(key.kind, fields)
     if creds is None:
         lent = vend(

@@ -112,8 +112,9 @@ def postgres(environ):
         if os.geteuid() == 0:
             shutil.chown(folder, _NOBODY)
         (folder / "log").touch()
-        # The locale is not "C" on purpose: the order of names must not depend on it.
-        command = ["initdb", "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D", str(folder / "data")]
+        # An order of its own for text ("a" before "B") on purpose: the order of names must not depend on it.
+        locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]
+        command = ["initdb", "-U", "hub", "-A", "trust", "-E", "UTF8", *locale, "-D", str(folder / "data")]
         command[0] = str(bin_folder / "initdb")
         done = subprocess.run([*_as_nobody(), *command], cwd="/", capture_output=True, text=True, check=False)
         if done.returncode:

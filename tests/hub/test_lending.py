@@ -129,3 +129,33 @@ def test_in_this_process_a_key_is_used_as_it_is(tmp_path, store):
     assert read(hub.resolve("lab", "by-role")) == b"stored"
     assert "aws_session_token" in hub.resolve("lab", "by-role").creds
     hub.close()
+
+
+def test_addresses_are_checked_whenever_they_are_asked(tmp_path, store):
+    """A name may lead elsewhere than when the key was entered."""
+    seen, closed = [], []
+
+    def guard(fields, prefixes):
+        seen.append((fields["endpoint_url"], list(prefixes)))
+        if closed:
+            raise PermissionDeniedError("the address leads inside")
+
+    core = core_at(tmp_path / "hub.db", guard=guard)
+    core.add_user("ada", is_administrator=True)
+    hub = core.acting(core.local_user("ada"))
+    hub.create_org("lab")
+    hub.add_key("lab", "k", "aws-keys", assuming(store), prefixes=["s3://bucket"])
+    hub.connect("s3://bucket/cars", "lab", creds_key="k")
+    assert read(hub.resolve("lab", "cars")) == b"stored"
+    assert seen == [(store["all"]["endpoint_url"], ["s3://bucket"])] * 2
+    closed.append(True)
+    for ask in (
+        lambda: hub.resolve("lab", "cars", fresh=True),
+        lambda: hub.lend("lab", "k"),
+        lambda: hub.rotate_key("lab", "k", assuming(store)),
+        lambda: hub.add_key("lab", "k2", "aws-keys", assuming(store)),
+    ):
+        with pytest.raises(PermissionDeniedError, match="leads inside"):
+            ask()
+    assert hub.try_key("lab", "k").said == "the address leads inside"
+    core.store.close()

@@ -259,3 +259,10 @@ def test_a_database_that_is_none(tmp_path):
     with pytest.raises(HubError, match="not a database"):
         store.upgrade()
     store.close()
+
+
+def test_a_folder_that_cannot_be_used(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "hub.db", tmp_path):
+        with pytest.raises(HubError, match="DEEPLAKE_NB_DATA"):
+            Store.at(path)
