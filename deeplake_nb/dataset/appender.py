@@ -65,6 +65,7 @@ class Appender:
         self.has_appended = False  # rows that no flush has written
         self.rewriter = Rewriter(state, tensor)
         self.is_info_dirty = False
+        self.is_renamed = False
         self._builder: ChunkBuilder | None = None
         self._chunk_id = 0
         self._flushed_id = 0  # the chunk of flushed rows that further ones may join
@@ -288,7 +289,7 @@ class Appender:
 
     def puts(self) -> list[Put]:
         """The objects that make everything appended so far count."""
-        if not self.is_dirty and not self.is_info_dirty:
+        if not self.is_dirty and not self.is_info_dirty and not self.is_renamed:
             return []
         commit, tensor = self.state.commit.id, self.tensor
         puts = []
@@ -296,23 +297,29 @@ class Appender:
             info = companions.stored_info(self.state.tensor_info(tensor))
             puts.append(Put(Phase.TABLES, keys.tensor_info(commit, tensor.key), info))
         if self.is_dirty:
-            tables = self.tables
-            puts += self.rewriter.puts()
-            if self._held is not None:
-                puts.append(self._held)
-            if self._builder is not None and self._builder.count:
-                puts.append(self._chunk_put())
-            if len(tables.ids) or self.rewriter.is_dirty:
-                puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
-            if self.rewriter.is_dirty or (len(tables.ids) and not tables.tiles and not self._has_tiles):
-                puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
-            if tables.sequences is not None:
-                puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
-            if tables.creds is not None:
-                note_used(self.state, tables.creds.codes)
-                puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))
+            puts += self._table_puts()
+        if self.is_dirty or self.is_renamed:
             phase = Phase.COMPANIONS if tensor.meta.hidden else Phase.TENSORS
             puts.append(Put(phase, keys.tensor_meta(commit, tensor.key), tensor.meta.encode()))
+        return puts
+
+    def _table_puts(self) -> list[Put]:
+        """Chunks, and the tables that find their rows."""
+        commit, tensor, tables = self.state.commit.id, self.tensor, self.tables
+        puts = self.rewriter.puts()
+        if self._held is not None:
+            puts.append(self._held)
+        if self._builder is not None and self._builder.count:
+            puts.append(self._chunk_put())
+        if len(tables.ids) or self.rewriter.is_dirty:
+            puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
+        if self.rewriter.is_dirty or (len(tables.ids) and not tables.tiles and not self._has_tiles):
+            puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
+        if tables.sequences is not None:
+            puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
+        if tables.creds is not None:
+            note_used(self.state, tables.creds.codes)
+            puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))
         return puts
 
     def flushed(self) -> set[str]:
@@ -322,7 +329,7 @@ class Appender:
         if self.rewriter.is_dirty:
             self._builder, self._chunk_id = None, 0  # it may have been rewritten
             gone = self.rewriter.flushed()
-        self.is_dirty = self.is_info_dirty = self.has_appended = False
+        self.is_dirty = self.is_info_dirty = self.has_appended = self.is_renamed = False
         self._held = None
         self._flushed_id = self._chunk_id
         self.flushed_tensor = self.tensor.snapshot()

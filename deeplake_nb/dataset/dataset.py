@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.dataset import schema
 from deeplake_nb.dataset.editable import EditableDataset
 from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.keyed import Keyed
 from deeplake_nb.dataset.placed import Placed
 from deeplake_nb.dataset.state import State
+from deeplake_nb.dataset.structured import Structured
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.dataset.writer import Writer
 from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
 from deeplake_nb.format import keys
-from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.versions import VersionTree
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 
-class Dataset(Placed, Keyed, Versions, EditableDataset):
+class Dataset(Placed, Keyed, Versions, Structured, EditableDataset):
     """A dataset at one version. Made by ``load``, ``empty`` and ``dataset``; never by itself.
 
     Example:
@@ -100,13 +99,6 @@ class Dataset(Placed, Keyed, Versions, EditableDataset):
             for key in meta.tensors
             if key not in hidden and key in names and names[key].startswith(prefix)
         }
-
-    @property
-    def groups(self) -> dict[str, Dataset]:
-        """Groups directly below, by name."""
-        prefix = f"{self._group}/" if self._group else ""
-        below = {name[len(prefix) :].split("/")[0] for name in self._state.meta.groups if name.startswith(prefix)}
-        return {name: self._view(group=prefix + name) for name in sorted(below - {""})}
 
     def __len__(self) -> int:
         lengths = [tensor._tensor.length for tensor in self.tensors.values()]  # noqa: SLF001
@@ -180,73 +172,54 @@ class Dataset(Placed, Keyed, Versions, EditableDataset):
 
     # ------------------------------------------------------------------ writing
 
-    def create_tensor(  # noqa: PLR0917 - v3's signature
-        self,
-        name: str,
-        htype: str | None = None,
-        dtype: Any = None,
-        sample_compression: Any = ...,
-        chunk_compression: Any = ...,
-        exist_ok: bool = False,
-        **options: Any,
-    ) -> Tensor:
-        """Add an empty tensor.
+    def append(self, sample: Mapping[str, Any], skip_ok: bool = False, append_empty: bool = False) -> None:
+        """Add one row: a value for each tensor, all or none.
 
         Args:
-            name: its name; ``group/name`` makes the group too.
-            htype: such as ``image``, ``class_label``, ``bbox``, ``text``, ``sequence[image]``, ``link[image]``;
-                None is found out from the first sample.
-            dtype: numpy dtype; None is the htype's own, or the first sample's.
-            sample_compression: ``jpeg``, ``png``, ``lz4``, ... for each sample; files of that kind are stored as they
-                are. An image tensor needs one of the two compressions, None meaning raw arrays.
-            chunk_compression: ``lz4`` for whole chunks.
-            exist_ok: give back the tensor of that name if there is one.
-            options: ``class_names``, ``coords`` and other properties of the htype; ``max_chunk_size`` (bytes),
-                ``hidden``, ``verify``, ``create_shape_tensor``, ``create_id_tensor``, ``create_sample_info_tensor``.
-
-        Raises:
-            TensorExistsError: the name is taken.
-            HtypeError: unknown htype, dtype, compression or option, or a combination that does not go together.
-        """
-        writer = self._write()
-        options.pop("verbose", None)
-        full = f"{self._group}/{name}" if self._group else name
-        if exist_ok and full in self._state.meta.tensor_names:
-            return self._tensor(full)
-        spec = TensorSpec(full, htype, dtype, sample_compression, chunk_compression, options)
-        return Tensor(self._state, schema.create_tensor(writer, spec), writer)
-
-    def create_tensors(self, name: str, *arguments: Any, **options: Any) -> Tensor:
-        """Add an empty tensor; as ``create_tensor``."""
-        return self.create_tensor(name, *arguments, **options)
-
-    def append(self, sample: Mapping[str, Any]) -> None:
-        """Add one row: a value for each tensor, all or none.
+            sample: the values, by tensor.
+            skip_ok: tensors without a value get none, and stay shorter.
+            append_empty: tensors without a value get an empty sample.
 
         Raises:
             SampleError: a tensor is missing or unknown, tensors differ in length, or a value does not fit.
         """
-        self.extend({name: [value] for name, value in sample.items()})
+        self.extend({name: [value] for name, value in sample.items()}, skip_ok, append_empty)
 
-    def extend(self, samples: Mapping[str, Any], progressbar: bool = False) -> None:  # noqa: ARG002 - v3's argument
+    def extend(
+        self,
+        samples: Mapping[str, Any],
+        skip_ok: bool = False,
+        append_empty: bool = False,
+        ignore_errors: bool = False,
+        progressbar: bool = False,  # noqa: ARG002 - v3's argument
+    ) -> None:
         """Add rows: as many values for each tensor, all or none.
+
+        Args:
+            samples: the values, by tensor: sequences, or arrays whose first axis is rows.
+            skip_ok: tensors without values get none, and stay shorter.
+            append_empty: tensors without values get empty samples.
+            ignore_errors: leave out rows with a value that does not fit, instead of all of them.
+            progressbar: changes nothing.
 
         Raises:
             SampleError: a tensor is missing or unknown, numbers of values differ, or a value does not fit.
         """
-        writer = self._write()
-        tensors = self.tensors
-        if missing := sorted(set(tensors) - set(samples)):
-            raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
+        writer, tensors = self._write(), self.tensors
         columns = {}
         for name, values in samples.items():
             if name not in tensors:
                 raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, tensors)}")
             columns[tensors[name].key] = values if hasattr(values, "__len__") else list(values)
-        counts = {name: len(values) for name, values in columns.items()}
+        counts = {name: len(columns[tensors[name].key]) for name in samples}
         if len(set(counts.values())) > 1:
             raise SampleError(f"tensors have different numbers of values: {counts}; rows need one for each of them")
-        writer.extend(columns, in_step=True)
+        missing = [name for name in tensors if name not in samples]
+        if missing and append_empty:
+            columns |= {tensors[name].key: [None] * max(counts.values(), default=0) for name in missing}
+        elif missing and not skip_ok:
+            raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
+        writer.extend(columns, in_step=True, skip_bad=ignore_errors)
 
     def flush(self) -> None:
         """Write everything that is not written yet; when it returns, it survives the end of this process."""

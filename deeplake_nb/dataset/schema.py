@@ -12,14 +12,17 @@ from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.state import Tables, TensorState
 from deeplake_nb.errors import TensorExistsError
 from deeplake_nb.format import keys
+from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import TensorMeta
+from deeplake_nb.storage.provider import delete_all
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from deeplake_nb.dataset.writer import Writer
-    from deeplake_nb.format.creation import TensorSpec
 
 
 def create_tensor(writer: Writer, spec: TensorSpec) -> TensorState:
@@ -58,9 +61,81 @@ def check_new_name(writer: Writer, name: str) -> None:
         raise TensorExistsError(f"{name!r} lies below a tensor; a group cannot have a tensor's name")
 
 
+def create_group(writer: Writer, name: str) -> None:
+    """Add an empty group, and those it lies in.
+
+    Raises:
+        TensorExistsError: the name is taken.
+        HtypeError: it is no name.
+    """
+    TensorSpec(name).check_name()
+    with writer.changing():
+        check_new_name(writer, name)
+        _add_groups(writer, [*_parents(name), name])
+
+
+def delete(writer: Writer, names: Sequence[str], groups: Sequence[str] = ()) -> None:
+    """Take tensors with their companions, and groups, out of this version; older commits keep theirs."""
+    state, storage = writer.state, writer.state.storage
+    with writer.changing():
+        writer.flush()
+        gone: dict[str, str] = {}  # names by key
+        for name in names:
+            tensor = state.tensor(name)
+            gone[tensor.key] = name
+            gone |= {key: state.tensors[key].meta.name for key in tensor.meta.links if key in state.tensors}
+        writer.changes.load(gone)
+        for key, name in gone.items():
+            if not writer.changes.tensors[key].created and key not in state.meta.hidden_tensors:
+                writer.changes.of_dataset().delete(name)
+        for key in gone:
+            state.tensors.pop(key)
+            writer.appenders.pop(key, None)
+            writer.changes.tensors.pop(key)
+        meta = state.meta
+        meta.tensors = [key for key in meta.tensors if key not in gone]
+        meta.hidden_tensors = [key for key in meta.hidden_tensors if key not in gone]
+        meta.tensor_names = {name: key for name, key in meta.tensor_names.items() if key not in gone}
+        meta.groups = [name for name in meta.groups if name not in groups]
+        writer.is_meta_dirty = writer.is_rewriting = True
+        writer.flush()
+        for key in gone:
+            delete_all(storage, keys.tensor_root(state.commit.id, key))
+
+
+def rename(writer: Writer, names: Mapping[str, str], groups: Mapping[str, str] | None = None) -> None:
+    """Give tensors, their companions, and groups other names; their keys stay."""
+    state = writer.state
+    with writer.changing():
+        writer.flush()
+        new = {state.tensor(old).key: name for old, name in names.items()}
+        for old, name in names.items():
+            tensor = state.tensor(old)
+            for key, link in tensor.meta.links.items():
+                if link.get("extend") in companions.FUNCTIONS and key in state.tensors:
+                    new.setdefault(key, _stem(name) + state.tensors[key].meta.name.removeprefix(_stem(old)))
+        for key, appender in writer.touch(list(new)).items():
+            before = next(name for name, other in state.meta.tensor_names.items() if other == key)
+            if not writer.changes.tensors[key].created and key not in state.meta.hidden_tensors:
+                writer.changes.of_dataset().rename(before, new[key])
+            appender.tensor.meta = replace(appender.tensor.meta, name=new[key])
+            appender.is_renamed = True
+        state.meta.tensor_names = {new.get(key, name): key for name, key in state.meta.tensor_names.items()}
+        state.meta.groups = [(groups or {}).get(name, name) for name in state.meta.groups]
+        writer.is_meta_dirty = writer.is_rewriting = True
+
+
+def _stem(name: str) -> str:
+    """What the names of a tensor's companions start with."""
+    group, _, base = name.rpartition("/")
+    return f"{group}/_{base}" if group else f"_{base}"
+
+
 def _add_groups(writer: Writer, names: list[str]) -> None:
     groups = writer.state.meta.groups
-    groups += [name for name in names if name not in groups]
+    new = [name for name in names if name not in groups]
+    groups += new
+    writer.is_meta_dirty |= bool(new)
 
 
 def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None) -> TensorState:

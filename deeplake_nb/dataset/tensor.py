@@ -276,14 +276,21 @@ class Tensor(EditableTensor):
         """
         self.extend([sample] if not isinstance(sample, np.ndarray) else sample[None])
 
-    def extend(self, samples: Any, progressbar: bool = False) -> None:  # noqa: ARG002 - v3's argument
+    def extend(
+        self,
+        samples: Any,
+        progressbar: bool = False,  # noqa: ARG002 - v3's argument
+        ignore_errors: bool = False,
+    ) -> None:
         """Add a batch of rows, all or none; an array's first axis is rows, an iterator is taken in slabs.
+
+        With ``ignore_errors`` values that do not fit are left out.
 
         Raises:
             SampleError: a value that does not fit; nothing changed.
             ReadOnlyError: opened for reading.
         """
-        self._write().extend({self._tensor.key: samples})
+        self._write().extend({self._tensor.key: samples}, skip_bad=ignore_errors)
 
     # ------------------------------------------------------------------ inside
 

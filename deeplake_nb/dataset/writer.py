@@ -50,7 +50,6 @@ class Writer:
         self._info_dirty = False
         self.is_meta_dirty = False  # which tensors and groups there are
         self.is_rewriting = False  # more changes than what is added at the end
-        self._removals: set[str] = set()  # objects that go with the next flush
         self._garbage: list[str] = []  # chunks that nothing names any more
         self.changes = Changes(state)
         self._open = 0
@@ -151,7 +150,6 @@ class Writer:
                 self.state.chunks.drop(put.key)
             for appender in self.appenders.values():
                 self._garbage += appender.flushed()
-            self._removals.clear()
             self._info_dirty = self.is_meta_dirty = self.is_rewriting = False
 
     def _write(self, puts: list[Put]) -> None:
@@ -161,7 +159,6 @@ class Writer:
         if self.is_rewriting or any(one.rewriter.is_dirty for one in self.appenders.values()):
             put_many(storage, [(put.key, put.data) for put in chunks])
             small: dict[str, Any] = {put.key: put.data for put in puts if put.phase != Phase.CHUNKS}
-            small |= dict.fromkeys(self._removals)
             journal.write(storage, self.state.commit.id, small)
             journal.carry_out(storage, self.state.commit.id, small)
             return
@@ -266,14 +263,18 @@ class Writer:
 
     # ------------------------------------------------------------------ rows
 
-    def extend(self, columns: Mapping[str, Any], *, in_step: bool = False) -> None:
+    def extend(self, columns: Mapping[str, Any], *, in_step: bool = False, skip_bad: bool = False) -> None:
         """Append rows to tensors (by key), to all of them or to none; ``in_step`` only if all are as long.
 
-        Large batches are taken in slabs, so that memory holds a chunk per tensor and one slab.
+        ``skip_bad`` leaves out rows with a value that does not fit. Large batches are taken in slabs, so that memory
+        holds a chunk per tensor and one slab.
 
         Raises:
             SampleError: a value that does not fit; the dataset is as it was.
         """
+        if skip_bad:
+            self._extend_row_by_row(columns, in_step=in_step)
+            return
         with self.changing():
             if self._is_extending:
                 raise SampleError("values of an extend cannot append to the dataset while it is being extended")
@@ -284,7 +285,7 @@ class Writer:
             rows = {self.state.tensors[key].meta.name: self.state.tensors[key].length for key in columns}
             if in_step and len(set(rows.values())) > 1:
                 raise SampleError(f"tensors have different numbers of rows already: {rows}; append to them one by one")
-            touched = self._touch(self._with_companions(columns))
+            touched = self.touch(self._with_companions(columns))
             marks = {key: appender.mark() for key, appender in touched.items()}
             self._is_extending = True
             try:
@@ -301,6 +302,15 @@ class Writer:
             finally:
                 self._is_extending = False
 
+    def _extend_row_by_row(self, columns: Mapping[str, Any], *, in_step: bool) -> None:
+        self.begin()
+        try:
+            for row in zip(*columns.values(), strict=True):
+                with suppress(SampleError):
+                    self.extend({key: [value] for key, value in zip(columns, row, strict=True)}, in_step=in_step)
+        finally:
+            self.end()
+
     @contextmanager
     def editing(self, tensors: Sequence[str]) -> Iterator[dict[str, Appender]]:
         """Change rows of tensors (by key): gives their appenders, and those of their companions, all rows stored.
@@ -313,7 +323,7 @@ class Writer:
                 raise SampleError("values of an extend cannot change the dataset while it is being extended")
             if any(one.has_appended for one in self.appenders.values()):
                 self.flush()
-            touched = self._touch(self._with_companions(tensors))
+            touched = self.touch(self._with_companions(tensors))
             marks = {key: appender.mark() for key, appender in touched.items()}
             try:
                 for key in tensors:
@@ -360,7 +370,7 @@ class Writer:
             out.append(key)
         return out
 
-    def _touch(self, tensors: Sequence[str]) -> dict[str, Appender]:
+    def touch(self, tensors: Sequence[str]) -> dict[str, Appender]:
         """Appenders of tensors (by key) that are about to change."""
         self.changes.load(tensors)
         for key in tensors:
@@ -380,7 +390,7 @@ class Writer:
             else:
                 tensor = self.state.tensors[key]
                 info = self.state.described(tensor.meta, info)
-                self._touch([key])[key].is_info_dirty = True
+                self.touch([key])[key].is_info_dirty = True
                 tensor.info = info
 
 

@@ -44,9 +44,7 @@ class TensorSpec:
 
     def meta(self) -> TensorMeta:
         """Metadata of the empty tensor, without companions."""
-        name: object = self.name
-        if not isinstance(name, str) or _BAD_NAME.search(name):
-            raise HtypeError(f"{self.name!r} is no tensor name: expected words without , : or \\ and / between groups")
+        self.check_name()
         base, is_sequence, is_link = parse_htype(self.htype)
         row = htype_row(base)
         given = [None if one is ... else one for one in (self.sample_compression, self.chunk_compression)]
@@ -71,6 +69,12 @@ class TensorSpec:
             extra=extra,
             **{name: value for name, value in self.options.items() if name in _FIELDS and value is not None},
         )
+
+    def check_name(self) -> None:
+        """Refuse a name that the format cannot hold."""
+        name: object = self.name
+        if not isinstance(name, str) or _BAD_NAME.search(name):
+            raise HtypeError(f"{self.name!r} is no tensor name: expected words without , : or \\ and / between groups")
 
     def info(self) -> dict[str, Any]:
         """The htype's properties, such as class names, with the values given for them."""

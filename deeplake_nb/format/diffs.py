@@ -139,6 +139,20 @@ class DatasetDiff:
             raise FormatError(f"{what}: the object is cut off ({error})") from error
         return cls(bool(data[0]), renamed, deleted)
 
+    def rename(self, old: str, new: str) -> None:
+        """A tensor of an older commit has another name."""
+        first = next((name for name, now in self.renamed.items() if now == old), old)
+        self.renamed.pop(first, None)
+        if first != new:
+            self.renamed[first] = new
+
+    def delete(self, name: str) -> None:
+        """A tensor of an older commit is gone."""
+        first = next((old for old, now in self.renamed.items() if now == name), name)
+        self.renamed.pop(first, None)
+        if first not in self.deleted:
+            self.deleted.append(first)
+
     @property
     def has_changes(self) -> bool:
         """Whether anything is different from the commit before."""

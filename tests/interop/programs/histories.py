@@ -212,9 +212,7 @@ ORIGINAL = {
     for f in (
         tiles,
         canvases,
-        commits,
         merges,
-        renaming,
         downsampled,
         views,
         keyed_links,
@@ -222,4 +220,4 @@ ORIGINAL = {
     )
 }
 
-EITHER = {f.__name__: f for f in (updates, padding, clearing)}
+EITHER = {f.__name__: f for f in (updates, padding, clearing, commits, renaming)}
