@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_PAST_END = 416
+_FORBIDDEN, _PAST_END = 403, 416
 _FEW = 8
 _SMALL_NBYTES = 1 << 20
 
@@ -92,8 +92,8 @@ class GcsStorage:
         """One GET of an object; one more, if it is refused and may be missing."""
         try:
             return self.api.ask(verb, key, "GET", address, take, **more)
-        except PermissionDeniedError:
-            if not self._is_missing(key):
+        except PermissionDeniedError as refused:  # a token that nobody knows may not list either
+            if getattr(refused.__cause__, "status", _FORBIDDEN) != _FORBIDDEN or not self._is_missing(key):
                 raise
         raise KeyNotFoundError(f"no object {self.url}/{key}")
 
