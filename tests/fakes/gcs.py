@@ -475,6 +475,7 @@ _ROUTES = [
     ("PATCH", _B + _O, Gcs._patch),
     ("DELETE", _B + _O, Gcs._delete),
     ("OPTIONS", _B + _O, Gcs._preflight),
+    ("OPTIONS", r"/([^/]+)/(.+)", Gcs._preflight),  # of the XML API, which browsers use
     ("POST", _B + _O + "/compose", Gcs._compose),
     ("POST", _B + _O + r"/(?:rewriteTo|copyTo)/b/([^/]+)" + _O, Gcs._rewrite),
 ]

@@ -17,6 +17,7 @@ import deeplake_nb
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import KeyNotFoundError, PermissionDeniedError, StorageError
 from deeplake_nb.hub import vending
+from deeplake_nb.storage.cors import cors
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.presigned import PresignedStorage
 from deeplake_nb.storage.provider import delete_all
@@ -184,6 +185,23 @@ def test_a_signed_address_is_for_one_request(gateway, place):
             )
         assert caught.value.code == 403
         caught.value.close()
+
+
+def test_pages_are_let_in_by_a_gateway_that_answers_them(gateway):
+    """Whoever lends the keys may not; the owner may."""
+    place = f"s3://bucket2/cors-{next(_numbers)}"
+    theirs = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://other.example"], "AllowedHeaders": ["x-one"]}
+    gateway.behind.put_bucket_cors(Bucket="bucket2", CORSConfiguration={"CORSRules": [theirs]})
+    with pytest.raises(PermissionDeniedError):
+        cors(opened(vending.vend("aws-keys", gateway.key, place, "w").creds, place), "https://lab.example", apply=True)
+    storage = opened({**gateway.owner, "endpoint_url": gateway.endpoint}, place)
+    report = cors(storage, "https://lab.example", apply=True)
+    assert (report.outcome, report.is_open) == ("added", True)
+    assert cors(storage, "https://lab.example", apply=True).outcome == "there already"
+    assert not cors(storage, "https://third.example").is_open
+    first, second = gateway.behind.get_bucket_cors(Bucket="bucket2")["CORSRules"]
+    assert first["AllowedOrigins"] == ["https://other.example"]
+    assert second["AllowedOrigins"] == ["https://lab.example"]
 
 
 def test_a_dataset_is_written_and_read_with_lent_keys(gateway):
