@@ -278,6 +278,8 @@ class _Evaluation:
             counts = np.ones(len(value.values)) if value.counts is None else value.counts
             with np.errstate(all="ignore"):
                 return Column(Column(value.values.astype(np.float64), value.counts).per_row(np.add, np.nan) / counts)
+        if name == "sum" and value.values.dtype.kind in "biu":
+            value = value.with_values(value.values.astype(np.int64))  # the sum of small numbers is a large one
         reduce, empty = _REDUCE[name]
         return Column(value.per_row(reduce, empty))
 
@@ -293,5 +295,7 @@ def _by_value(operate: Callable[[Any, Any], Any], a: Any, b: Any) -> NDArray[Any
         try:
             out.append(operate(left, right))
         except TypeError:
-            out.append(False if is_comparison else None)
+            if not is_comparison:
+                raise
+            out.append(False)
     return np.array(out, bool) if is_comparison else np.array(out)

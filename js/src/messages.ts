@@ -1,4 +1,4 @@
-// Every message between the page and the kernel; the mirror of deeplake_nb/widgets/messages.py.
+// Every message between the page and the kernel; the mirror of deeplake_nb/widgets/messages.py and requests.py.
 
 export const VERSION = 1;
 
@@ -12,15 +12,31 @@ export interface PreviewMessage {
 /** Left, top, right, bottom in fractions of the picture, label, colour. */
 export type BoxMessage = readonly [number, number, number, number, string, string];
 
+/** Kind, points `x0, y0, x1, y1, ...` in fractions of the picture, label, colour. */
+export type ShapeMessage = readonly ["polygon" | "line" | "points", readonly number[], string, string];
+
 /** Class name and colour. */
 export type LabelMessage = readonly [string, string];
 
+/** Class name, colour, number and how often it occurs. */
+export type ClassMessage = readonly [string, string, number, number];
+
+export type Pair = readonly [number, number];
+
+/** Left, top, right, bottom in pixels of the image. */
+export type Region = readonly [number, number, number, number];
+
 export interface TileMessage {
+  /** Where it stands in the gallery. */
   readonly row: number;
+  /** Its row in the dataset. */
+  readonly number: number;
+  readonly origin: string;
   readonly preview?: PreviewMessage;
   readonly width: number;
   readonly height: number;
   readonly boxes: readonly BoxMessage[];
+  readonly shapes: readonly ShapeMessage[];
   readonly masks: readonly PreviewMessage[];
   readonly labels: readonly LabelMessage[];
   readonly notes: readonly string[];
@@ -36,8 +52,26 @@ export interface FieldMessage {
   readonly labels: readonly LabelMessage[];
   readonly columns: readonly string[];
   readonly table: readonly (readonly string[])[];
+  readonly count: number;
+  readonly origin: string;
+  /** Media type of a file that browsers play; empty for any other. */
+  readonly media: string;
   readonly picture?: PreviewMessage;
   readonly error?: string;
+}
+
+export interface ViewMessage {
+  readonly where?: string;
+  readonly sort?: string;
+  readonly descending?: boolean;
+  readonly sample?: number;
+  readonly seed?: number;
+}
+
+export interface Item {
+  readonly tensor: string;
+  readonly row: number;
+  readonly item: number;
 }
 
 /** What the page asks, and what it gets. */
@@ -47,9 +81,27 @@ export interface Requests {
     reply: { tiles: readonly TileMessage[] };
   };
   sample: {
-    ask: { tensor: string; row: number; box: number };
-    reply: { tile: TileMessage; fields: readonly FieldMessage[] };
+    ask: Item & { box: number };
+    reply: {
+      tile: TileMessage;
+      fields: readonly FieldMessage[];
+      dtype?: string;
+      /** Values shown as black and white, and the smallest and largest one; where the dtype is not of 8 bits. */
+      window?: Pair;
+      extent?: Pair;
+    };
   };
+  part: {
+    ask: Item & { box: number; region: Region | null; window: Pair | null };
+    reply: { preview: PreviewMessage; region: Region; window: Pair; extent: Pair };
+  };
+  values: { ask: Item & { x: number; y: number }; reply: { values: readonly (readonly [string, string])[] } };
+  file: { ask: Item; reply: { media: string } };
+  histogram: { ask: object; reply: { tensor: string; classes: readonly ClassMessage[] } };
+  view: { ask: { view: ViewMessage }; reply: { length: number } };
+  code: { ask: { start: number; stop: number }; reply: { code: string } };
+  rows: { ask: { start: number; stop: number }; reply: { rows: readonly number[] } };
+  position: { ask: { row: number }; reply: { position: number } };
 }
 
 export type Kind = keyof Requests;
@@ -67,4 +119,9 @@ export class KernelError extends Error {
   ) {
     super(message);
   }
+}
+
+/** What an error says to a person. */
+export function spokenError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

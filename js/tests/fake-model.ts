@@ -13,11 +13,23 @@ export class FakeModel implements Model {
   readonly sent: Sent[] = [];
   readonly #listeners = new Map<string, Set<(...args: never[]) => void>>();
 
-  get(): unknown {
-    return undefined;
+  constructor(readonly traits: Record<string, unknown> = {}) {}
+
+  get(name: string): unknown {
+    return this.traits[name];
   }
-  set(): void {}
+
+  set(name: string, value: unknown): void {
+    this.traits[name] = value;
+  }
+
   save_changes(): void {}
+
+  /** Python sets a trait. */
+  change(name: string, value: unknown): void {
+    this.traits[name] = value;
+    for (const listener of this.#listeners.get(`change:${name}`) ?? []) (listener as () => void)();
+  }
 
   send(content: unknown): void {
     this.sent.push(content as Sent);

@@ -9,15 +9,15 @@ const words = (row: number) => ({ ...failed(row, ""), error: undefined, preview:
 function made() {
   const model = new FakeModel();
   const arrived = new Map<number, Tile>();
-  const busy: boolean[] = [];
+  const waiting: string[] = [];
   const tiles = new Tiles(new Channel(model), "images", 256, {
     arrived: (row, tile) => arrived.set(row, tile),
-    busy: (isBusy) => busy.push(isBusy),
+    waiting: (state) => waiting.push(state),
   });
   const asked = () => model.sent.filter((sent) => sent.kind === "tiles");
   const answer = (id: number, rows: readonly number[]) =>
     model.receive({ v: 1, id, kind: "tiles.ok", tiles: rows.map(words) });
-  return { model, tiles, arrived, busy, asked, answer };
+  return { model, tiles, arrived, waiting, asked, answer };
 }
 
 const rows = (start: number, stop: number) =>
@@ -54,7 +54,7 @@ describe("tiles", () => {
   it("does not ask for rows flown over", async () => {
     const { tiles, asked } = made();
     tiles.want(rows(0, 12));
-    for (let start = 1000; start < 50_000; start += 1000) tiles.want(rows(start, start + 12));
+    for (let start = 1000; start < 50_000; start += 1000) tiles.want(rows(start, start + 12), true);
     await vi.advanceTimersByTimeAsync(100);
     expect(asked().map((sent) => sent.rows?.[0])).toEqual([0, 49_000]);
   });
@@ -74,20 +74,20 @@ describe("tiles", () => {
   });
 
   it("says that the kernel is busy when it lets us wait, and takes that back", async () => {
-    const { tiles, busy, answer } = made();
+    const { tiles, waiting, answer } = made();
     tiles.want([0]);
     await vi.advanceTimersByTimeAsync(800);
-    expect(busy.at(-1)).not.toBe(true);
+    expect(waiting.at(-1)).toBe("short");
     await vi.advanceTimersByTimeAsync(200);
-    expect(busy.at(-1)).toBe(true);
+    expect(waiting.at(-1)).toBe("long");
     answer(1, [0]);
     await vi.advanceTimersByTimeAsync(0);
-    expect(busy.at(-1)).toBe(false);
+    expect(waiting.at(-1)).toBe("no");
   });
 
   it("keeps a bounded number of tiles, the ones last looked at", async () => {
     const { tiles, asked, answer } = made();
-    for (let start = 0; start < 600; start += 12) {
+    for (let start = 0; start < 1200; start += 12) {
       tiles.want(rows(start, start + 12));
       await vi.advanceTimersByTimeAsync(100);
       answer(asked().at(-1)?.id ?? 0, rows(start, start + 12));
@@ -96,7 +96,7 @@ describe("tiles", () => {
     }
     expect(tiles.get(0)).toBeDefined();
     expect(tiles.get(12)).toBeUndefined();
-    expect(tiles.get(599)).toBeDefined();
+    expect(tiles.get(1199)).toBeDefined();
   });
 });
 
@@ -112,7 +112,7 @@ describe("what a screen reader says", () => {
         [0, 0, 1, 1, "cat", "#fff"],
       ] as const,
     };
-    const picture = { image: {} as ImageBitmap, masks: [], boxes: [] };
+    const picture = { image: {} as ImageBitmap, masks: [], boxes: [], shapes: [] };
     expect(spoken(1234, { message, picture } as unknown as Tile)).toBe(
       "Row 1,234, cat, 2 boxes, 640 by 480 pixels",
     );

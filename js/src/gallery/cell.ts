@@ -6,7 +6,11 @@ import { type Overlays, paint } from "../shared/paint.ts";
 import type { Tile } from "./tiles.ts";
 
 export class Cell {
-  readonly root = element("div", "dl-cell dl-waiting", { role: "gridcell", tabindex: -1, "aria-busy": "true" });
+  readonly root = element("div", "dl-cell dl-waiting", {
+    role: "gridcell",
+    tabindex: -1,
+    "aria-busy": "true",
+  });
   readonly #face = element("div", "dl-face");
   readonly #canvas = element("canvas", "dl-canvas", { "aria-hidden": "true", hidden: true });
   readonly #words = element("div", "dl-words", { hidden: true });
@@ -19,17 +23,24 @@ export class Cell {
 
   constructor() {
     this.#face.append(this.#canvas, this.#words, this.#count);
-    const caption = element("div", "dl-caption", {}, this.#labels, element("span", "dl-number", {}, this.#number));
+    const caption = element(
+      "div",
+      "dl-caption",
+      {},
+      this.#labels,
+      element("span", "dl-number", {}, this.#number),
+    );
     this.root.append(this.#face, caption);
   }
 
   /** Stand for a row (-1 for none). Its picture is drawn by `paint`. */
   show(row: number, tile: Tile | undefined, overlays: Overlays, isSelected: boolean): void {
+    const number = row < 0 ? "" : (tile?.message.number ?? row).toLocaleString("en-US");
+    if (number !== this.#number.data) this.#number.data = number;
     if (row !== this.row) {
       this.row = row;
       this.root.hidden = row < 0;
       this.root.dataset.row = String(row);
-      this.#number.data = row < 0 ? "" : row.toLocaleString("en-US");
       this.root.setAttribute("aria-label", spoken(row, tile));
     }
     if (this.root.getAttribute("aria-selected") !== String(isSelected)) {
@@ -51,7 +62,10 @@ export class Cell {
     this.#words.hidden = !words;
     this.#canvas.hidden = true; // until it is painted: a canvas keeps what it showed before
     this.root.classList.toggle("dl-failed", message?.error !== undefined);
-    this.root.title = message?.error ?? message?.notes.join("\n") ?? "";
+    const origin = message?.origin ? [`from ${message.origin}`] : [];
+    this.root.title = message
+      ? [message.error ?? "", ...message.notes, ...origin].filter(Boolean).join("\n")
+      : "";
     this.#count.hidden = !message || message.count <= 1;
     if (message && !this.#count.hidden) this.#count.textContent = plural(message.count, "item");
     this.#labels.replaceChildren();
@@ -73,13 +87,14 @@ export class Cell {
 
 /** What a screen reader says of a tile. */
 export function spoken(row: number, tile: Tile | undefined): string {
-  const name = `Row ${row.toLocaleString("en-US")}`;
+  const name = `Row ${(tile?.message.number ?? row).toLocaleString("en-US")}`;
   if (tile === undefined) return `${name}, loading`;
   const { message } = tile;
   if (message.error !== undefined) return `${name} cannot be shown: ${message.error}`;
   const parts = [name];
   if (message.labels.length) parts.push(message.labels.map(([label]) => label).join(", "));
   if (message.boxes.length) parts.push(plural(message.boxes.length, "box", "boxes"));
+  if (message.shapes.length) parts.push(plural(message.shapes.length, "outline"));
   if (message.masks.length) parts.push("with a mask");
   if (message.width) parts.push(`${message.width} by ${message.height} pixels`);
   if (!tile.picture && message.preview?.text) parts.push(message.preview.text.slice(0, 100));

@@ -44,6 +44,12 @@ export class Grid {
     "aria-multiselectable": "true",
   });
   readonly #inner = element("div", "dl-inner", { role: "presentation" });
+  readonly #empty = element(
+    "p",
+    "dl-empty",
+    { hidden: true },
+    "No row fits: change the filter, or show all.",
+  );
   readonly #lines: Line[] = [];
   readonly #unpainted = new Set<Cell>();
   readonly #resize = new ResizeObserver(() => this.measure());
@@ -66,7 +72,7 @@ export class Grid {
     this.#layout = layout(length, 600, wanted);
     this.#stage.append(this.#inner);
     this.#tall.append(this.#stage);
-    this.root.append(this.#tall);
+    this.root.append(this.#tall, this.#empty);
     this.root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.root.addEventListener("wheel", (event) => this.#wheeled(event), { passive: false });
     this.#inner.addEventListener("click", (event) => this.#clicked(event));
@@ -84,6 +90,7 @@ export class Grid {
     this.#layout = layout(this.length, width, wanted);
     this.#tall.style.height = `${this.#layout.height}px`;
     this.#stage.style.setProperty("--dl-tile", `${this.#layout.tile}px`);
+    this.#empty.hidden = this.length > 0;
     this.#stage.setAttribute("aria-rowcount", String(this.#layout.lines));
     this.#stage.setAttribute("aria-colcount", String(this.#layout.columns));
     for (const line of this.#lines) line.at = -1;
@@ -97,13 +104,19 @@ export class Grid {
     this.#current = 0;
     this.#anchor = -1;
     this.#offset = 0;
-    for (const line of this.#lines) for (const cell of line.cells) cell.show(-1, undefined, this.overlays, false);
+    for (const line of this.#lines)
+      for (const cell of line.cells) cell.show(-1, undefined, this.overlays, false);
     this.measure();
   }
 
   /** Height of all lines, with the space above and below them. */
   get height(): number {
     return this.#layout.natural + 2 * EDGE;
+  }
+
+  /** Where the keyboard is. */
+  get current(): number {
+    return this.#current;
   }
 
   /** The rows in sight, half-open. */
@@ -276,7 +289,8 @@ export class Grid {
   /** One cell takes part in the page's tab order: the current one, or the first in sight. */
   #rove(): void {
     const [first] = seen(this.#layout, this.#view, this.#offset);
-    const row = this.#cell(this.#current)?.row === this.#current ? this.#current : first * this.#layout.columns;
+    const row =
+      this.#cell(this.#current)?.row === this.#current ? this.#current : first * this.#layout.columns;
     for (const line of this.#lines) {
       for (const cell of line.cells) {
         const tab = line.at >= 0 && cell.row === row ? 0 : -1;

@@ -1,38 +1,26 @@
 // The gallery widget: a grid of a dataset's rows, one of them large on demand.
 
 import { Channel, type Model } from "../channel.ts";
-import { element, plural } from "../shared/dom.ts";
+import { element } from "../shared/dom.ts";
 import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
 import { Viewer } from "../viewer/viewer.ts";
+import { CodeBox } from "./codebox.ts";
+import { Filters } from "./filters.ts";
 import { Grid } from "./grid.ts";
+import { Selection } from "./selection.ts";
 import { pictureHeight } from "./standin.ts";
 import { Tiles } from "./tiles.ts";
+import { Toolbar } from "./toolbar.ts";
+import { read, watch, write } from "./traits.ts";
 import "./gallery.css";
 
-const SMALLEST = 72;
-const LARGEST = 320;
 const SHORTEST = 340;
 const TALLEST = 520;
 const BOX_PX = 256;
-
-interface Traits {
-  length: number;
-  tensors: string[];
-  tensor: string;
-  title: string;
-  overlays: string[];
-  tile_px: number;
-  sheet: number[];
-  selected: number;
-}
-
-function read<K extends keyof Traits>(model: Model, name: K): Traits[K] {
-  return model.get(name) as Traits[K];
-}
+const FIRST = 24;
 
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const channel = new Channel(model);
-  const length = read(model, "length");
   let tensor = read(model, "tensor");
   let overlays: Overlays = ALL_OVERLAYS;
   let isLive = false;
@@ -43,8 +31,6 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   root.addEventListener("focusin", (event) => {
     (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
   });
-  const busy = element("span", "dl-busy", { role: "status" });
-  const main = element("div", "dl-main");
 
   const show = () => {
     if (isLive) return;
@@ -65,96 +51,106 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
         show();
         grid.arrived(row);
       },
-      busy: (isBusy) => {
-        busy.textContent = isBusy ? "kernel busy" : "";
-      },
+      waiting: (state) => toolbar.say(state),
     });
   let tiles = makeTiles();
 
+  const selection = new Selection(channel, {
+    changed: (rows) => {
+      toolbar.select(rows.size);
+      grid.repaint();
+    },
+    moved: (position) => grid.reveal(position, false),
+  });
   const grid = new Grid(
     {
       tile: (row) => tiles.get(row),
       want: (rows, isFlying) => tiles.want(rows, isFlying),
-      isSelected: () => false,
-      select: () => {},
+      isSelected: (row) => selection.rows.size > 0 && selection.has(tiles.peek(row)?.message.number),
       open: (row) => viewer.open(row),
-      focused: (row) => {
-        model.set("selected", row);
-        model.save_changes();
+      select: (row, from) => {
+        const number = tiles.peek(row)?.message.number;
+        if (row !== from) void selection.extend(from, row);
+        else if (number !== undefined) selection.toggle(number);
       },
+      focused: (row) => write(model, "selected", row),
     },
-    length,
+    read(model, "length"),
     read(model, "tile_px"),
   );
   const viewer = new Viewer(
     channel,
     () => tensor,
-    length,
+    () => read(model, "length"),
     () => overlays,
     { closed: (row) => grid.reveal(row, true) },
   );
+  const filters = new Filters(channel);
+  const code = new CodeBox(channel);
 
-  const bar = element("div", "dl-bar dl-toolbar", { role: "toolbar", "aria-label": "Gallery" });
-  bar.append(element("span", "dl-title", {}, plural(length, "row")));
-  const names = read(model, "tensors");
-  if (names.length > 1) {
-    const select = element("select", "dl-select", { "aria-label": "Tensor shown" });
-    select.append(
-      ...names.map((name) => element("option", "", { value: name, selected: name === tensor }, name)),
-    );
-    select.addEventListener("change", () => {
-      tensor = select.value;
-      model.set("tensor", tensor);
-      model.save_changes();
-      tiles.close();
-      tiles = makeTiles();
+  const restart = () => {
+    tiles.close();
+    tiles = makeTiles();
+  };
+  const toolbar = new Toolbar(model, {
+    tensor: (name) => {
+      tensor = name;
+      write(model, "tensor", tensor);
+      restart();
       grid.repaint();
-    });
-    bar.append(select);
-  } else {
-    bar.append(element("span", "dl-htype", {}, tensor));
-  }
-  for (const name of read(model, "overlays") as (keyof Overlays)[]) {
-    const box = element("input", "", { type: "checkbox", checked: true });
-    box.addEventListener("change", () => {
-      overlays = { ...overlays, [name]: box.checked };
+    },
+    overlays: (changed) => {
+      overlays = { ...overlays, ...changed };
       grid.overlays = overlays;
       grid.repaint();
       viewer.repaint();
-    });
-    bar.append(element("label", "dl-toggle", {}, box, name));
-  }
-  bar.append(element("span", "dl-space"), busy);
-  const goTo = element("input", "dl-goto", {
-    type: "number",
-    min: 0,
-    max: Math.max(0, length - 1),
-    placeholder: "row",
-    "aria-label": "Go to row",
+    },
+    size: (px) => grid.measure(px),
+    goTo: (row) => grid.reveal(row, true),
+    filter: () => {
+      filters.toggle();
+      grid.measure();
+      return filters.isOpen;
+    },
+    copy: () => void code.copy(grid.inSight),
+    deselect: () => selection.clear(),
   });
-  goTo.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || goTo.value === "") return;
-    grid.reveal(Number(goTo.value), true);
-    event.preventDefault();
-  });
-  const size = element("input", "dl-size", {
-    type: "range",
-    min: SMALLEST,
-    max: LARGEST,
-    value: read(model, "tile_px"),
-    "aria-label": "Tile size",
-  });
-  size.addEventListener("input", () => grid.measure(Number(size.value)));
-  bar.append(goTo, size);
 
-  main.append(grid.root, viewer.root);
-  root.append(bar, main);
+  const unwatch = [
+    watch(model, "revision", () => {
+      viewer.close();
+      restart();
+      toolbar.count();
+      filters.fill();
+      grid.reset(read(model, "length"));
+    }),
+    watch(model, "tensor", () => {
+      if (read(model, "tensor") === tensor) return; // our own doing
+      tensor = read(model, "tensor");
+      toolbar.choose(tensor);
+      restart();
+      grid.repaint();
+    }),
+    watch(model, "selected", () => {
+      const row = read(model, "selected");
+      if (row >= 0 && row !== grid.current) grid.reveal(row, false);
+    }),
+    () => selection.close(),
+  ];
+
+  root.append(
+    toolbar.root,
+    filters.root,
+    element("div", "dl-main", {}, grid.root, toolbar.selected, viewer.root),
+    code.root,
+  );
   el.append(root);
   // Ask before anything is laid out: the answer is what makes the gallery appear.
-  const first = Math.min(length, 24);
+  const first = Math.min(read(model, "length"), FIRST);
   tiles.want(Array.from({ length: first }, (_, row) => row));
 
   return () => {
+    for (const stop of unwatch) stop();
     viewer.dispose();
     grid.close();
     tiles.close();

@@ -11,6 +11,7 @@ const KEPT = 1000;
 const KEPT_NBYTES = 48e6;
 /** While scrolling, rows are asked for that often; flying over rows, once there is that much rest. */
 const PACE_MS = 50;
+const SHORT_MS = 150;
 const BUSY_MS = 900;
 
 export interface Tile {
@@ -23,11 +24,14 @@ interface Batch {
   readonly request: Request<"tiles">;
 }
 
+/** Not at all, for a moment, or longer than a kernel takes that is free. */
+export type Waiting = "no" | "short" | "long";
+
 export interface TilesEvents {
   /** A row has come, or has failed. */
   arrived(row: number, tile: Tile): void;
-  /** Whether the kernel lets us wait. */
-  busy(isBusy: boolean): void;
+  /** Whether rows in sight are being waited for. */
+  waiting(state: Waiting): void;
 }
 
 export class Tiles {
@@ -46,6 +50,11 @@ export class Tiles {
     readonly box: number,
     readonly events: TilesEvents,
   ) {}
+
+  /** A tile that is there, without making it one last looked at. */
+  peek(row: number): Tile | undefined {
+    return this.#kept.get(row);
+  }
 
   get(row: number): Tile | undefined {
     const tile = this.#kept.get(row);
@@ -75,9 +84,9 @@ export class Tiles {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    clearTimeout(this.#busyTimer);
     for (const batch of this.#batches) batch.request.cancel();
     this.#batches.clear();
+    this.#watch();
     for (const row of [...this.#kept.keys()]) this.#drop(row);
   }
 
@@ -144,11 +153,27 @@ export class Tiles {
 
   #watch(): void {
     clearTimeout(this.#busyTimer);
-    if (this.#batches.size === 0) this.events.busy(false);
-    else this.#busyTimer = setTimeout(() => this.events.busy(true), BUSY_MS);
+    if (this.#isClosed || this.#batches.size === 0) {
+      this.events.waiting("no");
+      return;
+    }
+    this.#busyTimer = setTimeout(() => {
+      this.events.waiting("short");
+      this.#busyTimer = setTimeout(() => this.events.waiting("long"), BUSY_MS - SHORT_MS);
+    }, SHORT_MS);
   }
 }
 
 export function failed(row: number, error: string): TileMessage {
-  return { row, width: 0, height: 0, boxes: [], masks: [], labels: [], notes: [], count: 1, error };
+  const nothing = {
+    origin: "",
+    width: 0,
+    height: 0,
+    boxes: [],
+    shapes: [],
+    masks: [],
+    labels: [],
+    notes: [],
+  };
+  return { row, number: row, count: 1, error, ...nothing };
 }

@@ -42,7 +42,7 @@ export async function picture(
   const image = await bitmap(tile.preview, buffers, reduced(tile.width, tile.height, most));
   if (image === null) return null;
   const masks = await Promise.all(tile.masks.map((mask) => bitmap(mask, buffers)));
-  return { image, masks: masks.filter((mask) => mask !== null), boxes: tile.boxes };
+  return { image, masks: masks.filter((mask) => mask !== null), boxes: tile.boxes, shapes: tile.shapes };
 }
 
 export function close(picture: Picture | null): void {

@@ -1,21 +1,23 @@
-// A picture with its masks, boxes and labels, drawn on a canvas.
+// A picture with its masks, boxes, points and labels, drawn on a canvas.
 
-import type { BoxMessage } from "../messages.ts";
+import type { BoxMessage, ShapeMessage } from "../messages.ts";
 
 export interface Overlays {
   readonly boxes: boolean;
   readonly masks: boolean;
+  readonly shapes: boolean;
   readonly labels: boolean;
   /** Of masks, 0 to 1. */
   readonly opacity: number;
 }
 
-export const ALL_OVERLAYS: Overlays = { boxes: true, masks: true, labels: true, opacity: 0.5 };
+export const ALL_OVERLAYS: Overlays = { boxes: true, masks: true, shapes: true, labels: true, opacity: 0.5 };
 
 export interface Picture {
   readonly image: ImageBitmap;
   readonly masks: readonly ImageBitmap[];
   readonly boxes: readonly BoxMessage[];
+  readonly shapes: readonly ShapeMessage[];
 }
 
 export interface Rect {
@@ -29,6 +31,7 @@ const MAGNIFIED = 2;
 /** With more boxes than that, only those wide enough for their name are named. */
 const FEW_BOXES = 6;
 const INK = "#101418";
+const ALL_ROUND = 2 * Math.PI;
 
 /** The largest rectangle of the picture's shape in the middle of a room; magnified at most `limit` times. */
 export function fitted(width: number, height: number, room: Rect, limit = Infinity): Rect {
@@ -80,7 +83,7 @@ export function cleared(
   return pen;
 }
 
-/** Draw into a canvas of `width` x `height` CSS pixels. */
+/** Draw into a canvas of `width` x `height` CSS pixels, the picture as large as it fits. */
 export function paint(
   canvas: HTMLCanvasElement,
   picture: Picture,
@@ -91,17 +94,77 @@ export function paint(
   const pen = cleared(canvas, width, height);
   if (pen === null) return;
   const at = fitted(picture.image.width, picture.image.height, { left: 0, top: 0, width, height });
-  pen.imageSmoothingQuality = "high";
   // A few pixels stay squares when magnified, as in the static picture.
-  pen.imageSmoothingEnabled = at.width / picture.image.width < MAGNIFIED;
-  pen.drawImage(picture.image, at.left, at.top, at.width, at.height);
+  drawImage(pen, picture.image, at, at.width / picture.image.width >= MAGNIFIED);
+  drawOverlays(pen, picture, at, width, height, overlays);
+}
+
+/** Draw an image, with sharp pixels or smoothly. */
+export function drawImage(
+  pen: CanvasRenderingContext2D,
+  image: ImageBitmap,
+  at: Rect,
+  isSharp: boolean,
+): void {
+  pen.imageSmoothingQuality = "high";
+  pen.imageSmoothingEnabled = !isSharp;
+  pen.drawImage(image, at.left, at.top, at.width, at.height);
+}
+
+/** Draw what lies over a picture at `at` in a canvas of `width` x `height`. */
+export function drawOverlays(
+  pen: CanvasRenderingContext2D,
+  picture: Picture,
+  at: Rect,
+  width: number,
+  height: number,
+  overlays: Overlays,
+): void {
   if (overlays.masks) {
     pen.imageSmoothingEnabled = false;
     pen.globalAlpha = overlays.opacity;
     for (const mask of picture.masks) pen.drawImage(mask, at.left, at.top, at.width, at.height);
     pen.globalAlpha = 1;
   }
+  if (overlays.shapes) drawShapes(pen, picture.shapes, at, overlays.opacity);
   if (overlays.boxes) drawBoxes(pen, picture.boxes, at, width, height, overlays.labels);
+}
+
+/** Polygons are outlined and lightly filled, lines drawn, points dotted. */
+function drawShapes(
+  pen: CanvasRenderingContext2D,
+  shapes: readonly ShapeMessage[],
+  at: Rect,
+  opacity: number,
+): void {
+  for (const [kind, points, , color] of shapes) {
+    const path = new Path2D();
+    for (let index = 0; index + 1 < points.length; index += 2) {
+      const x = at.left + (points[index] ?? 0) * at.width;
+      const y = at.top + (points[index + 1] ?? 0) * at.height;
+      if (kind !== "points") path.lineTo(x, y);
+      else {
+        path.moveTo(x + 2.5, y);
+        path.arc(x, y, 2.5, 0, ALL_ROUND);
+      }
+    }
+    if (kind === "polygon") path.closePath();
+    pen.fillStyle = color;
+    if (kind === "polygon") {
+      pen.globalAlpha = opacity / 2;
+      pen.fill(path);
+      pen.globalAlpha = 1;
+    }
+    pen.strokeStyle = INK;
+    pen.lineWidth = 3;
+    pen.stroke(path);
+    if (kind === "points") pen.fill(path);
+    else {
+      pen.strokeStyle = color;
+      pen.lineWidth = 1.5;
+      pen.stroke(path);
+    }
+  }
 }
 
 function drawBoxes(
@@ -127,6 +190,8 @@ function drawBoxes(
   for (const box of boxes) {
     if (!box[4]) continue;
     const edge = placed(box, at);
+    if (edge.left > width || edge.top > height || edge.left + edge.width < 0 || edge.top + edge.height < 0)
+      continue;
     const chip = { width: Math.min(pen.measureText(box[4]).width + 8, width), height: 15 };
     if (boxes.length > FEW_BOXES && chip.width > edge.width) continue;
     const left = Math.min(Math.max(edge.left - 1, 0), width - chip.width);

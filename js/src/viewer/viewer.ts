@@ -1,52 +1,84 @@
-// One row, large: its picture with overlays, and all its tensors beside it.
+// One row, large: its picture with overlays, another tensor beside it on demand, and all its tensors listed.
 
 import type { Channel, Request } from "../channel.ts";
-import { type FieldMessage, KernelError } from "../messages.ts";
-import { close, picture } from "../shared/bitmap.ts";
+import { type FieldMessage, type Item, type Pair, spokenError } from "../messages.ts";
+import { picture } from "../shared/bitmap.ts";
 import { button, element } from "../shared/dom.ts";
-import { type Overlays, type Picture, paint } from "../shared/paint.ts";
+import type { Overlays } from "../shared/paint.ts";
+import type { Camera } from "./camera.ts";
+import { Fields } from "./fields.ts";
+import { Levels } from "./levels.ts";
+import { Stage } from "./stage.ts";
 
 const BOX_PX = 1400;
 const WAIT_MS = 150;
 
 export interface ViewerEvents {
-  /** Left with Escape or the button; the row that was open. */
+  /** Left with Escape or the button; where the row that was open stands. */
   closed(row: number): void;
 }
 
 export class Viewer {
-  readonly root = element("div", "dl-viewer", { role: "dialog", "aria-modal": "true", tabindex: -1 });
+  readonly root = element("div", "dl-viewer", {
+    role: "dialog",
+    "aria-modal": "true",
+    tabindex: -1,
+    hidden: true,
+  });
   readonly #title = element("h2", "dl-title");
-  readonly #canvas = element("canvas", "dl-large", { role: "img" });
-  readonly #words = element("div", "dl-words dl-large-words");
-  readonly #fields = element("div", "dl-fields");
-  readonly #frame = element("div", "dl-frame");
-  readonly #resize = new ResizeObserver(() => this.#paint());
+  readonly #origin = element("p", "dl-origin");
+  readonly #strip = element("input", "dl-strip", {
+    type: "range",
+    min: 0,
+    "aria-label": "Item of the sequence",
+  });
+  readonly #stripBar = element("div", "dl-levels", { hidden: true });
+  readonly #stripWords = element("output", "dl-about");
+  readonly #levels = new Levels((window) => {
+    this.#window = window;
+    this.#stage.window = window;
+  });
+  readonly #stage: Stage;
+  readonly #second: Stage;
+  readonly #fields: Fields;
   #request: Request<"sample"> | undefined;
-  #picture: Picture | null = null;
+  #beside: Request<"sample"> | undefined;
+  #besideTensor = "";
+  #window: Pair | null = null;
   #row = -1;
+  #item = 0;
 
   constructor(
     readonly channel: Channel,
     readonly tensor: () => string,
-    readonly length: number,
-    readonly overlays: () => Overlays,
+    readonly length: () => number,
+    overlays: () => Overlays,
     readonly events: ViewerEvents,
   ) {
-    this.root.hidden = true;
+    this.#stage = new Stage(channel, overlays, (...look) => this.#looked(this.#second, this.#stage, ...look));
+    this.#second = new Stage(channel, overlays, (...look) =>
+      this.#looked(this.#stage, this.#second, ...look),
+    );
+    this.#second.root.hidden = true;
+    this.#fields = new Fields(channel, (tensor) => void this.#showBeside(tensor));
     const bar = element(
       "div",
       "dl-bar",
       {},
       this.#title,
+      button("Zoom out (-)", "−", () => this.#stage.zoom(-1)),
+      button("Zoom in (+)", "+", () => this.#stage.zoom(1)),
+      button("Whole picture (0)", "fit", () => this.#stage.showWhole()),
       button("Previous row (left arrow)", "‹", () => this.#step(-1)),
       button("Next row (right arrow)", "›", () => this.#step(1)),
       button("Close (Escape)", "✕", () => this.close()),
     );
-    this.#frame.append(this.#canvas, this.#words);
-    this.root.append(bar, element("div", "dl-split", {}, this.#frame, this.#fields));
+    this.#strip.addEventListener("input", () => this.#load(Number(this.#strip.value)));
+    this.#stripBar.append(this.#strip, this.#stripWords);
+    const stages = element("div", "dl-stages", {}, this.#stage.root, this.#second.root);
+    const left = element("div", "dl-left", {}, stages, this.#stripBar, this.#levels.root, this.#origin);
+    this.root.append(bar, element("div", "dl-split", {}, left, this.#fields.root));
     this.root.addEventListener("keydown", (event) => this.#pressed(event));
-    this.#resize.observe(this.#frame);
   }
 
   get isOpen(): boolean {
@@ -55,132 +87,211 @@ export class Viewer {
 
   open(row: number): void {
     this.#row = row;
-    this.#title.textContent = `Row ${row.toLocaleString("en-US")} of 0–${(this.length - 1).toLocaleString("en-US")}`;
+    const last = this.length() - 1;
+    this.#title.textContent = `Row ${row.toLocaleString("en-US")} of 0–${last.toLocaleString("en-US")}`;
     this.root.setAttribute("aria-label", this.#title.textContent);
     this.root.hidden = false;
-    this.root.focus({ preventScroll: true });
-    this.#request?.cancel();
-    const request = this.channel.ask("sample", { tensor: this.tensor(), row, box: BOX_PX });
-    this.#request = request;
-    const waiting = setTimeout(() => this.root.classList.add("dl-waiting"), WAIT_MS);
-    void this.#receive(request).finally(() => {
-      clearTimeout(waiting);
-      if (this.#request === request) this.root.classList.remove("dl-waiting");
-    });
+    if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
+    this.#load(0);
   }
 
   close(): void {
     if (!this.isOpen) return;
     this.root.hidden = true;
     this.#request?.cancel();
-    this.#show(null, "", []);
+    this.#closeBeside();
+    this.#stage.show(null, null, { width: 0, height: 0 }, "", "");
+    this.#fields.show([], [], [], null);
     this.events.closed(this.#row);
   }
 
   repaint(): void {
-    this.#paint();
+    this.#stage.repaint();
+    this.#second.repaint();
   }
 
   dispose(): void {
-    this.#resize.disconnect();
     this.#request?.cancel();
-    close(this.#picture);
-    this.#picture = null;
+    this.#beside?.cancel();
+    this.#stage.dispose();
+    this.#second.dispose();
   }
 
-  async #receive(request: Request<"sample">): Promise<void> {
+  #load(item: number): void {
+    this.#item = item;
+    this.#request?.cancel();
+    const asked: Item = { tensor: this.tensor(), row: this.#row, item };
+    const request = this.channel.ask("sample", { ...asked, box: BOX_PX });
+    this.#request = request;
+    const waiting = setTimeout(() => this.root.classList.add("dl-waiting"), WAIT_MS);
+    void this.#receive(request, asked).finally(() => {
+      clearTimeout(waiting);
+      if (this.#request === request) this.root.classList.remove("dl-waiting");
+    });
+    if (this.#besideTensor) void this.#showBeside(this.#besideTensor);
+  }
+
+  async #receive(request: Request<"sample">, asked: Item): Promise<void> {
     try {
       const { content, buffers } = await request.reply;
       const { tile, fields } = content;
-      let shown: Picture | null = null;
-      let words = tile.error ?? tile.preview?.text ?? "";
-      try {
-        if (tile.error === undefined) shown = await picture(tile, buffers);
-      } catch {
-        words = "The browser cannot decode this picture.";
-      }
-      if (this.#request !== request || !this.isOpen) {
-        close(shown);
-        return;
-      }
-      const rendered = fields.map((field) => fieldNode(field, buffers));
-      this.#canvas.setAttribute("aria-label", `${tile.labels.map(([name]) => name).join(", ") || "Picture"}`);
-      this.#show(shown, shown ? "" : words, [...tile.notes.map(note), ...rendered]);
+      const isShown = await this.#showOn(
+        this.#stage,
+        request,
+        asked,
+        () => this.#request === request && this.isOpen,
+      );
+      if (!isShown) return;
+      this.#origin.textContent = tile.origin && `from ${tile.origin}`;
+      this.#levels.show(content.extent, content.window, this.#window !== null);
+      if (content.window === undefined) this.#stage.window = null;
+      this.#showStrip(
+        Math.max(tile.count, ...fields.map((field) => (field.name === asked.tensor ? field.count : 1))),
+      );
+      this.#listed(tile.number, tile.notes, fields, buffers, asked);
     } catch (error) {
       if (this.#request !== request) return;
-      this.#show(null, error instanceof KernelError ? error.message : String(error), []);
+      this.#stage.show(null, null, { width: 0, height: 0 }, spokenError(error), "");
+      this.#fields.show([], [], [], null);
     }
   }
 
-  #show(shown: Picture | null, words: string, fields: readonly Node[]): void {
-    close(this.#picture);
-    this.#picture = shown;
-    this.#words.textContent = words;
-    this.#words.hidden = !words;
-    this.#canvas.hidden = shown === null;
-    for (const image of this.#fields.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-    this.#fields.replaceChildren(...fields);
-    this.#paint();
+  #listed(
+    number: number,
+    notes: readonly string[],
+    fields: readonly FieldMessage[],
+    buffers: readonly DataView[],
+    asked: Item,
+  ): void {
+    const isElsewhere = number !== this.#row;
+    const where = isElsewhere ? [`Row ${number.toLocaleString("en-US")} of the dataset.`] : [];
+    this.#fields.show([...where, ...notes], fields, buffers, asked);
   }
 
-  #paint(): void {
-    const { clientWidth: width, clientHeight: height } = this.#frame;
-    if (this.#picture !== null && width && height) {
-      paint(this.#canvas, this.#picture, width, height, this.overlays());
+  /** Put a reply on a stage, unless it is not wanted any more. */
+  async #showOn(
+    stage: Stage,
+    request: Request<"sample">,
+    asked: Item,
+    isWanted: () => boolean,
+  ): Promise<boolean> {
+    const { content, buffers } = await request.reply;
+    const { tile } = content;
+    let words = tile.error ?? tile.preview?.text ?? "";
+    const shown =
+      tile.error === undefined
+        ? await picture(tile, buffers).catch(() => {
+            words = "The browser cannot decode this picture.";
+            return null;
+          })
+        : null;
+    if (!isWanted()) {
+      shown?.image.close();
+      return false;
     }
+    const label = tile.labels.map(([name]) => name).join(", ") || `${asked.tensor} of row ${tile.number}`;
+    const size = { width: tile.width, height: tile.height };
+    stage.show(content.dtype === undefined ? null : asked, shown, size, shown ? "" : words, label);
+    return true;
+  }
+
+  async #showBeside(tensor: string): Promise<void> {
+    if (tensor === this.#besideTensor && this.#beside !== undefined && !this.#isAnotherRow()) {
+      this.#closeBeside();
+      return;
+    }
+    this.#besideTensor = tensor;
+    const asked: Item = { tensor, row: this.#row, item: 0 };
+    this.#besideRow = this.#row;
+    this.#beside?.cancel();
+    const request = this.channel.ask("sample", { ...asked, box: BOX_PX });
+    this.#beside = request;
+    this.#second.root.hidden = false;
+    try {
+      await this.#showOn(this.#second, request, asked, () => this.#beside === request && this.isOpen);
+    } catch (error) {
+      if (this.#beside === request) {
+        this.#second.show(null, null, { width: 0, height: 0 }, spokenError(error), "");
+      }
+    }
+  }
+
+  #besideRow = -1;
+
+  #isAnotherRow(): boolean {
+    return this.#besideRow !== this.#row;
+  }
+
+  #closeBeside(): void {
+    this.#beside?.cancel();
+    this.#beside = undefined;
+    this.#besideTensor = "";
+    this.#second.root.hidden = true;
+    this.#second.show(null, null, { width: 0, height: 0 }, "", "");
+  }
+
+  /** Two images of one size are looked at together. */
+  #looked(other: Stage, one: Stage, camera: Camera, isWhole: boolean): void {
+    if (this.#second.root.hidden) return;
+    if (other.size.width === one.size.width && other.size.height === one.size.height)
+      other.follow(camera, isWhole);
+  }
+
+  #showStrip(count: number): void {
+    this.#stripBar.hidden = count <= 1;
+    this.#strip.max = String(count - 1);
+    this.#strip.value = String(this.#item);
+    this.#stripWords.textContent = `item ${this.#item + 1} of ${count.toLocaleString("en-US")}`;
   }
 
   #step(by: number): void {
     const to = this.#row + by;
-    if (to >= 0 && to < this.length) this.open(to);
+    if (to >= 0 && to < this.length()) this.open(to);
   }
 
   #pressed(event: KeyboardEvent): void {
     if (event.altKey || event.metaKey || event.ctrlKey) return;
-    const steps: Record<string, () => void> = {
-      Escape: () => this.close(),
-      ArrowLeft: () => this.#step(-1),
-      ArrowRight: () => this.#step(1),
+    const isOnControl = (event.target as Element).matches("input, audio, video");
+    const arrow = (x: number, y: number, step: number) => () => {
+      if (this.#stage.isZoomed || !step) this.#stage.pan(x, y);
+      else this.#step(step);
     };
-    const act = steps[event.key];
-    if (act === undefined) return;
+    const acts: Record<string, () => void> = {
+      Escape: () => this.close(),
+      "+": () => this.#stage.zoom(1),
+      "=": () => this.#stage.zoom(1),
+      "-": () => this.#stage.zoom(-1),
+      "0": () => this.#stage.showWhole(),
+      ArrowLeft: arrow(1, 0, -1),
+      ArrowRight: arrow(-1, 0, 1),
+      PageUp: () => this.#step(-1),
+      PageDown: () => this.#step(1),
+    };
+    if (this.#stage.isZoomed) {
+      acts.ArrowUp = arrow(0, 1, 0);
+      acts.ArrowDown = arrow(0, -1, 0);
+    }
+    if (event.key === "Tab") {
+      this.#keepFocus(event);
+      return;
+    }
+    const act = acts[event.key];
+    if (act === undefined || (isOnControl && event.key !== "Escape")) return;
     act();
     event.preventDefault();
     event.stopPropagation();
   }
-}
 
-function note(words: string): Node {
-  return element("p", "dl-note", {}, words);
-}
-
-function fieldNode(field: FieldMessage, buffers: readonly DataView[]): Node {
-  const root = element("section", "dl-field");
-  root.append(
-    element("h3", "", {}, field.name, element("span", "dl-htype", {}, field.htype)),
-    element("p", "dl-about", {}, field.about),
-  );
-  if (field.error !== undefined) root.append(element("p", "dl-error", {}, field.error));
-  if (field.labels.length) root.append(element("p", "dl-chips", {}, ...field.labels.map(chip)));
-  if (field.table.length) root.append(table(field.columns, field.table));
-  if (field.text) root.append(element("pre", "", { tabindex: 0 }, field.text));
-  const data = field.picture?.buffer === undefined ? undefined : buffers[field.picture.buffer];
-  if (data !== undefined) {
-    const image = element("img", "dl-thumbnail", { alt: `${field.name} of this row` });
-    image.src = URL.createObjectURL(new Blob([data as BlobPart], { type: field.picture?.media ?? "" }));
-    root.append(image);
+  /** A dialog keeps the keyboard: after its last control comes its first. */
+  #keepFocus(event: KeyboardEvent): void {
+    const stops = [
+      ...this.root.querySelectorAll<HTMLElement>("button, input, [tabindex='0'], audio, video"),
+    ].filter((one) => one.offsetParent !== null && !(one as HTMLButtonElement).disabled);
+    const [first, last] = [stops[0], stops.at(-1)];
+    const active = this.root.getRootNode() instanceof ShadowRoot ? null : document.activeElement;
+    if (event.shiftKey ? active === first || active === this.root : active === last) {
+      (event.shiftKey ? last : first)?.focus();
+      event.preventDefault();
+    }
   }
-  return root;
-}
-
-function chip([name, color]: readonly [string, string]): Node {
-  const made = element("span", "dl-chip", {}, name);
-  made.style.background = color;
-  return made;
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): Node {
-  const head = element("tr", "", {}, ...columns.map((name) => element("th", "", { scope: "col" }, name)));
-  const body = rows.map((row) => element("tr", "", {}, ...row.map((cell) => element("td", "", {}, cell))));
-  return element("table", "", {}, element("thead", "", {}, head), element("tbody", "", {}, ...body));
 }

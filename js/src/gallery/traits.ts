@@ -1,0 +1,38 @@
+// The widget's traits: what the kernel and the page both know.
+
+import type { Model } from "../channel.ts";
+import type { ViewMessage } from "../messages.ts";
+
+export interface Traits {
+  /** Rows shown, and rows there are. */
+  length: number;
+  total: number;
+  tensors: string[];
+  tensor: string;
+  overlays: string[];
+  has_classes: boolean;
+  /** Where the keyboard is. */
+  selected: number;
+  /** Rows of the dataset, not places in the gallery. */
+  selection: number[];
+  view: ViewMessage;
+  /** Counts the views: another one means other rows. */
+  revision: number;
+  tile_px: number;
+  sheet: number[];
+}
+
+export function read<K extends keyof Traits>(model: Model, name: K): Traits[K] {
+  return model.get(name) as Traits[K];
+}
+
+export function write<K extends keyof Traits>(model: Model, name: K, value: Traits[K]): void {
+  model.set(name, value);
+  model.save_changes();
+}
+
+/** Listen to a trait; the answer stops it. */
+export function watch(model: Model, name: keyof Traits, changed: () => void): () => void {
+  model.on(`change:${name}`, changed);
+  return () => model.off(`change:${name}`, changed);
+}

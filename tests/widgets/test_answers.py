@@ -1,0 +1,201 @@
+"""What the page's closer questions are answered with: pixels, values, files, classes, places, views."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplake_nb as deeplake
+from deeplake_nb.errors import CommandError, RowError
+from deeplake_nb.widgets.gallery import Gallery
+from tests.widgets.conftest import BLUE, RED, file
+
+SECONDS = 10
+
+
+class Page:
+    """A gallery with somebody who asks it."""
+
+    def __init__(self, ds, **traits):
+        self.gallery = Gallery(ds, **traits)
+        self._sent = []
+        self._arrived = threading.Event()
+        self.gallery.send = self._keep
+
+    def _keep(self, content, buffers=None):
+        self._sent.append((content, buffers))
+        self._arrived.set()
+
+    def ask(self, kind, **content):
+        self._arrived.clear()
+        self.gallery._handle_custom_msg({"v": 1, "id": 1, "kind": kind, **content}, [])
+        assert self._arrived.wait(SECONDS)
+        answer, buffers = self._sent[-1]
+        assert answer["kind"] == f"{kind}.ok", answer
+        return answer, buffers
+
+    def refused(self, kind, **content):
+        with pytest.raises(AssertionError) as caught:
+            self.ask(kind, **content)
+        return self._sent[-1][0]["error"]["message"] if caught else ""
+
+
+@pytest.fixture
+def deep(request):
+    """Six rows: 16-bit images with a mask of classes, frames, and a link each, the last broken."""
+    ds = deeplake.empty(f"mem://deep-{request.node.name}", overwrite=True)
+    folder = request.getfixturevalue("tmp_path")
+    with ds:
+        ds.create_tensor("depth", htype="image", sample_compression="png", dtype="uint16")
+        ds.create_tensor("masks", htype="segment_mask", sample_compression="lz4", class_names=["nothing", "road"])
+        ds.create_tensor("frames", htype="sequence[image]", sample_compression="png")
+        ds.create_tensor("labels", htype="class_label", class_names=["odd", "even"])
+        ds.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
+        for index in range(6):
+            path = folder / f"{index}.png"
+            if index < 5:
+                path.write_bytes(bytes(file(RED).buffer))
+            depth = np.full((30, 40), 1000 * index, "uint16")
+            depth[7, 5] = 41235
+            mask = np.zeros((30, 40), "uint32")
+            mask[7, 5] = 1
+            frames = [file((RED, BLUE)[frame % 2]) for frame in range(index + 1)]
+            row = {"depth": depth, "masks": mask, "frames": frames, "labels": index % 2}
+            ds.append({**row, "linked": deeplake.link(str(path))})
+    return ds
+
+
+@pytest.fixture
+def page(deep):
+    made = Page(deep)
+    yield made
+    made.gallery.close()
+
+
+def image(answer, buffers):
+    return np.asarray(Image.open(io.BytesIO(buffers[answer["preview"]["buffer"]])))
+
+
+def test_true_values_of_picture_and_mask(page):
+    answer, _ = page.ask("values", tensor="depth", row=2, item=0, x=5, y=7)
+    assert answer["values"] == [("depth", "uint16 41235"), ("masks", "uint32 1 (road)")]
+    assert "no pixel" in page.refused("values", tensor="depth", row=2, item=0, x=40, y=0)
+    assert "x must be a number" in page.refused("values", tensor="depth", row=2, item=0, x="1", y=0)
+
+
+def test_a_sample_of_more_than_8_bits_comes_with_its_window(page):
+    answer, _ = page.ask("sample", tensor="depth", row=2, item=0, box=100)
+    assert (answer["dtype"], answer["window"], answer["extent"]) == ("uint16", (2000.0, 41235.0), (2000.0, 41235.0))
+    part, buffers = page.ask("part", tensor="depth", row=2, item=0, box=100, region=[4, 6, 8, 10], window=[2000, 2255])
+    assert part["region"] == (4, 6, 8, 10)
+    shown = image(part, buffers)
+    assert shown.shape == (4, 4)
+    assert (shown[0, 0], shown[1, 1]) == (0, 255)
+    assert "region must be" in page.refused("part", tensor="depth", row=0, item=0, box=9, region=[1], window=None)
+    assert "window must be" in page.refused("part", tensor="depth", row=0, item=0, box=9, region=None, window="all")
+
+
+def test_items_of_a_sequence_are_shown_one_by_one(page):
+    colours = []
+    for item in range(3):
+        answer, buffers = page.ask("sample", tensor="frames", row=2, item=item, box=100)
+        assert answer["tile"]["count"] == 3
+        colours.append(tuple(image(answer["tile"], buffers)[0, 0]))
+        (field,) = [field for field in answer["fields"] if field["name"] == "frames"]
+        assert field["count"] == 3
+    assert colours == [RED, BLUE, RED]
+
+
+def test_a_linked_sample_says_where_it_is_from_also_when_it_fails(page, tmp_path):
+    answer, _ = page.ask("tiles", tensor="linked", rows=[0, 5], box=100)
+    good, bad = answer["tiles"]
+    assert good["origin"] == str(tmp_path / "0.png")
+    assert bad["origin"] == str(tmp_path / "5.png")
+    assert "cannot be read" in bad["error"]
+    sample, _ = page.ask("sample", tensor="depth", row=5, item=0, box=100)
+    field = {field["name"]: field for field in sample["fields"]}["linked"]
+    assert field["origin"] == str(tmp_path / "5.png")
+    assert "cannot be read" in field["error"]
+
+
+def test_an_origin_never_shows_what_is_secret():
+    ds = deeplake.empty("mem://secret-origin", overwrite=True)
+    ds.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
+    ds.linked.append(deeplake.link("http://me:c4nary@127.0.0.1:9/x.png?sig=c4nary"))
+    page = Page(ds)
+    for kind, asked in (("tiles", {"rows": [0]}), ("sample", {"row": 0, "item": 0})):
+        answer, _ = page.ask(kind, tensor="linked", box=100, **asked)
+        assert "127.0.0.1:9/x.png" in str(answer)
+        assert "c4nary" not in str(answer)
+    page.gallery.close()
+
+
+def test_files_that_browsers_do_not_play_are_refused(page):
+    assert "browsers do not play png samples" in page.refused("file", tensor="depth", row=0, item=0)
+
+
+def test_classes_are_counted_in_the_rows_shown(page):
+    assert page.ask("histogram")[0]["classes"] == [("odd", "#4cc9f0", 0, 3), ("even", "#ffd166", 1, 3)]
+    page.gallery.view = "row > 3"
+    assert [one[3] for one in page.ask("histogram")[0]["classes"]] == [1, 1]
+
+
+def test_a_view_set_in_python_moves_the_page(page):
+    gallery = page.gallery
+    before = gallery.revision
+    gallery.view = {"where": 'labels == "even"', "sort": "row", "descending": True}
+    assert (gallery.length, gallery.total, gallery.revision) == (3, 6, before + 1)
+    answer, _ = page.ask("tiles", tensor="depth", rows=[0, 2], box=64)
+    assert [(tile["row"], tile["number"]) for tile in answer["tiles"]] == [(0, 5), (2, 1)]
+    assert page.ask("rows", start=0, stop=3)[0]["rows"] == [5, 3, 1]
+    assert page.ask("position", row=3)[0]["position"] == 1
+    assert page.ask("position", row=2)[0]["position"] == -1
+    assert [int(value) for value in gallery.dataset.labels.numpy().ravel()] == [1, 1, 1]
+    gallery.view = {}
+    assert gallery.length == 6
+    assert len(gallery.dataset) == 6
+
+
+def test_a_view_asked_for_by_the_page_is_known_to_python(page):
+    answer, _ = page.ask("view", view={"where": "row < 2"})
+    assert answer["length"] == page.gallery.length == 2
+    assert page.gallery.view == {"where": "row < 2"}
+    assert "did you mean 'row'" in page.refused("view", view={"where": "rwo < 2"})
+    assert page.gallery.view == {"where": "row < 2"}, "a refused view changes nothing"
+    assert "view must have parts" in page.refused("view", view="row < 2")
+
+
+def test_a_view_that_does_not_fit_is_an_error_in_python_and_changes_nothing(page):
+    for wrong in ("lables == 'odd'", {"what": 1}, 7):
+        with pytest.raises(CommandError):
+            page.gallery.view = wrong
+    assert (page.gallery.view, page.gallery.length) == ({}, 6)
+
+
+def test_a_selection_is_checked(page):
+    page.gallery.selection = [4, 2, 4]
+    assert page.gallery.selection == [4, 2]
+    with pytest.raises(RowError, match="row 6 cannot be selected; there are 6 rows"):
+        page.gallery.selection = [6]
+    assert page.gallery.selection == [4, 2]
+
+
+def test_code_says_what_is_selected_or_shown_or_in_sight(page):
+    assert page.ask("code", start=1, stop=4)[0]["code"].endswith("ds[1:4]")
+    page.gallery.view = "row > 3"
+    assert page.ask("code", start=0, stop=2)[0]["code"].endswith("select(ds, where='row > 3')")
+    assert page.gallery.code().endswith("select(ds, where='row > 3')")
+    page.gallery.selection = [4, 2]
+    assert page.ask("code", start=0, stop=2)[0]["code"].endswith("ds[[4, 2]]")
+    assert page.gallery.code().endswith("ds[[4, 2]]")
+    assert "at most 10,000" in page.refused("rows", start=0, stop=20_000)
+
+
+def test_a_gallery_can_be_opened_on_a_view(deep):
+    made = Gallery(deep, view={"where": "row == 3"})
+    assert (made.length, made.total) == (1, 6)
+    made.close()
