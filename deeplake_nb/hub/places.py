@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
-from deeplake_nb.errors import CredentialsError, HubConflictError, UrlError
+from deeplake_nb.errors import CredentialsError, DatasetExistsError, HubConflictError, UrlError
 from deeplake_nb.hub import kinds
 from deeplake_nb.hub.managed import key_named, usable_at
 from deeplake_nb.hub.protocol import Storage
@@ -57,6 +57,15 @@ def checked_url(text: str, *, is_local: bool) -> Url:
     return url
 
 
+def _is_in_dataset(connection: Connection, place: Url) -> bool:
+    """Whether the place, or a folder above it, is a dataset's."""
+    above = [place]
+    while above[-1].parent != above[-1]:
+        above.append(above[-1].parent)
+    same = DATASETS.c.url.in_([url.reveal() for url in above])
+    return connection.execute(select(DATASETS.c.id).where(same).limit(1)).first() is not None
+
+
 class Places(Seat):
     """Default storages, and places for new datasets."""
 
@@ -86,6 +95,8 @@ class Places(Seat):
                 usable_at(self._core, key, place)
                 key_id = key.id
             text = None if place is None else place.reveal()
+            if place is not None and _is_in_dataset(connection, place):
+                raise DatasetExistsError(f"{place} is in a dataset, which others would be mixed with: choose another")
             changed = update(ORGS).where(ORGS.c.id == number).values(storage_url=text, storage_key_id=key_id)
             connection.execute(changed)
             self._record(connection, "set default storage", org, creds_key or "", text or "")
@@ -107,7 +118,7 @@ class Places(Seat):
         return Place(place.reveal(), access.storage_key_id)
 
     def _is_taken(self, connection: Connection, place: Url) -> bool:
-        lower = place.reveal().lower()  # some file systems do not tell the two apart
+        lower = func.lower(place.reveal())  # some file systems do not tell cases apart
         same = select(DATASETS.c.org_id).where(func.lower(DATASETS.c.url) == lower)
         promised = select(RESERVATIONS.c.org_id).where(
             func.lower(RESERVATIONS.c.url) == lower, RESERVATIONS.c.at > self._now() - _PROMISED

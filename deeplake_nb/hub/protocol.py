@@ -279,7 +279,13 @@ class Hub(Protocol):
         """Where new datasets of the organisation go."""
 
     def set_default_storage(self, org: str, url: str | None, creds_key: str | None = None) -> Storage:
-        """Send new datasets below ``url`` from now on (None: the hub's own folder). Those there stay where they are."""
+        """Send new datasets below ``url`` from now on (None: the hub's own folder). Those there stay where they are.
+
+        Raises:
+            MissingCredentialsError: no managed key of that name.
+            CredentialsError: the key may not be used there.
+            DatasetExistsError: ``url`` is in a dataset.
+        """
 
     # ------------------------------------------------------------------ managed keys
 

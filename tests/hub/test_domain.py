@@ -216,6 +216,10 @@ def test_pages_have_every_name_once_and_in_order(core, names, limit):
 def test_places_do_not_collide_where_case_does_not_count(ada):
     urls = [ada.create("lab", name).url for name in ("cars", "Cars", "CARS")]
     assert urls == ["s3://bucket/lab/cars", "s3://bucket/lab/Cars-2", "s3://bucket/lab/CARS-3"]
+    ada.set_default_storage("lab", "s3://bucket/ÀÉ")
+    ada.create("lab", "vans")
+    ada.rename("lab", "vans", "trucks")
+    assert ada.resolve("lab", "vans", "w", anew=True).url == "s3://bucket/ÀÉ/vans-2"
 
 
 # ---------------------------------------------------------------------- tampering

@@ -443,6 +443,8 @@ class HubSuite:
             ("s3://bucket2/x", "k", CredentialsError),
             ("s3://bucket/x", "nokey", MissingCredentialsError),
             (None, "k", CredentialsError),
+            ("s3://bucket/keyed", "k", DatasetExistsError),
+            ("s3://bucket/keyed/deep/down", None, DatasetExistsError),
             ("https://h/x", None, UrlError),
             ("mem://x", None, UrlError),
         ):
