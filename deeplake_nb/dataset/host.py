@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.errors import LakeError
     from deeplake_nb.format.samples import Link
+    from deeplake_nb.storage.cors import Cors
     from deeplake_nb.storage.provider import StorageProvider
 
 
@@ -41,7 +42,7 @@ class Host(Protocol):
         """Let everybody who has a token of the hub read it, or members only."""
         ...
 
-    def allow_origin(self, origin: str) -> Any:
+    def allow_origin(self, origin: str) -> Cors:
         """Let pages of an origin read the dataset's storage; what was done."""
         ...
 

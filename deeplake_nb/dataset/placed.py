@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.format.index import Index
+    from deeplake_nb.storage.cors import Cors
     from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.urls import Url
 
@@ -117,15 +118,16 @@ class Placed:
         """
         self._whole("made private").set_public(False)
 
-    def enable_cors(self, origin: str) -> Any:
-        """Let web pages of ``origin`` (``https://host``) read the dataset's storage; other rules there are kept.
+    def enable_cors(self, origin: str) -> Cors:
+        """Let web pages of ``origin`` (``https://host``) read the dataset's bucket; other rules there are kept.
 
         Returns:
-            A report of what was found, done and tried out.
+            The rules as they are now, and what the storage said when it was asked as a browser would.
 
         Raises:
-            UnsupportedError: a storage that knows no such rules.
-            PermissionDeniedError: the credentials may not change the rules.
+            UrlError: no origin.
+            UnsupportedError: a storage that has no such rules.
+            PermissionDeniedError: the credentials may not change the rules, as those that a hub's server lends.
         """
         return self._whole("opened to pages").allow_origin(origin)
 

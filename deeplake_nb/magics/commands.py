@@ -193,6 +193,27 @@ class Connect(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class Cors(Call):
+    """Show which web pages may read a bucket, and let those of an origin do so."""
+
+    example: ClassVar[str] = "cors s3://bucket --origin https://lab.example.org --apply"
+
+    url: str = _argument("URL", "s3://bucket, gcs://bucket, azure://account/container or hub://org/name", "url")
+    origin: str | None = _argument(
+        "ORIGIN", "whose pages, as https://host; says whether they may, and what would let them", "text", "--origin",
+        default=None,
+    )  # fmt: skip
+    apply: bool = _argument("", "let them: add to the rules that are there", "nothing", "--apply", default=False)
+
+    @property
+    def python(self) -> str:
+        """``cors(...)``."""
+        origin = "" if self.origin is None else f", {self.origin!r}"
+        apply = ", apply=True" if self.apply else ""
+        return f"deeplake_nb.storage.cors.cors(deeplake_nb.session.default().storage({self.url!r}){origin}{apply})"
+
+
+@dataclass(frozen=True, slots=True)
 class Help(Command):
     """Say what %lake can do, or what one verb does."""
 
@@ -215,6 +236,7 @@ VERBS: dict[str, type[Command]] = {
     "explain": Explain,
     "doctor": Doctor,
     "connect": Connect,
+    "cors": Cors,
     "help": Help,
     "why": Why,
 }

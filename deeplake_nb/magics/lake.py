@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, needs_local_sco
 
 from deeplake_nb.errors import CommandError, LakeError, did_you_mean
 from deeplake_nb.magics import manual
-from deeplake_nb.magics.commands import Call, Command, Connect, Doctor, Explain, Help, Load, Ls, Show, Why
+from deeplake_nb.magics.commands import Call, Command, Connect, Cors, Doctor, Explain, Help, Load, Ls, Show, Why
 from deeplake_nb.magics.grammar import parse
 
 if TYPE_CHECKING:
@@ -111,6 +111,14 @@ class LakeMagics(Magics):
             )
         value.connect(**command.arguments_of_call)
         return value
+
+    @run.register
+    def _cors(self, command: Cors, _scope: Mapping[str, Any]) -> object:
+        from deeplake_nb.storage.cors import cors
+
+        if command.apply and command.origin is None:
+            raise CommandError("%lake cors --apply needs an --origin to let in, such as https://lab.example.org")
+        return cors(self.session.storage(command.url), command.origin, apply=command.apply)
 
     @run.register
     def _help(self, command: Help, _scope: Mapping[str, Any]) -> None:

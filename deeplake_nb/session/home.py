@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deeplake_nb.hub.protocol import Lent
     from deeplake_nb.session.files import Files
     from deeplake_nb.session.places import Place, Places
+    from deeplake_nb.storage.cors import Cors
     from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.urls import Url
 
@@ -121,7 +122,7 @@ class Home:
         """Let everybody who has a token read it, or members only."""
         naming.set_public(self._places, self._place, is_public=is_public)
 
-    def allow_origin(self, origin: str) -> Any:
+    def allow_origin(self, origin: str) -> Cors:
         """Let pages of an origin read its storage."""
         from deeplake_nb.storage.cors import cors
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from deeplake_nb.magics.commands import VERBS, Call, Connect, Load, Ls, Show, usage
+from deeplake_nb.magics.commands import VERBS, Call, Connect, Cors, Load, Ls, Show, usage
 from deeplake_nb.magics.grammar import parse
 from deeplake_nb.magics.manual import overview, page
 
@@ -37,6 +37,11 @@ def test_every_example_is_a_line_of_its_verb(verb):
         (Ls("hub://org/"), "deeplake_nb.magics.listing.named(deeplake_nb.hub(), 'org')"),
         (Ls("hub://"), "deeplake_nb.magics.listing.named(deeplake_nb.hub(), '')"),
         (Connect("cars", "hub://o/c", key="k"), "cars.connect(dest_path='hub://o/c', creds_key='k')"),
+        (Cors("s3://b"), "deeplake_nb.storage.cors.cors(deeplake_nb.session.default().storage('s3://b'))"),
+        (
+            Cors("s3://b", "https://o", apply=True),
+            "deeplake_nb.storage.cors.cors(deeplake_nb.session.default().storage('s3://b'), 'https://o', apply=True)",
+        ),
         (Connect("s3://b/c", "hub://o"), "deeplake_nb.connect('s3://b/c', org_id='o')"),
     ],
 )

@@ -16,11 +16,11 @@ def texts(line, variables=None, after=""):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("", ["load", "show", "ls", "explain", "doctor", "connect", "help", "why"]),
+        ("", ["load", "show", "ls", "explain", "doctor", "connect", "cors", "help", "why"]),
         ("lo", ["load"]),
         ("l", ["load", "ls"]),
         ("xyz", []),
-        ("help ", ["load", "show", "ls", "explain", "doctor", "connect", "help", "why"]),
+        ("help ", ["load", "show", "ls", "explain", "doctor", "connect", "cors", "help", "why"]),
         ("help s", ["show"]),
         ("load ./x ", ["as", "--branch", "--read-only", "--code"]),
         ("load ./x -", ["--as", "--branch", "--read-only", "--code"]),

@@ -7,8 +7,9 @@ import re
 import pytest
 
 import deeplake_nb
-from deeplake_nb.errors import CommandError, DatasetExistsError, MissingCredentialsError
+from deeplake_nb.errors import CommandError, DatasetExistsError, MissingCredentialsError, UnsupportedError, UrlError
 from deeplake_nb.magics.grammar import parse
+from tests.fakes import moto
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +81,51 @@ def test_explain_and_doctor(shell):
     deeplake_nb.empty("hub://me/cars")
     assert "a name of" in shell.value("%lake explain hub://me/cars")["hub"].said
     assert shell.value("%lake doctor hub://me/cars")
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    with moto.moto_server() as endpoint:
+        moto.client(endpoint).create_bucket(Bucket="bucket")
+        yield {**moto.ADMIN, "endpoint_url": endpoint}
+
+
+def test_cors_shows_and_changes_what_pages_may_read(shell, bucket, monkeypatch):
+    for field, variable in (
+        ("aws_access_key_id",) * 2,
+        ("aws_secret_access_key",) * 2,
+        ("endpoint_url", "aws_endpoint_url"),
+    ):
+        monkeypatch.setenv(variable.upper(), bucket[field])
+    looked = shell.value("%lake cors s3://bucket")
+    assert looked.rules == ()
+    asked = shell.value("%lake cors s3://bucket --origin https://lab.example.org")
+    assert asked.outcome == "missing"
+    assert "put-bucket-cors" in asked.command
+    assert shell.value("%lake cors s3://bucket").rules == (), "asking changes nothing"
+    added = shell.value("%lake cors s3://bucket --origin https://lab.example.org --apply")
+    assert added.outcome == "added"
+    assert "https://lab.example.org" in repr(shell.value("%lake cors s3://bucket"))
+    with pytest.raises(CommandError, match=r"--apply needs an --origin"):
+        shell.value("%lake cors s3://bucket --apply")
+    with pytest.raises(UrlError):
+        shell.value("%lake cors s3://bucket --origin nonsense --apply")
+    with pytest.raises(UnsupportedError):
+        shell.value("%lake cors ./here")
+
+
+def test_a_dataset_lets_pages_read_its_bucket(bucket):
+    hub = deeplake_nb.hub()
+    hub.create_org("team")
+    hub.add_key("team", "k", "aws-keys", bucket)
+    hub.set_default_storage("team", "s3://bucket/data", "k")
+    ds = deeplake_nb.empty("hub://team/cars")
+    assert ds.enable_cors("https://gallery.example").outcome == "added"
+    assert ds.enable_cors("https://gallery.example").outcome == "there already"
+    assert ds.enable_cors("https://other.example").outcome == "added"
+    rules = moto.client(bucket["endpoint_url"]).get_bucket_cors(Bucket="bucket")["CORSRules"]
+    allowed = {origin for rule in rules for origin in rule["AllowedOrigins"]}
+    assert {"https://gallery.example", "https://other.example"} <= allowed
+    with pytest.raises(UnsupportedError, match="rules for web pages"):
+        deeplake_nb.empty("hub://me/local").enable_cors("https://gallery.example")
+    ds.close()
