@@ -10,7 +10,7 @@ from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import HubError
 from deeplake_nb.hub.store import Store
 from tests.fakes.postgres import postgres
-from tests.hub.hubs import Arriving, core_of
+from tests.hub.hubs import Arriving, core_of, costs_of_pages
 from tests.suites.hub import HubSuite
 
 
@@ -46,3 +46,8 @@ def test_a_server_that_is_away_is_told_without_its_password():
     with pytest.raises(HubError, match="database failed") as caught:
         store.upgrade()
     assert "cAnArY" not in f"{caught.value}{store!r}"
+
+
+def test_a_hundred_thousand_datasets_are_paged_at_constant_cost(core, root):
+    first, last = costs_of_pages(core, root)
+    assert last < 3 * first + 0.002
