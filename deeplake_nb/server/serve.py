@@ -83,14 +83,14 @@ def application(environ: Mapping[str, str] | None = None) -> App:
     """The application that the environment describes; any ASGI server can run it.
 
     Raises:
-        HubError: as `core_from`, or the database is of another version.
+        HubError: as `core_from`, or the database is of another version, or sealed with other keys.
     """
     from deeplake_nb.server.app import create_app
     from deeplake_nb.server.settings import Settings
 
     environ = Environment(os.environ) if environ is None else environ
     core = core_from(environ)
-    core.store.check()
+    core.check()
     return create_app(core, Settings.from_environ(environ))
 
 

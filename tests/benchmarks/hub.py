@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
@@ -19,6 +18,8 @@ from tests.fakes.hub import hub_server
 from tests.suites.hub import KEYS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.benchmarks.measure import Scale
     from tests.fakes.hub import HubServer
 

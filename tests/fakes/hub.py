@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.hub.master_keys import make_file
 from deeplake_nb.hub.remote import HubClient
+from deeplake_nb.server.serve import core_from
 
 SECONDS = 30
 NOWHERE = {"DEEPLAKE_NB_HUB_REACH": "127.0.0.0/8,::1/128"}  # the clouds of the tests are on this machine
@@ -47,9 +49,12 @@ class HubServer:
         return done.stdout
 
     def init(self) -> None:
-        """Make its key, its tables and its administrator."""
-        self.run("keys", "new", "--file", str(self.folder / "hub.key"))
-        self.token = Secret(self.run("init", "root").splitlines()[-1])
+        """Make its key, its tables and its administrator, as `hub init` does."""
+        make_file(self.folder / "hub.key")
+        core = core_from({name: self.environ[name] for name in self.environ if name.startswith("DEEPLAKE_NB_")})
+        core.store.upgrade()
+        self.token = Secret(core.add_user("root", is_administrator=True)[0])
+        core.store.close()
 
     def start(self) -> None:
         """Listen; again at the same port after the first time."""
