@@ -319,4 +319,6 @@ def without_frames(error: BaseException) -> BaseException:
         pending += [current.__cause__, current.__context__]
         if isinstance(answer := getattr(current, "response", None), dict) and "Error" in answer:
             answer["Error"] = {name: answer["Error"].get(name, "") for name in ("Code", "Message")}
+        if type(current).__name__ == "ResponseParserError":  # botocore's has the whole answer in its text
+            current.args = ("the answer is not what it should be",)
     return error

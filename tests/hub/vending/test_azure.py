@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import time
 import traceback
 import urllib.error
 import urllib.request
@@ -19,7 +20,13 @@ import pytest
 
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import Secret
-from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, UnsupportedError
+from deeplake_nb.errors import (
+    CredentialsError,
+    ExpiredCredentialsError,
+    MissingCredentialsError,
+    PermissionDeniedError,
+    UnsupportedError,
+)
 from deeplake_nb.hub import vending
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.urls import parse
@@ -135,6 +142,20 @@ def test_a_flat_account_lends_whole_containers_or_itself(managed, account):
     assert "client_secret" not in creds
     assert ("account_key" in creds) == (kind == "azure-key")
     assert bytes(opened(creds, f"{BOX}2/cars").get("k")) == b"stored"
+
+
+def test_what_has_ended_opens_nothing(managed):
+    """Neither here nor there: the same token is refused by the service, too."""
+    found = vending.vend(*managed, BOX, "r", ttl_seconds=3)
+    address = vending.presign(*managed, BOX, "GET", "k", ttl_seconds=3)
+    assert bytes(opened(found.creds).get("k")) == b"stored"
+    assert ask(address) == (200, b"stored")
+    time.sleep(4)
+    with pytest.raises(ExpiredCredentialsError):
+        opened(found.creds).get("k")
+    assert ask(address)[0] == 403
+    token = found.creds["sas_token"].reveal()
+    assert ask(f"{found.creds['endpoint_url']}/box/k?{token}")[0] == 403
 
 
 def test_one_place_at_a_time(managed):

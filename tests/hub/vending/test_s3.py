@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
 
+from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import (
     CredentialsError,
     KeyNotFoundError,
+    LakeError,
     MissingCredentialsError,
     PermissionDeniedError,
     StorageError,
 )
 from deeplake_nb.hub import vending
+from deeplake_nb.hub.vending import s3
 from deeplake_nb.hub.vending.policies import policy
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.urls import parse
@@ -141,6 +145,29 @@ def test_a_role_that_does_not_let_the_hub_in_says_what_to_do(server):
     assert CANARY not in str(caught.value)
 
 
+def test_neither_what_is_lent_nor_what_it_is_made_of_is_shown(sts, server, caplog):
+    """Not in the most talkative log, and not in what a traceback may print of our frames."""
+    caplog.set_level(logging.DEBUG)
+    fields = {**KEYS, "sts_endpoint_url": server.endpoint, "aws_region": "eu-west-1"}
+    found = lend(fields)
+    assert CANARY not in caplog.text + repr(found) + str(found)
+    address = vending.presign("aws-keys", fields, PLACE, "GET", "k", environ={}, clock=lambda: NOW)
+    assert parse_qs(address)["X-Amz-Signature"][0] not in caplog.text
+    caught = []
+    for answer in (_refusal("AccessDenied"), _refusal("InvalidClientTokenId"), canned.Answer(500, CANARY.encode())):
+        server.answers = [answer]
+        with pytest.raises(LakeError) as error:
+            lend({**fields, **ROLE, "sts_endpoint_url": server.endpoint})
+        caught.append(error.value)
+    for error in caught:
+        for one in (error, error.__cause__, error.__context__):
+            if one is not None:
+                whole = traceback.TracebackException.from_exception(one, capture_locals=True)
+                ours = "".join(str(frame.locals) for frame in whole.stack if "/deeplake_nb/" in frame.filename)
+                assert CANARY not in f"{one!r} {one} {ours}", type(one)
+    assert CANARY not in caplog.text
+
+
 def test_a_hub_without_an_identity_says_so(server):
     server.answers = [_refusal("AccessDenied")]
     with pytest.raises(MissingCredentialsError, match="environment"):
@@ -192,6 +219,39 @@ def test_lent_keys_open_a_dataset_at_the_same_endpoint():
         storage.put("k", b"stored")
         assert bytes(storage.get("k")) == b"stored"
         assert storage.credentials().aws_access_key_id != keys["aws_access_key_id"]
+
+
+@pytest.mark.parametrize(("headers", "region"), [({"x-amz-bucket-region": "eu-north-1"}, "eu-north-1"), ({}, None)])
+def test_the_region_of_a_bucket_is_asked_of_aws_once(server, monkeypatch, headers, region):
+    """AWS tells it to everybody, with a refusal. Here another server stands in for it."""
+    server.answers = [canned.Answer(403, b"", headers)]
+
+    def connections(address):
+        assert address.startswith("https://s3.amazonaws.com/")
+        return rerouted(transport_connections(server.endpoint), server.endpoint)
+
+    transport_connections = transport.connections
+    monkeypatch.setattr(transport, "connections", connections)
+    s3._found_region.cache_clear()
+    if region is None:
+        with pytest.raises(
+            CredentialsError, match=r"region of bucket 'bucket' is unknown: give the managed key aws_re"
+        ):
+            vending.presign("aws-keys", KEYS, PLACE, "GET", "k")
+        return
+    for _ in range(2):
+        address = vending.presign("aws-keys", KEYS, PLACE, "GET", "k")
+        assert address.startswith(f"https://bucket.s3.{region}.amazonaws.com/cars/k?")
+    assert [(method, path) for method, path, _ in server.requests] == [("HEAD", "/bucket")]
+    s3._found_region.cache_clear()
+
+
+def rerouted(pool, endpoint):
+    ask = pool.request
+    pool.request = lambda method, address, **more: ask(
+        method, address.replace("https://s3.amazonaws.com", endpoint), **more
+    )
+    return pool
 
 
 # ------------------------------------------------------------------ what lent keys meet
