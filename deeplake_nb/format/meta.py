@@ -313,6 +313,8 @@ class LinkedCreds:
         self.check(old)
         if not new:
             raise CredentialsError(f"the new name of credentials key {old!r} is empty")
+        if new == old:
+            return
         exists = new in self.creds_keys
         self.creds_keys = [new if name == old else name for name in self.creds_keys]
         is_used = old in self.used_creds_keys
