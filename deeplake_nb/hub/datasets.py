@@ -18,7 +18,7 @@ from deeplake_nb.urls import DiscreetText
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from deeplake_nb.hub.protocol import Role
+    from deeplake_nb.hub.protocol import Mode, Role
 
 _PAGE = 1000
 
@@ -159,9 +159,9 @@ class Datasets(Places):
             raise PermissionDeniedError(f"{who} of {access.org!r} may not {doing}: this needs the role {role!r}")
         return row
 
-    def _new(self, access: Access, name: str) -> None:
-        """Raise unless the user may make a dataset of that name, which is not there."""
-        if access.role is None:
+    def _new(self, access: Access, name: str, mode: Mode | None = "w") -> None:
+        """Raise unless the user may make a dataset of that name, which is not there; ``mode`` is what was asked."""
+        if access.role is None or (mode in (None, "r") and not access.allows("writer")):
             raise DatasetNotFoundError(_nothing(access.org, name))
         if not access.allows("writer"):
             raise PermissionDeniedError(

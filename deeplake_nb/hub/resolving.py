@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, UnsupportedError
 from deeplake_nb.hub import vending
@@ -14,7 +14,7 @@ from deeplake_nb.hub.managed import Key, find_key, opened, prefixes_of, usable_a
 from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import checked_url
 from deeplake_nb.hub.protocol import Lent, Mode, Resolved
-from deeplake_nb.hub.tables import KEYS
+from deeplake_nb.hub.tables import KEYS, ORGS
 from deeplake_nb.urls import DiscreetText, parse
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ class Resolving(Datasets):
         with self._core.store.read() as connection:
             target = self._there(connection, org, name, mode, anew=anew)
             if target is None and mode in (None, "r"):  # maybe nothing will be written, so nothing is promised
-                target = self._due(connection, org, name, mode or "w")
+                target = self._due(connection, org, name, mode)
         if target is None:
             with self._core.store.write(org) as connection:
                 target = self._there(connection, org, name, mode, anew=anew)  # made by another meanwhile
-                target = target or self._due(connection, org, name, mode or "w", is_promised=True)
+                target = target or self._due(connection, org, name, mode, is_promised=True)
         return self._lent(target, fresh=fresh)  # no connection is held while a cloud is asked
 
     def _there(self, connection: Connection, org: str, name: str, mode: Mode | None, *, anew: bool) -> _Target | None:
@@ -65,17 +65,19 @@ class Resolving(Datasets):
         row = self._seen(access, row, name)
         return _Target(org, row.name, row.url, key_of(row), self._granted(access, mode))
 
-    def _due(self, connection: Connection, org: str, name: str, mode: Mode, *, is_promised: bool = False) -> _Target:
+    def _due(
+        self, connection: Connection, org: str, name: str, mode: Mode | None, *, is_promised: bool = False
+    ) -> _Target:
         """Where a new dataset will lie, if the user may make one."""
         access = self._access(connection, org)
-        self._new(access, name)
+        self._new(access, name, mode)
         if is_promised:
             place = self._promise(connection, access, self._opened(connection, access), name)
         else:
             promised = self._promised(connection, access, name)
             place = promised if promised is not None else self._candidate(connection, access, name)
         key = connection.execute(select(KEYS).where(KEYS.c.id == place.key_id)).first() if place.key_id else None
-        return _Target(org, name, place.url, None if key is None else Key(*key), mode, is_new=True)
+        return _Target(org, name, place.url, None if key is None else Key(*key), mode or "w", is_new=True)
 
     def _granted(self, access: Access, mode: Mode | None) -> Mode:
         most: Mode = "w" if access.allows("writer") else "r"
@@ -109,6 +111,9 @@ class Resolving(Datasets):
     def _on_record(self, action: str, org: str, subject: str, prefix: str, mode: str) -> None:
         with self._core.store.write(org) as connection:
             self._record(connection, action, org, subject, prefix, mode)
+            own = KEYS.c.org_id == select(ORGS.c.id).where(ORGS.c.name == org).scalar_subquery()
+            over = KEYS.c.overlaps_until <= self._now()  # former keys that help nobody any more
+            connection.execute(update(KEYS).where(own, over).values(former_fields=None, overlaps_until=None))
 
     def presign(self, org: str, name: str, method: str, key: str, *, ttl_seconds: int = 3600) -> str:
         """A url that allows one request for one object; on record once for each stretch of them."""

@@ -125,11 +125,19 @@ def test_the_end_of_temporary_keys_is_told_early(ada, clock):
     assert ada.resolve("lab", "keyed").expires_at == ends - timedelta(seconds=90)
 
 
-def test_an_overlap_ends(ada, clock):
+def test_an_overlap_ends_and_the_former_key_is_forgotten(timed, ada, clock):
+    def kept():
+        with timed.store.read() as connection:
+            return connection.execute(select(KEYS.c.former_fields)).scalar_one()
+
     until = ada.rotate_key("lab", "k", FIELDS, overlap_seconds=600).overlaps_until
     assert until == clock() + timedelta(minutes=10)
+    ada.resolve("lab", "keyed")
+    assert kept() is not None
     clock += 11
     assert ada.keys("lab")[0].overlaps_until is None
+    ada.resolve("lab", "keyed", fresh=True)
+    assert kept() is None
 
 
 def test_tokens_end_and_their_use_is_noted_each_minute(timed, ada, clock):
