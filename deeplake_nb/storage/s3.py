@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from deeplake_nb.credentials.provider import without_frames
 from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk, sdk_default, sdk_session
@@ -265,7 +265,7 @@ class S3Storage:
             raise TransientError(s3_errors.broken(str(error), action, self._where())) from error.__cause__
         except LakeError:
             raise
-        except (sdk.ClientError, sdk.BotoCoreError, ValueError, RecursionError) as error:
+        except (sdk.ClientError, sdk.BotoCoreError, _parser_error(), ValueError, RecursionError) as error:
             # ValueError: an endpoint it cannot read; RecursionError: it looks for a region that nobody names
             raise s3_errors.translate(error, action, self._where()) from without_frames(error)
 
@@ -314,6 +314,13 @@ class _Identity:
 
     def get_deferred_property(self, name: str) -> Any:
         return lambda: getattr(self, name, None)
+
+
+def _parser_error() -> type[Exception]:
+    """What the SDK raises for an answer it cannot read, and has in none of its families."""
+    from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
+
+    return cast("type[Exception]", ResponseParserError)
 
 
 def _check_length(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:

@@ -84,6 +84,10 @@ _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
     "ConnectTimeoutError": (StorageError, _NETWORK),
     "HTTPClientError": (StorageError, f"the connection broke: {_NETWORK}"),
     "IncompleteReadError": (StorageError, f"the connection broke: {_NETWORK}"),
+    "ResponseParserError": (
+        StorageError,
+        "that is no S3, or something between alters what it says: check endpoint_url",
+    ),
     "BotoCoreError": (StorageError, "check creds= and the files of `aws configure`"),
     "RecursionError": (StorageError, f"the bucket is in another region: {_REGION}"),
     "ValueError": (StorageError, "check endpoint_url, AWS_ENDPOINT_URL and aws_region"),
