@@ -26,15 +26,8 @@ _ADDRESS = re.compile(r"^\s*https?:", re.IGNORECASE)
 _PART = re.compile(r"(?:^|;)\s*(\w+)\s*=\s*([^;]+)")  # of an Azure connection string
 _GOOGLE = re.compile(r"(?:[a-z0-9-]+\.)*googleapis\.com|accounts\.google\.com")  # in every key file
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_GIVEN = {
-    "connect": ("url",),
-    "set_default_storage": ("url",),
-    "add_key": ("fields", "prefixes"),
-    "rotate_key": ("fields",),
-    "try_key": ("url",),
-    "lend": ("url",),
-}
-"""Parameters of hub methods that may hold addresses."""
+_PLACES = frozenset({"connect", "set_default_storage", "try_key", "lend"})
+"""Hub methods with a ``url``, which may be one of http; addresses in managed keys are checked by the core."""
 
 
 class Outgoing:
@@ -88,9 +81,9 @@ class Outgoing:
 
 
 def check_given(outgoing: Outgoing, method: str, values: Mapping[str, Any]) -> None:
-    """Check every address among the arguments of a hub method; errors as `Outgoing.check` raises them."""
-    for name in _GIVEN.get(method, ()):
-        for address in addresses(values.get(name)):
+    """Check the place among the arguments of a hub method; errors as `Outgoing.check` raises them."""
+    if method in _PLACES:
+        for address in addresses(values.get("url")):
             outgoing.check(address)
 
 

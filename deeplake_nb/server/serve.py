@@ -65,7 +65,7 @@ def core_from(environ: Mapping[str, str]) -> HubCore:
         HubError: the database cannot be had, or there is no master key; a server makes none by itself.
     """
     from deeplake_nb.hub.domain import HubCore
-    from deeplake_nb.hub.embedded import data_folder
+    from deeplake_nb.hub.folders import data_folder
     from deeplake_nb.hub.master_keys import master_keys
     from deeplake_nb.hub.store import Store
     from deeplake_nb.hub.vault import Vault

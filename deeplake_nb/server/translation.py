@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -80,5 +79,5 @@ def local_path(name: str) -> str:
     text = name.removesuffix(_LOCAL)
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise UrlError("that is no name of a local entry: connect its path again") from None
