@@ -6,6 +6,7 @@ import io
 import pickle
 import traceback
 import uuid
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from deeplake_nb.errors import (
     PermissionDeniedError,
     ReadOnlyError,
 )
+from deeplake_nb.hub.sign_in import keep_token
 from deeplake_nb.session import Session
 from deeplake_nb.session.places import Access
 from tests.fakes import moto
@@ -222,6 +224,23 @@ def test_the_server_and_the_token_of_the_environment(server, org, monkeypatch, n
     assert deeplake_nb.hub().url == server.url
 
 
+def test_a_token_given_to_connect(server, org, s3, monkeypatch, name):
+    monkeypatch.setenv("DEEPLAKE_NB_HUB", server.url)
+    token = server.token.reveal()
+    with deeplake_nb.empty(f"s3://bucket/mine/{name}", creds=s3) as ds:
+        ds.create_tensor("x").extend([1, 2])
+    with pytest.raises(HubTokenError):
+        ds.connect(dest_path=f"hub://org/{name}", creds_key="lends")
+    assert ds.path == f"s3://bucket/mine/{name}"
+    ds.connect(dest_path=f"hub://org/{name}", creds_key="lends", token=token)
+    ds.x.append(3)
+    ds.rename(f"{name}-2")
+    ds.close()
+    other = deeplake_nb.connect(f"s3://bucket/mine/{name}", "lends", org_id="lent", ds_name=name, token=token)
+    assert (other.path, len(other.x)) == (f"hub://lent/{name}", 3)
+    assert len(deeplake_nb.load(f"hub://org/{name}-2", token=token).x) == 3
+
+
 def test_a_token_given_in_the_call(server, org, monkeypatch, name):
     monkeypatch.setenv("DEEPLAKE_NB_HUB", server.url)
     token = server.token.reveal()
@@ -235,6 +254,22 @@ def test_a_token_given_in_the_call(server, org, monkeypatch, name):
     shown = "".join(repr(frame.f_locals) for frame, _ in own)
     assert len(own) > 2
     assert CANARY not in shown + str(failed.value)
+
+
+def test_a_token_that_login_kept_and_kept_anew(server, org, monkeypatch, tmp_path, name):
+    monkeypatch.setenv("DEEPLAKE_NB_HUB", f"{server.url}/")
+    monkeypatch.setenv("DEEPLAKE_NB_DATA", str(tmp_path))
+    keep = partial(keep_token, server.url, environ={"DEEPLAKE_NB_DATA": str(tmp_path)})
+    lake = Session()
+    text, token = org.create_token("for a day")
+    keep(Secret(text))
+    assert lake.hub().whoami().name == "root"
+    org.revoke_token(token.id)
+    with pytest.raises(HubTokenError):
+        lake.load(f"hub://org/{name}")
+    keep(server.token)
+    lake.empty(f"hub://org/{name}").close()
+    assert lake.exists(f"hub://org/{name}")
 
 
 def test_a_hub_that_is_not_there(monkeypatch):

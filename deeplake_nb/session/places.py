@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import CredentialsError
+from deeplake_nb.hub.folders import DATABASE, data_folder
+from deeplake_nb.session.keyring import KeyRing
 from deeplake_nb.session.names import Lending, NamedStorage, org_and_name
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.urls import Url, parse
@@ -67,26 +69,34 @@ class Places:
         self._sign_in = sign_in
         self._environ = environ
         self._hubs: dict[tuple[str, Secret | None], Hub] = {}
+        self.keyring = KeyRing(self._hub_in_use, environ)
         self._lock = threading.Lock()
 
     def hub(self, token: Secret | None = None) -> Hub:
         """The hub in force; on a server with this token, or the one that is found for its address."""
         if self._hub is not None:
             return self._hub
-        address = self._environ.get("DEEPLAKE_NB_HUB", "").strip()
+        address = self._environ.get("DEEPLAKE_NB_HUB", "").strip().rstrip("/")
         with self._lock:
             if address:
                 from deeplake_nb.hub.remote import HubClient
+                from deeplake_nb.hub.sign_in import token_for
 
+                token = token or token_for(address, self._environ)  # anew: one may have logged in again meanwhile
                 if (address, token) not in self._hubs:
                     self._hubs[address, token] = HubClient(address, token, environ=self._environ)
                 return self._hubs[address, token]
-            from deeplake_nb.hub.embedded import EmbeddedHub, data_folder
+            from deeplake_nb.hub.embedded import EmbeddedHub
 
             folder = data_folder(self._environ)
             if (str(folder), None) not in self._hubs:
                 self._hubs[str(folder), None] = EmbeddedHub(folder)
             return self._hubs[str(folder), None]
+
+    def _hub_in_use(self) -> Hub | None:
+        """The hub in force, unless it is the one of this user and nothing was ever put into it."""
+        is_there = self._hub is not None or bool(self._environ.get("DEEPLAKE_NB_HUB", "").strip().rstrip("/"))
+        return self.hub() if is_there or (data_folder(self._environ) / DATABASE).is_file() else None
 
     def open(
         self,
@@ -155,7 +165,8 @@ class Places:
             self._sign_in.ensure(url)
         if isinstance(creds, str) and creds == "ENV":  # v3's word for what is in force without creds=
             creds = None
-        return credentials_from(url, creds, environ=self._environ), None, access
+        kept = () if creds is not None else self.keyring.sources(url, mode or "w")
+        return credentials_from(url, creds, environ=self._environ, kept=kept), None, access
 
     def lending(self, key: str, access: Access, *, url: Url, mode: Mode) -> Lending:
         """A managed key for one place, as ``creds=`` takes it.

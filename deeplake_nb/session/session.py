@@ -80,6 +80,20 @@ class Session:
         path, creds = _discreet(path, creds)
         return self._places.open(path, creds, _access(options)).storage
 
+    def keep_creds(self, prefix: Path, creds: Any) -> None:
+        """Use ``creds`` for all that lies below ``prefix``, as if given in each call, until this process ends.
+
+        Raises:
+            CredentialsError: they are incomplete, or not for this storage.
+        """
+        prefix, creds = _discreet(prefix, creds)
+        self._places.keyring.keep(parse(prefix), creds)
+
+    def forget_creds(self, prefix: Path) -> bool:
+        """Use no longer what was kept for just this prefix; False if there was nothing."""
+        prefix, _ = _discreet(prefix, None)
+        return self._places.keyring.forget(parse(prefix))
+
     # ------------------------------------------------------------------ what stands in the way
 
     def explain(self, path: Path, creds: Any = None, **options: Any) -> Report:
