@@ -62,6 +62,7 @@ class Chain:
         settings: fields that hold whatever the source, such as a region; they override the source's own.
         advice: what to do when no source has any.
         clock: gives the time, aware of its zone.
+        kept: sources that come after the first one. What they give is whole: settings only fill what it leaves open.
     """
 
     name = "chain"
@@ -74,9 +75,11 @@ class Chain:
         settings: Mapping[str, Any],
         advice: str,
         clock: Clock = utc_now,
+        kept: Sequence[CredentialProvider] = (),
     ) -> None:
         self._target = target
-        self._sources = tuple(sources)
+        self._sources = (*sources[:1], *kept, *sources[1:])
+        self._kept = tuple(kept)
         self._settings = dict(settings)
         self._advice = advice
         self._clock = clock
@@ -108,7 +111,15 @@ class Chain:
             raise ExpiredCredentialsError(
                 f"the credentials for {self._target} from {found.source} expired at {found.expires_at}: renew them"
             )
-        return replace(found, **self._settings) if self._settings else found
+        settings = self._settings
+        if settings and self._winner in self._kept:
+            settings = {name: value for name, value in settings.items() if getattr(found, name) is None}
+        return replace(found, **settings) if settings else found
+
+    def led_by(self, kept: Sequence[CredentialProvider]) -> Chain:
+        """The same, asking ``kept`` after the first source, which is what was given."""
+        settings, advice = self._settings, self._advice
+        return Chain(self._target, self._sources, settings=settings, advice=advice, clock=self._clock, kept=kept)
 
     def _search(self) -> Credentials:
         for source in self._sources:
@@ -196,6 +207,7 @@ def credentials_from(
     *,
     environ: Mapping[str, str],
     clock: Clock = utc_now,
+    kept: Sequence[CredentialProvider] = (),
 ) -> CredentialProvider | None:
     """The source of credentials for a url; finding them waits until it is called.
 
@@ -207,6 +219,7 @@ def credentials_from(
             provider of their own, or nothing.
         environ: usually ``os.environ``; read again whenever the environment is asked.
         clock: gives the time, aware of its zone.
+        kept: sources that come before the environment; they are not asked where ``creds`` are given.
 
     Returns:
         A provider, or ``None`` for storages that know no credentials (``creds`` is not looked at then).
@@ -226,7 +239,8 @@ def credentials_from(
     is_object = url.scheme in _MARKS and hasattr(creds, _MARKS[url.scheme])
     if creds is not None and not is_object and not isinstance(creds, Mapping | str):
         raise CredentialsError(f"creds for {url.scheme}:// is a dictionary or a word, not {type(creds).__name__}")
-    return _CHAINS[url.scheme](url, creds or {}, environ=environ, clock=clock)
+    chain = _CHAINS[url.scheme](url, creds or {}, environ=environ, clock=clock)
+    return chain.led_by(kept) if kept and creds is None else chain
 
 
 def _vended(url: Url, function: Callable[[], Any], *, environ: Mapping[str, str], clock: Clock) -> CredentialProvider:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deeplake_nb.credentials.chain import utc_now
 from deeplake_nb.credentials.provider import Environment
 from deeplake_nb.hub.domain import Acting, HubCore
+from deeplake_nb.hub.folders import DATABASE, data_folder
 from deeplake_nb.hub.master_keys import master_keys
 from deeplake_nb.hub.store import Store
 from deeplake_nb.hub.vault import Vault
@@ -17,17 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-VARIABLE = "DEEPLAKE_NB_DATA"
 _USER = "local"
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Where the user's data goes: ``DEEPLAKE_NB_DATA``, else where the system keeps such things."""
-    if environ.get(VARIABLE, "").strip():
-        return Path(environ[VARIABLE]).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("deeplake_nb", appauthor=False))
 
 
 class EmbeddedHub(Acting):
@@ -55,7 +46,7 @@ class EmbeddedHub(Acting):
     ) -> None:
         environ = Environment(os.environ) if environ is None else environ
         self.folder = data_folder(environ) if folder is None else Path(folder).expanduser().absolute()
-        store = Store.at(self.folder / "hub.db")
+        store = Store.at(self.folder / DATABASE)
         store.upgrade()
         key_file = self.folder / "hub.key"
         vault = Vault(lambda: master_keys(environ, key_file, makes=True))

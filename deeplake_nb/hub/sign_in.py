@@ -103,7 +103,7 @@ def forget_token(url: str, environ: Mapping[str, str], keyring: Callable[[], Any
 
 
 def _file(environ: Mapping[str, str]) -> Path:
-    from deeplake_nb.hub.embedded import data_folder
+    from deeplake_nb.hub.folders import data_folder
 
     return data_folder(environ) / "tokens.json"
 

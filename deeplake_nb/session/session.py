@@ -81,11 +81,7 @@ class Session:
         return self._places.open(path, creds, _access(options)).storage
 
     def keep_creds(self, prefix: Path, creds: Any) -> None:
-        """Use ``creds`` for all that lies below ``prefix``, as if given in each call, until this process ends.
-
-        Raises:
-            CredentialsError: they are incomplete, or not for this storage.
-        """
+        """Use ``creds`` for all that lies below ``prefix``, as if given in each call, until this process ends."""
         prefix, creds = _discreet(prefix, creds)
         self._places.keyring.keep(parse(prefix), creds)
 
