@@ -12,6 +12,7 @@
     ├── TensorNotFoundError (KeyError)            an unknown tensor, with "did you mean"
     ├── TensorExistsError (ValueError)            a tensor name already taken
     ├── VersionNotFoundError (KeyError)           an unknown branch or commit
+    ├── MergeError (ValueError)                   versions that cannot be joined
     ├── ReadOnlyError (PermissionError)           a write to something opened for reading
     ├── LockedError (PermissionError)             someone else is writing to the dataset
     ├── RowError (IndexError)                     a row out of range
@@ -116,6 +117,12 @@ class VersionNotFoundError(LakeError, KeyError):
     """No branch or commit of this name."""
 
     kind = "version-not-found"
+
+
+class MergeError(LakeError, ValueError):
+    """Two versions that cannot be joined: both changed the same rows or names, or what a tensor is. Nothing changed."""
+
+    kind = "merge"
 
 
 class ReadOnlyError(LakeError, PermissionError):

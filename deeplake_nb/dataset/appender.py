@@ -72,6 +72,7 @@ class Appender:
         self._held: Put | None = None  # it, full, until the next flush: before that nothing that counts is touched
         self._has_tiles = False  # whether the (empty) table of tiles is known to be stored
         self.written: list[int] = []  # chunks of this commit that its chunk set does not list yet
+        self.shared: dict[str, tuple[str, str]] = {}  # chunk names that its chunk set leads to other commits' objects
         self.flushed_tensor: TensorState | None = None  # as the last flush left it; None before the first change
 
     @property
@@ -229,12 +230,7 @@ class Appender:
         self._chunk_id = self._flushed_id = chunk_id
 
     def _start(self) -> None:
-        packed = self.tensor.meta.chunk_compression
-        if packed and COMPRESSIONS[packed].kind != "byte" and not self.tensor.meta.is_link:
-            raise UnsupportedError(
-                f"tensor {self.tensor.meta.name!r}: chunks cannot be written as {packed} images yet; "
-                f"use sample_compression={packed!r}"
-            )
+        check_writable(self.tensor.meta)
         self._fill()
         self._chunk_id = secrets.randbits(64) or 1
         self.written.append(self._chunk_id)
@@ -334,6 +330,7 @@ class Appender:
         self._flushed_id = self._chunk_id
         self.flushed_tensor = self.tensor.snapshot()
         self.written.clear()
+        self.shared = {}
         return gone
 
     def mark(self) -> _Mark:
@@ -377,6 +374,20 @@ class Appender:
             self._builder.restore(mark.built)
         self.is_dirty, self.is_info_dirty = mark.is_dirty, mark.is_info_dirty
         return orphans
+
+
+def check_writable(meta: TensorMeta) -> None:
+    """Refuse a tensor whose samples can be read but not written.
+
+    Raises:
+        UnsupportedError: so it is.
+    """
+    packed = meta.chunk_compression
+    if packed and COMPRESSIONS[packed].kind != "byte" and not meta.is_link:
+        raise UnsupportedError(
+            f"tensor {meta.name!r}: chunks cannot be written as {packed} images yet; use sample_compression={packed!r}"
+        )
+    Encoder(meta)
 
 
 def _items(row: Any, name: str) -> Any:

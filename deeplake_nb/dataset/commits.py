@@ -10,11 +10,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from deeplake_nb.dataset.lock import short_lock
-from deeplake_nb.errors import KeyNotFoundError, LakeError, LockedError, SampleError
+from deeplake_nb.dataset.lock import short_lock, write_lock
+from deeplake_nb.errors import KeyNotFoundError, LakeError, LockedError, ReadOnlyError, SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import DatasetMeta
-from deeplake_nb.format.versions import VersionTree, encode_chunk_set, stamp
+from deeplake_nb.format.versions import VersionTree, decode_chunk_set, encode_chunk_set, stamp
 from deeplake_nb.storage.provider import delete_all, get_many, put_many
 
 if TYPE_CHECKING:
@@ -75,6 +75,37 @@ def restart(storage: StorageProvider, head: str) -> str:
         _store(storage, tree, parent, new)
     delete_all(storage, keys.root(head))
     return new
+
+
+def delete_branch(storage: StorageProvider, branch: str) -> None:
+    """Delete a branch and the commits that only it has.
+
+    Raises:
+        VersionNotFoundError: no such branch.
+        ReadOnlyError: it is the main one, or other branches need its commits.
+        LockedError: somebody writes to it.
+    """
+    with _tree(storage) as tree:
+        head = tree.branches.get(branch)
+        gone = tree.drop_branch(branch)
+        for commit in tree.commits:
+            _check_not_merged(storage, commit, branch, set(gone))
+        with write_lock(storage, str(head)):
+            storage.put(keys.VERSION_CONTROL, tree.encode())
+    for commit in gone:
+        delete_all(storage, keys.root(commit))
+
+
+def _check_not_merged(storage: StorageProvider, commit: str, branch: str, gone: set[str]) -> None:
+    if commit == keys.FIRST_COMMIT:
+        return
+    tensors = DatasetMeta.decode(storage.get(keys.dataset_meta(commit)), keys.dataset_meta(commit)).tensors
+    for data in get_many(storage, [(keys.chunk_set(commit, tensor), None) for tensor in tensors]):
+        if isinstance(data, LakeError):
+            if not isinstance(data, KeyNotFoundError):
+                raise data
+        elif any(owner in gone for owner, _ in decode_chunk_set(data).values()):
+            raise ReadOnlyError(f"branch {branch!r} stays: it was merged, and commit {commit[:12]} has chunks of it")
 
 
 def check_branch_name(name: object) -> None:

@@ -7,20 +7,23 @@ them in step. ``FUNCTIONS`` says, by the name in the tensor's ``links``, what th
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.errors import FormatError, UnsupportedError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.meta import encode_json
 from deeplake_nb.format.samples import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.appender import Appender
+    from deeplake_nb.dataset.state import State
     from deeplake_nb.format.htypes import Htype
 
 Shape = tuple[int, ...]
@@ -38,6 +41,22 @@ class Added:
     items: int
     shapes: Shape | list[Shape | None] | None
     infos: list[dict[str, Any]] | None
+    ids: NDArray[np.uint64] | None = None
+
+
+class Known:
+    """Ids of rows, and infos of their items, that come from another version; told as the rows are added."""
+
+    def __init__(self, ids: NDArray[np.uint64], infos: list[dict[str, Any]] | None) -> None:
+        self._ids, self._infos = ids, infos
+        self._rows = self._items = 0
+
+    def told(self, added: Added) -> Added:
+        """What was added, with what is known of it."""
+        rows, items = slice(self._rows, self._rows + added.rows), slice(self._items, self._items + added.items)
+        self._rows, self._items = rows.stop, items.stop
+        infos = added.infos if self._infos is None else self._infos[items]
+        return replace(added, ids=self._ids[rows], infos=infos)
 
 
 def _shapes(added: Added) -> Any:
@@ -55,6 +74,8 @@ def _lengths(added: Added) -> NDArray[np.int64]:
 
 
 def _ids(added: Added) -> NDArray[np.uint64]:
+    if added.ids is not None:
+        return added.ids.reshape(-1, 1)
     if added.rows < _MANY:
         return np.frombuffer(os.urandom(8 * added.rows), np.uint64).reshape(added.rows, 1)
     fresh = np.random.default_rng()  # seeded by the system: nobody else's random numbers are touched
@@ -122,3 +143,40 @@ def file_info(sample: Sample) -> dict[str, Any]:
 def stored_info(info: dict[str, Any]) -> bytes:
     """``tensor_info.json`` or ``dataset_info.json``."""
     return encode_json(info, indent=4)
+
+
+def with_companions(state: State, tensors: Iterable[str]) -> list[str]:
+    """The tensors (by key), each after its companions.
+
+    Raises:
+        UnsupportedError: a companion that cannot be kept in step.
+    """
+    out = []
+    for key in tensors:
+        meta = state.tensors[key].meta
+        for companion, link in meta.links.items():
+            if link.get("extend") not in FUNCTIONS or companion not in state.tensors:
+                raise UnsupportedError(
+                    f"tensor {meta.name!r} has a companion {companion!r} kept by {link.get('extend')!r}, "
+                    "which cannot be kept up yet; changing rows would leave it behind"
+                )
+            out.append(companion)
+        out.append(key)
+    return out
+
+
+def align(state: State, appenders: Mapping[str, Appender], key: str) -> None:
+    """Cut companions to the length of their tensor: a writer that died may have left them longer.
+
+    Raises:
+        FormatError: one is shorter.
+    """
+    tensor = state.tensors[key]
+    for companion, link in tensor.meta.links.items():
+        length = tensor.meta.length if link.get("flatten_sequence") else tensor.length
+        if state.tensors[companion].length < length:
+            raise FormatError(
+                f"tensor {tensor.meta.name!r} has {length} samples, its companion {companion!r} only "
+                f"{state.tensors[companion].length}; the dataset is damaged"
+            )
+        appenders[companion].cut(length)

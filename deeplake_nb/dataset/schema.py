@@ -22,6 +22,7 @@ from deeplake_nb.storage.provider import delete_all
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.writer import Writer
 
 
@@ -125,6 +126,31 @@ def rename(writer: Writer, names: Mapping[str, str], groups: Mapping[str, str] |
         writer.is_meta_dirty = writer.is_rewriting = True
 
 
+def adopt(writer: Writer, source: State, names: Sequence[str]) -> None:
+    """Take tensors, with their companions, over from another version: their chunks stay where they are."""
+    with writer.changing():
+        for name in names:
+            tensor = source.tensor(name)
+            links = {}
+            for key, link in tensor.meta.links.items():
+                links[_adopted(writer, source, source.tensors[key], source.tensors[key].meta.links)] = link
+            _adopted(writer, source, tensor, links)
+            _add_groups(writer, _parents(name))
+
+
+def _adopted(writer: Writer, source: State, tensor: TensorState, links: Mapping[str, Any]) -> str:
+    """Add one tensor of another version; its key here."""
+    tables = source.tables(tensor)
+    info = source.tensor_info(tensor)
+    new = _add_tensor(writer, replace(tensor.meta, links=links), info or None, key=tensor.key)
+    new.tables = Tables(tables.ids, dict(tables.tiles), tables.sequences, tables.creds)
+    appender = writer.appenders[new.key]
+    for chunk in tables.ids.ids.tolist():
+        new.owners[chunk] = source.chunk_key(tensor, chunk)
+        appender.shared[keys.chunk_name(chunk)] = source.owner(tensor, chunk)
+    return new.key
+
+
 def _stem(name: str) -> str:
     """What the names of a tensor's companions start with."""
     group, _, base = name.rpartition("/")
@@ -138,9 +164,9 @@ def _add_groups(writer: Writer, names: list[str]) -> None:
     writer.is_meta_dirty |= bool(new)
 
 
-def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None) -> TensorState:
+def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None, key: str | None = None) -> TensorState:
     state = writer.state
-    key = meta.name
+    key = key or meta.name
     while key in state.tensors:
         key = f"{meta.name}_{np.random.default_rng().integers(16**4):04x}"
     _clear_leftovers(writer, key)

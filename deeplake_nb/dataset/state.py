@@ -325,10 +325,12 @@ class State:
         """Object key of a chunk: the nearest ancestor commit that wrote it has it."""
         found = tensor.owners.get(chunk_id)
         if found is None:
-            name = keys.chunk_name(chunk_id)
-            commit, key = self.tree.owner(self.commit.id, tensor.key, name, self.chunk_set)
-            found = tensor.owners[chunk_id] = keys.chunk(commit, key, name)
+            found = tensor.owners[chunk_id] = keys.chunk(*self.owner(tensor, chunk_id), keys.chunk_name(chunk_id))
         return found
+
+    def owner(self, tensor: TensorState, chunk_id: int) -> tuple[str, str]:
+        """The commit and tensor key that a chunk's object lies under."""
+        return self.tree.owner(self.commit.id, tensor.key, keys.chunk_name(chunk_id), self.chunk_set)
 
     def chunk_set(self, commit: str, tensor: str) -> dict[str, tuple[str, str]]:
         """Chunks that a commit (not the first) wrote for a tensor."""

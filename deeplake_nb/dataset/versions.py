@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.dataset import commits
 from deeplake_nb.dataset.difference import difference, has_changes
 from deeplake_nb.dataset.lock import write_lock
+from deeplake_nb.dataset.merge import RESOLUTIONS, merge
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
+from deeplake_nb.errors import MergeError, ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
 
 if TYPE_CHECKING:
     from deeplake_nb.dataset.state import State
@@ -177,6 +178,73 @@ class Versions:
             changed = self.has_head_changes
             start = self._versioning().commit(f"auto commit before checkout to {name}") if changed else commit.parent
         commits.fork(self._state.storage, name, str(start))
+
+    def merge(
+        self,
+        target_id: str,
+        conflict_resolution: str | None = None,
+        delete_removed_tensors: bool = False,
+        force: bool = False,
+    ) -> None:
+        """Do here what another branch or commit has changed since both were one, and commit it.
+
+        New rows are appended, changed rows updated, new and renamed tensors taken over. A branch with changes that
+        are not committed is committed first. Rows removed there stay here.
+
+        Args:
+            target_id: the branch or commit.
+            conflict_resolution: whose value of a row stays that both have changed: ``"ours"`` or ``"theirs"``; None
+                refuses to merge then.
+            delete_removed_tensors: also delete tensors that were deleted there.
+            force: take a tensor that was renamed there, and is renamed or gone here, as a new one; join one that was
+                renamed there to the name of another one here with that.
+
+        Raises:
+            VersionNotFoundError: no such branch or commit.
+            MergeError: the versions contradict each other; nothing changed.
+            ReadOnlyError: opened for reading, or a closed commit.
+        """
+        writer = self._versioning()
+        if conflict_resolution not in RESOLUTIONS:
+            raise MergeError(f"conflict_resolution is 'ours', 'theirs' or None, got {conflict_resolution!r:.60}")
+        self._flush()
+        theirs = self._state.at(target_id)
+        if theirs.commit.is_head and theirs.commit.id != self._state.commit.id:
+            theirs = self._closed(theirs)
+        base = theirs.tree.common_ancestor(self._state.commit.id, theirs.commit.id)
+        if base == theirs.commit.id:
+            return
+        message = f"Merge {theirs.commit.id} into {self.branch}"
+        writer.begin()
+        try:
+            options = {"delete_removed": delete_removed_tensors, "force": force}
+            merge(writer, theirs, self._state.at(base), conflict_resolution, **options)
+        finally:
+            writer.end()
+        writer.commit(message)
+
+    def _closed(self, head: State) -> State:
+        """The last commit of another branch, which gets one if there is anything to commit."""
+        if not has_changes(head.storage, head.commit):
+            return head.at(str(head.commit.parent))
+        other = Writer(head)
+        closed = other.commit(f"Auto commit before merging into {self.branch}")
+        other.close()
+        return head.at(closed)
+
+    def delete_branch(self, name: str) -> None:
+        """Delete a branch with its commits; another one may be neither started on it nor merged from it.
+
+        Raises:
+            VersionNotFoundError: no such branch.
+            ReadOnlyError: opened for reading, or the branch is needed: by this object, as the main one, or by others.
+        """
+        if self._state.is_read_only or name == self.branch:
+            why = "is checked out" if name == self.branch else "cannot be deleted: the dataset was opened for reading"
+            raise ReadOnlyError(f"branch {name!r} of {self._state.storage.url} {why}")
+        self._flush()
+        commits.delete_branch(self._state.storage, name)
+        self._state.tree = commits.read_tree(self._state.storage)
 
     def reset(self, force: bool = False) -> None:
         """Forget what was written since the last commit: it is deleted. ``force`` does so without looking first.

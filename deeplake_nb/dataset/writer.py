@@ -22,12 +22,10 @@ from deeplake_nb.dataset.changes import Changes
 from deeplake_nb.dataset.lock import WriteLock
 from deeplake_nb.dataset.slabs import slabs
 from deeplake_nb.errors import (
-    FormatError,
     LakeError,
     LockedError,
     ReadOnlyError,
     SampleError,
-    UnsupportedError,
 )
 from deeplake_nb.format import keys
 from deeplake_nb.format.plans import Phase, Put, write_plan
@@ -35,7 +33,7 @@ from deeplake_nb.format.versions import encode_chunk_set
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from deeplake_nb.dataset.state import State, TensorState
     from deeplake_nb.storage.provider import StorageProvider
@@ -243,9 +241,11 @@ class Writer:
         puts = []
         for key, appender in self.appenders.items():
             rewriter = appender.rewriter
-            if commit != keys.FIRST_COMMIT and (appender.written or rewriter.is_dirty):
+            if commit != keys.FIRST_COMMIT and (appender.written or appender.shared or rewriter.is_dirty):
                 gone = {path.rpartition("/")[2] for path in rewriter.replaced}
-                entries = {name: to for name, to in state.chunk_set(commit, key).items() if name not in gone}
+                entries = {
+                    name: to for name, to in state.chunk_set(commit, key).items() if name not in gone
+                } | appender.shared
                 entries.update((keys.chunk_name(one), ("", "")) for one in (*appender.written, *rewriter.written))
                 state.remember_chunk_set(commit, key, entries)
                 puts.append(Put(Phase.TABLES, keys.chunk_set(commit, key), encode_chunk_set(entries)))
@@ -263,11 +263,19 @@ class Writer:
 
     # ------------------------------------------------------------------ rows
 
-    def extend(self, columns: Mapping[str, Any], *, in_step: bool = False, skip_bad: bool = False) -> None:
+    def extend(
+        self,
+        columns: Mapping[str, Any],
+        *,
+        in_step: bool = False,
+        skip_bad: bool = False,
+        known: Mapping[str, companions.Known] | None = None,
+    ) -> None:
         """Append rows to tensors (by key), to all of them or to none; ``in_step`` only if all are as long.
 
-        ``skip_bad`` leaves out rows with a value that does not fit. Large batches are taken in slabs, so that memory
-        holds a chunk per tensor and one slab.
+        ``skip_bad`` leaves out rows with a value that does not fit; ``known`` is what companions are told of rows that
+        come from another version. Large batches are taken in slabs, so that memory holds a chunk per tensor and one
+        slab.
 
         Raises:
             SampleError: a value that does not fit; the dataset is as it was.
@@ -285,14 +293,14 @@ class Writer:
             rows = {self.state.tensors[key].meta.name: self.state.tensors[key].length for key in columns}
             if in_step and len(set(rows.values())) > 1:
                 raise SampleError(f"tensors have different numbers of rows already: {rows}; append to them one by one")
-            touched = self.touch(self._with_companions(columns))
+            touched = self.touch(companions.with_companions(self.state, columns))
             marks = {key: appender.mark() for key, appender in touched.items()}
             self._is_extending = True
             try:
                 for key, values in columns.items():
-                    self._align_companions(key)
+                    companions.align(self.state, self.appenders, key)
                     for slab in slabs(values, self.state.tensors[key].meta):
-                        self._extend_one(touched[key], slab)
+                        self._extend_one(touched[key], slab, (known or {}).get(key))
             except BaseException:
                 orphans = [path for key, appender in touched.items() for path in appender.restore(marks[key])]
                 for path in orphans:
@@ -323,52 +331,23 @@ class Writer:
                 raise SampleError("values of an extend cannot change the dataset while it is being extended")
             if any(one.has_appended for one in self.appenders.values()):
                 self.flush()
-            touched = self.touch(self._with_companions(tensors))
+            touched = self.touch(companions.with_companions(self.state, tensors))
             marks = {key: appender.mark() for key, appender in touched.items()}
             try:
                 for key in tensors:
-                    self._align_companions(key)
+                    companions.align(self.state, self.appenders, key)
                 yield touched
             except BaseException:
                 for key, appender in touched.items():
                     appender.restore(marks[key])
                 raise
 
-    def _extend_one(self, appender: Appender, values: Any) -> None:
+    def _extend_one(self, appender: Appender, values: Any, known: companions.Known | None) -> None:
         links = appender.tensor.meta.links
         added = appender.extend(values)
+        added = added if known is None else known.told(added)
         for key, link in links.items():
             self.appenders[key].extend(companions.FUNCTIONS[link["extend"]](added))
-
-    def _align_companions(self, key: str) -> None:
-        """Cut companions to the length of their tensor: a writer that died may have left them longer.
-
-        Raises:
-            FormatError: one is shorter.
-        """
-        tensor = self.state.tensors[key]
-        for companion, link in tensor.meta.links.items():
-            length = tensor.meta.length if link.get("flatten_sequence") else tensor.length
-            if self.state.tensors[companion].length < length:
-                raise FormatError(
-                    f"tensor {tensor.meta.name!r} has {length} samples, its companion {companion!r} only "
-                    f"{self.state.tensors[companion].length}; the dataset is damaged"
-                )
-            self.appenders[companion].cut(length)
-
-    def _with_companions(self, columns: Iterable[str]) -> list[str]:
-        out = []
-        for key in columns:
-            meta = self.state.tensors[key].meta
-            for companion, link in meta.links.items():
-                if link.get("extend") not in companions.FUNCTIONS or companion not in self.state.tensors:
-                    raise UnsupportedError(
-                        f"tensor {meta.name!r} has a companion {companion!r} kept by {link.get('extend')!r}, "
-                        "which cannot be kept up yet; appending would leave it behind"
-                    )
-                out.append(companion)
-            out.append(key)
-        return out
 
     def touch(self, tensors: Sequence[str]) -> dict[str, Appender]:
         """Appenders of tensors (by key) that are about to change."""

@@ -81,6 +81,22 @@ def again(path, rows=2, commit=None):
     return ds.commit(commit) if commit else None
 
 
+def change(path):
+    """A branch `changed`: its first row the last one, once more, and one row less; then the same merged into main."""
+    ds = deeplake.load(path, verbose=False, read_only=False)
+    ds.checkout("changed", create=True)
+    for tensor in ds.tensors.values():
+        last = tensor[len(tensor) - 1] if len(tensor) > 2 and not tensor.is_sequence else None
+        if last is not None:
+            tensor[0] = last.data()["value"] if tensor.htype == "text" else last.numpy()
+    repeat(deeplake, ds, 1)
+    ds.commit("changed")
+    ds.checkout("main")
+    repeat(deeplake, ds, 1)
+    ds.commit("on main")
+    ds.merge("changed", conflict_resolution="theirs")
+
+
 def step(name, **arguments):
     """One step of a history."""
     STEPS[name](deeplake, **arguments)
@@ -106,7 +122,7 @@ def release():
     lock._REFS.clear()
 
 
-CALLS = {f.__name__: f for f in (program, describe, check, again, step, hold, free)}
+CALLS = {f.__name__: f for f in (program, describe, check, again, change, step, hold, free)}
 
 for line in sys.stdin:
     call = json.loads(line)

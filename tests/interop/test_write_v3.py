@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import deeplake_nb
-from tests.interop.programs import BOTH, EVERY, repeat
+from tests.interop.programs import BOTH, EITHER, EVERY, repeat
 from tests.interop.programs.sources import picture
 from tests.interop.test_read_v3 import compare, described
 from tests.interop.values import differences
@@ -66,6 +66,23 @@ def test_the_same_program_leaves_the_same_dataset(program, original, written, tm
     assert all("/tensors/gray/rows/1/" in line for line in different)
     changes = original.do("check", written / program, path="ds")
     assert list(differences(changes, original.do("check", tmp_path, path="ds"))) == []
+
+
+@pytest.mark.parametrize("program", [name for name in EITHER if name != "commits"])  # it has rows without ids
+def test_the_original_goes_on_from_what_was_done_here(program, original, tmp_path, monkeypatch):
+    """It appends, changes and removes rows, commits, branches and merges, and both read the outcome equal."""
+    monkeypatch.chdir(tmp_path)
+    BOTH[program](deeplake_nb)
+    for branch in deeplake_nb.load("ds").branches:
+        original.do("again", tmp_path, path=f"ds@{branch}", commit=f"theirs on {branch}")
+    original.do("change", tmp_path, path="ds@main")
+    assert_reads_equal(original, tmp_path, program)
+    ds = deeplake_nb.load("ds")
+    repeat(deeplake_nb, ds, rows=1)
+    ds.commit("ours")
+    ds.merge("changed", conflict_resolution="theirs")
+    ds.close()
+    assert_reads_equal(original, tmp_path, program)
 
 
 def outline(description):

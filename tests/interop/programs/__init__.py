@@ -17,4 +17,4 @@ BOTH = {**COLUMNS, **EITHER}
 EVERY = {**BOTH, **ORIGINAL, **MEDIA}
 """Programs the original can run."""
 
-__all__ = ["BOTH", "EVERY", "repeat"]
+__all__ = ["BOTH", "EITHER", "EVERY", "repeat"]

@@ -134,19 +134,41 @@ def commits(lake):
 
 
 def merges(lake):
-    """A branch merged into main."""
+    """A branch merged into main: rows added and changed on both sides, tensors added, renamed and deleted."""
     with lake.empty("ds") as ds:
         ds.create_tensor("x", dtype="int32").extend(np.arange(4, dtype="int32"))
+        ds.create_tensor("words", htype="text").extend(["a", "b", "c"])
+        ds.create_tensor("image", htype="image", sample_compression="png").extend(
+            [picture(5 + at, 6) for at in range(3)]
+        )
+        ds.create_tensor("label", htype="class_label", class_names=["u", "v"]).extend(["u", "v", "u"])
+        ds.create_tensor("lists", htype="sequence[generic]", dtype="uint8").extend(
+            [numbers((at, 2), "uint8") for at in (2, 1)]
+        )
+        ds.create_tensor("gone", dtype="uint8").extend(np.arange(3, dtype="uint8"))
     ds.commit("base")
     ds.checkout("b", create=True)
+    ds.rename_tensor("words", "prose")
+    ds.delete_tensor("gone")
     with ds:
         ds.x.append(np.int32(50))
+        ds.x[1] = np.int32(51)
+        ds.x[2] = np.int32(52)
+        ds.prose.append("of b")
+        ds.prose[0] = "changed by b"
+        ds.image.append(picture(9, 9))
+        ds.image[1] = picture(4, 4)
+        ds.label.append("v")
+        ds.lists.append(numbers((3, 2), "uint8"))
         ds.create_tensor("only_b", htype="text").append("from b")
     ds.commit("on b")
     ds.checkout("main")
     with ds:
         ds.x.append(np.int32(10))
-    ds.merge("b")
+        ds.x[2] = np.int32(12)
+        ds.words.append("of main")
+        ds.label.append("u")
+    ds.merge("b", conflict_resolution="theirs", delete_removed_tensors=True)
     with ds:
         ds.x.append(np.int32(99))
 
@@ -212,7 +234,6 @@ ORIGINAL = {
     for f in (
         tiles,
         canvases,
-        merges,
         downsampled,
         views,
         keyed_links,
@@ -220,4 +241,4 @@ ORIGINAL = {
     )
 }
 
-EITHER = {f.__name__: f for f in (updates, padding, clearing, commits, renaming)}
+EITHER = {f.__name__: f for f in (updates, padding, clearing, commits, renaming, merges)}

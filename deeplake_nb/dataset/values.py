@@ -1,0 +1,61 @@
+"""Stored rows as values that can be appended elsewhere: files and links stay what they are, nothing is encoded anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset.links import stored_links
+from deeplake_nb.dataset.reader import stored_items
+from deeplake_nb.errors import LakeError
+from deeplake_nb.format.samples import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.format.samples import StoredSample
+
+    Ints = NDArray[np.int64]
+
+_AT_ONCE = 256
+
+
+def values_of(state: State, tensor: TensorState, rows: Ints) -> Iterator[Any]:
+    """Rows of a tensor, read in batches; class labels by name where they have one.
+
+    Raises:
+        LakeError: a row that cannot be read.
+    """
+    names = state.tensor_info(tensor).get("class_names") if tensor.meta.htype == "class_label" else None
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        sequences = state.tables(tensor).sequences if tensor.meta.is_sequence else None
+        if sequences is None:
+            yield from _items(state, tensor, part, names)
+            continue
+        starts, stops = sequences.spans(part)
+        items = np.concatenate([np.arange(0), *map(np.arange, starts, stops)])
+        found = _items(state, tensor, items, names)
+        for count in (stops - starts).tolist():
+            yield [next(found) for _ in range(count)]
+
+
+def _items(state: State, tensor: TensorState, items: Ints, names: list[str] | None) -> Iterator[Any]:
+    found: Any = (stored_links if tensor.meta.is_link else stored_items)(state, tensor, items)
+    for one in found:
+        if isinstance(one, LakeError):
+            raise one
+        yield one if tensor.meta.is_link else _value(one, names)
+
+
+def _value(stored: StoredSample, names: list[str] | None) -> Any:
+    if stored.compression is not None and 0 not in stored.shape:
+        return Sample(stored.data, compression=stored.compression)
+    value = stored.value()
+    if names and value.ndim == 1 and value.size and int(value.max()) < len(names):
+        return [names[at] for at in value.tolist()]
+    return value
