@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"^\s*https?:", re.IGNORECASE)
 _PART = re.compile(r"(?:^|;)\s*(\w+)\s*=\s*([^;]+)")  # of an Azure connection string
 _GOOGLE = re.compile(r"(?:[a-z0-9-]+\.)*googleapis\.com|accounts\.google\.com")  # in every key file
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_PLACES = frozenset({"connect", "set_default_storage", "try_key", "lend"})
+_PLACES = frozenset({"connect", "set_default_storage", "try_key", "lend", "presign_link"})
 """Hub methods with a ``url``, which may be one of http; addresses in managed keys are checked by the core."""
 
 

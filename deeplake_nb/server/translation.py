@@ -57,6 +57,10 @@ def _creds(scheme: str, creds: Mapping[str, Any], expires_at: datetime | None) -
     names = _FIELDS.get(scheme, {})
     kept = {names.get(name, name): value for name, value in to_json(creds).items() if name != "expires_at"}
     kept["expiration"] = int(expires_at.timestamp()) if expires_at else int(time.time()) + _FOR_EVER_SECONDS
+    if (
+        "gcs_oauth_token" in kept
+    ):  # its SDK wants a project where there is none of the machine's, and uses it for nothing
+        kept["project_id"] = kept.get("user_project") or "none"
     return {name: value for name, value in kept.items() if value is not None}
 
 

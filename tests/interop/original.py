@@ -22,9 +22,9 @@ class OriginalError(RuntimeError):
 class Original:
     """A running interpreter of the original. `do` calls a function of `peer.py`, or of another program like it."""
 
-    def __init__(self, home: Path, peer: Path = _PEER) -> None:
-        python = environments.environment(environments.ORIGINAL) / "python"
-        env = machine.environ() | {"HOME": str(home), "BUGGER_OFF": "true", "PYTHONHASHSEED": "0"}
+    def __init__(self, home: Path, peer: Path = _PEER, extra: tuple[str, ...] = (), **environ: str) -> None:
+        python = environments.environment((*environments.ORIGINAL, *extra)) / "python"
+        env = machine.environ() | {"HOME": str(home), "BUGGER_OFF": "true", "PYTHONHASHSEED": "0"} | environ
         self._log = home / "original.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(

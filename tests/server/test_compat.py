@@ -259,7 +259,12 @@ def test_places_are_written_as_the_original_reads_them():
 def test_fields_have_the_originals_names():
     creds = {"token": Secret("ya29"), "user_project": "p", "endpoint_url": None}
     said = translation.resolved(Resolved("o", "n", "gcs://bucket/ds", creds, "r", expires_at=SOON))["creds"]
-    assert said == {"gcs_oauth_token": "ya29", "user_project": "p", "expiration": int(SOON.timestamp())}
+    assert said == {
+        "gcs_oauth_token": "ya29",
+        "user_project": "p",
+        "project_id": "p",
+        "expiration": int(SOON.timestamp()),
+    }
     assert translation.lent(Lent({"token": Secret("ya29")}, SOON, ("gcs://bucket/x",)))["gcs_oauth_token"] == "ya29"
     assert translation.lent(Lent({"token": Secret("t")}, SOON, ("https://h/x",)))["access_token"] == "t"
     sas = translation.resolved(Resolved("o", "n", "azure://a/c/d", {"sas_token": Secret("sv=1")}, "r"))["creds"]

@@ -69,6 +69,7 @@ MATRIX = {
     ("PUT", f"{K}/name"): (KEY | {"new_name": "k2"}, least("admin", 200)),
     ("POST", f"{K}/trial"): (KEY, least("admin", 200)),
     ("POST", f"{K}/credentials"): (KEY, least("reader", 200)),
+    ("POST", f"{K}/requests"): (KEY | {"url": "s3://bucket/a.jpg"}, least("reader", 200)),
     ("GET", f"{K}/provisioning"): ({"name": "role"}, least("admin", 200)),
     ("GET", f"{V1}/audit"): ({"org": "{org}"}, least("admin", 200)),
     # What the original asks. What may not be seen is 403 on credentials, 400 on connecting, 404 on managed keys.
