@@ -55,6 +55,7 @@ _BY_CODE: dict[str, tuple[type[LakeError], str]] = {
     "ExpiredToken": (ExpiredCredentialsError, "get new temporary keys"),
     "ExpiredTokenException": (ExpiredCredentialsError, "get new temporary keys"),
     "TokenRefreshRequired": (ExpiredCredentialsError, "get new temporary keys"),
+    "PackedPolicyTooLarge": (StorageError, "names this long do not fit into the policy of a session: use shorter ones"),
     "RequestTimeTooSkewed": (StorageError, "the clock of this machine is wrong: set it"),
     "PermanentRedirect": (StorageError, _REGION),
     "TemporaryRedirect": (StorageError, _REGION),

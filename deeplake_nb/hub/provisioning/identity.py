@@ -47,12 +47,17 @@ def _aws(fields: Mapping[str, Any], environ: Mapping[str, str]) -> HubIdentity:
     settings = {name: fields[name] for name in ("aws_region",) if name in fields}
     storage = S3Storage(place, credentials_from(place, settings, environ=environ))
     endpoint = fields.get("sts_endpoint_url") or fields.get("endpoint_url")
-    with storage.our_errors("ask who the hub is for", ""):
-        client = storage.connect("sts", endpoint_url=endpoint, region="us-east-1")
-        try:
-            arn = str(client.get_caller_identity()["Arn"])
-        finally:
-            client.close()
+    try:
+        with storage.our_errors("ask who the hub is for", ""):
+            client = storage.connect("sts", endpoint_url=endpoint, region="us-east-1")
+            try:
+                arn = str(client.get_caller_identity()["Arn"])
+            finally:
+                client.close()
+    except MissingCredentialsError as error:
+        raise MissingCredentialsError(
+            f"the hub has no identity on AWS: run it where it has a role, or give it keys of its own ({error})"
+        ) from error
     session = _SESSION.fullmatch(arn)
     return HubIdentity(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else arn)
 

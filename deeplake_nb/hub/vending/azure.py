@@ -31,7 +31,9 @@ _PRINCIPAL = ("tenant_id", "client_id", "client_secret")
 
 
 def vend(grant: Grant) -> Vended:
-    """A signature for a folder where the account has a hierarchical namespace, or for a whole container.
+    """A signature for a folder, or for a whole container.
+
+    A key of the account signs for folders only where it has a hierarchical namespace; a login signs for them in any.
 
     Raises:
         CredentialsError: nothing as narrow as that can be signed, and the key does not lend itself.
@@ -46,10 +48,10 @@ def vend(grant: Grant) -> Vended:
     container, _, folder = place.path.partition("/")
     if not container:
         return _itself(grant, f"{place} names no container: a key of Azure is lent for a container or less")
-    if folder and not lender.has_folders(container):
+    if folder and grant.kind == "azure-key" and not lender.has_folders(container):
         why = (
-            f"the account of {place} has no hierarchical namespace, and without one nothing less than a container can"
-            " be lent: give the dataset a container of its own, or use an account with such a namespace"
+            f"the account of {place} has no hierarchical namespace, and without one its keys sign for nothing less than"
+            " a container: give the dataset a container of its own, or keep an application instead of the key"
         )
         return _itself(grant, why)
     token = lender.signed_folder(container, folder, _RIGHTS[grant.mode])

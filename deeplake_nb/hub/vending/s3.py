@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import Secret, read_time
 from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk
-from deeplake_nb.errors import CredentialsError, PermissionDeniedError, StorageError
+from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, StorageError
 from deeplake_nb.hub.vending.grant import Cloud, Grant, Method, Vended, lent
 from deeplake_nb.hub.vending.policies import policy
 from deeplake_nb.storage.presigned import read_listing
@@ -120,14 +120,19 @@ def _ask(grant: Grant, operation: str, wanted: dict[str, Any]) -> Mapping[str, A
     own = grant.chosen(*_KEYS) | grant.chosen("aws_region")
     storage = S3Storage(place, credentials_from(place, own, environ=grant.environ, clock=grant.clock))
     endpoint = fields.get("sts_endpoint_url") or fields.get("endpoint_url")
-    with storage.our_errors("lend a key for", ""):
-        client = storage.connect(
-            "sts", endpoint_url=str(endpoint) if endpoint else None, region=_HOME.get(_partition(grant))
-        )
-        try:
-            answer: Mapping[str, Any] = getattr(client, operation)(**wanted)
-        finally:
-            client.close()
+    try:
+        with storage.our_errors("lend a key for", ""):
+            client = storage.connect(
+                "sts", endpoint_url=str(endpoint) if endpoint else None, region=_HOME.get(_partition(grant))
+            )
+            try:
+                answer: Mapping[str, Any] = getattr(client, operation)(**wanted)
+            finally:
+                client.close()
+    except MissingCredentialsError as error:
+        raise MissingCredentialsError(
+            f"the hub has no identity on AWS: run it where it has a role, or give it keys of its own ({error})"
+        ) from error
     return answer
 
 

@@ -131,7 +131,8 @@ def test_a_user_without_the_permission_to_federate_has_presigned_requests(server
 
 
 def _refusal(code):
-    body = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message><Token-0>{CANARY}</Token-0></Error></ErrorResponse>"
+    said = f"<Code>{code}</Code><Message>no</Message><Token-0>{CANARY}</Token-0>"
+    body = f"<ErrorResponse><Error>{said}</Error></ErrorResponse>"
     return canned.Answer(403, body.encode(), {"Content-Type": "text/xml"})
 
 
@@ -171,7 +172,7 @@ def test_neither_what_is_lent_nor_what_it_is_made_of_is_shown(sts, server, caplo
 
 def test_a_hub_without_an_identity_says_so(server):
     server.answers = [_refusal("AccessDenied")]
-    with pytest.raises(MissingCredentialsError, match="environment"):
+    with pytest.raises(MissingCredentialsError, match=r"the hub has no identity on AWS: .*environment"):
         lend({**ROLE, "sts_endpoint_url": server.endpoint}, "aws-role")
     assert server.requests == []
 
