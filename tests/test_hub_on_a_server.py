@@ -56,6 +56,7 @@ def org(server, s3):
     root.create_org("org")
     root.add_key("org", "signs", "aws-keys", s3)
     root.add_key("org", "lends", "aws-keys", s3, prefixes=["s3://bucket"], lends_itself=True)
+    root.add_key("org", "bound", "aws-keys", s3, prefixes=["s3://bucket/raw"])
     root.add_key("org", "anywhere", "aws-keys", s3, lends_itself=True)
     root.set_default_storage("org", "s3://bucket/signed", "signs")
     root.create_org("lent")
@@ -159,10 +160,10 @@ def test_links_are_read_without_a_key_of_the_cloud(server, org, writer, name):
     again = member(server, org, "reader").load(f"hub://org/{name}", read_only=True)
     assert again.images[0].numpy().mean() == pytest.approx(120, abs=3)
     ds = writer.load(f"hub://org/{name}")
-    ds.add_creds_key("signs", managed=False)
+    ds.add_creds_key("own")
     ds.images.extend([writer.link("s3://bucket/raw/a.jpg", creds_key="lends")] * 2)
-    with pytest.raises(LinkError, match="'signs' has no credentials in this session"):
-        ds.images.append(writer.link("s3://bucket/raw/a.jpg", creds_key="signs"))
+    with pytest.raises(LinkError, match="'own' has no credentials in this session"):
+        ds.images.append(writer.link("s3://bucket/raw/a.jpg", creds_key="own"))
     with pytest.raises(LinkError, match="is for s3://bucket, and is sent nowhere else"):
         ds.images.append(writer.link("s3://elsewhere/a.jpg", creds_key="lends"))
     assert len(ds.images) == 3
@@ -170,6 +171,22 @@ def test_links_are_read_without_a_key_of_the_cloud(server, org, writer, name):
     ds.images.append(writer.link("s3://bucket/raw/a.jpg", creds_key="anywhere"))
     with pytest.raises(LinkError, match="azure"):
         ds.images.append(writer.link("azure://account/box/a.jpg", creds_key="anywhere"))
+
+
+def test_links_are_read_by_requests_that_the_hub_signs(server, org, writer, name):
+    ds = writer.empty(f"hub://org/{name}")
+    ds.create_tensors("images", htype="link[image]", sample_compression="jpeg")
+    ds.add_creds_key("signs", managed=True)
+    ds.add_creds_key("bound", managed=True)
+    ds.images.extend([writer.link("s3://bucket/raw/a.jpg", creds_key="signs")] * 3)
+    ds.images.append(writer.link("s3://bucket/raw/a.jpg", creds_key="bound"))
+    for path, key in (("raw/none.jpg", "signs"), ("other/a.jpg", "bound"), ("raw2/a.jpg", "bound")):
+        with pytest.raises(LinkError, match=f"s3://bucket/{path} cannot be read") as failed:
+            ds.images.append(writer.link(f"s3://bucket/{path}", creds_key=key))
+        assert "Signature" not in str(failed.value)
+    ds.close()
+    again = member(server, org, "reader").load(f"hub://org/{name}", read_only=True)
+    assert [one.mean() for one in again.images.numpy(aslist=True)] == [pytest.approx(120, abs=3)] * 4
 
 
 def test_a_place_without_a_name_by_a_managed_key(server, org, writer, name):

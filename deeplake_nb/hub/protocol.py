@@ -335,6 +335,15 @@ class Hub(Protocol):
             CredentialsError: the key may not be used at ``url``, or its storage lends no keys.
         """
 
+    def presign_link(self, org: str, name: str, url: str, *, ttl_seconds: int = 3600) -> str:
+        """A url that allows one GET of a linked file, by a managed key whose storage lends none.
+
+        Raises:
+            MissingCredentialsError: no such key that the user may use.
+            CredentialsError: the key may not be used at ``url``.
+            UnsupportedError: its storage cannot narrow such a request.
+        """
+
     def provisioning(self, org: str, name: str) -> str:
         """What the owner of the cloud must run once, so that the hub may use this role-based key; ready to paste."""
 

@@ -197,6 +197,9 @@ class HubClient:
     def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
         return self._ask("lend", org=org, name=name, url=url, mode=mode, fresh=fresh)
 
+    def presign_link(self, org: str, name: str, url: str, *, ttl_seconds: int = 3600) -> str:
+        return self._ask("presign_link", org=org, name=name, url=url, ttl_seconds=ttl_seconds)
+
     def provisioning(self, org: str, name: str) -> str:
         return self._ask("provisioning", org=org, name=name)
 

@@ -125,18 +125,7 @@ class Resolving(Datasets):
         managed, url = target.key, target.url
         if managed is None:
             raise CredentialsError(f"hub://{org}/{name} needs no managed key: open {url} as it is")
-        fields = opened(self._core.vault, managed)
-        ttl_seconds = max(1, min(ttl_seconds, _TTL_SECONDS))
-        arguments: dict[str, Any] = {"ttl_seconds": ttl_seconds, "clock": self._core.clock}
-        address = vending.presign(
-            managed.kind,
-            fields,
-            url,
-            cast("vending.Method", method),
-            key,
-            **arguments,
-            external_id=managed.external_id or None,
-        )
+        address = self._signed(managed, url, method, key, ttl_seconds)
         mode = _NEEDS[method]
         self._core.lender.note(
             (self._user.id, managed.id, managed.revision, url, mode),
@@ -144,20 +133,33 @@ class Resolving(Datasets):
         )
         return address
 
+    def presign_link(self, org: str, name: str, url: str, *, ttl_seconds: int = 3600) -> str:
+        """A url that allows one GET of a linked file; on record once for each folder and stretch of them."""
+        place = checked_url(DiscreetText(url), is_local=False)
+        key = self._usable(org, name, "r")
+        usable_at(self._core, key, place)
+        folder = place.parent.reveal()
+        address = self._signed(key, folder, "GET", place.name, ttl_seconds)
+        self._core.lender.note(
+            (self._user.id, key.id, key.revision, folder, "link"),
+            lambda: self._on_record("presign link", org, key.name, folder, "r"),
+        )
+        return address
+
+    def _signed(self, key: Key, folder: str, method: str, name: str, ttl_seconds: int) -> str:
+        arguments: dict[str, Any] = {
+            "ttl_seconds": max(1, min(ttl_seconds, _TTL_SECONDS)),
+            "clock": self._core.clock,
+            "external_id": key.external_id or None,
+        }
+        fields = opened(self._core.vault, key)
+        return vending.presign(key.kind, fields, folder, cast("vending.Method", method), name, **arguments)
+
     def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
         """Credentials of a managed key: for reading below its prefixes, or for ``url`` only."""
         _check_mode(mode)
         url = None if url is None else DiscreetText(url)
-        checked(name, "a key")
-        with self._core.store.read() as connection:
-            access = self._access(connection, org)
-            key = find_key(connection, access.id, name) if access.role is not None else None
-        if key is None:
-            raise MissingCredentialsError(
-                f"no managed key {name!r} in organisation {org!r} that you may use: ask an admin for it, or populate"
-                " it with credentials of your own (populate_creds)"
-            )
-        self._granted(access, mode)
+        key = self._usable(org, name, mode)
         prefixes = places = prefixes_of(key)
         if url is not None:
             places = (checked_url(url, is_local=False),)
@@ -176,6 +178,20 @@ class Resolving(Datasets):
                 " an admin adds it with lends_itself=True"
             )
         return Lent(vended.creds, vended.expires_at, tuple(map(str, prefixes)))
+
+    def _usable(self, org: str, name: str, mode: Mode) -> Key:
+        """A key that the user may have for reading, or writing."""
+        checked(name, "a key")
+        with self._core.store.read() as connection:
+            access = self._access(connection, org)
+            key = find_key(connection, access.id, name) if access.role is not None else None
+        if key is None:
+            raise MissingCredentialsError(
+                f"no managed key {name!r} in organisation {org!r} that you may use: ask an admin for it, or populate"
+                " it with credentials of your own (populate_creds)"
+            )
+        self._granted(access, mode)
+        return key
 
 
 def _check_mode(mode: Mode | None) -> None:

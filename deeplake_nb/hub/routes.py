@@ -89,6 +89,7 @@ ROUTES: dict[str, Route] = {
     "delete_key": Route("DELETE", _KEY, "Forget a key", is_repeatable=False),
     "try_key": Route("POST", f"{_KEY}/trial", "Try a key out with real requests"),
     "lend": Route("POST", f"{_KEY}/credentials", "Credentials of a key, for linked files"),
+    "presign_link": Route("POST", f"{_KEY}/requests", "A url that allows one GET of a linked file"),
     "provisioning": Route("GET", f"{_KEY}/provisioning", "What the owner of the cloud must run once"),
     "create_token": Route("POST", "/tokens", "A new token of the user", is_repeatable=False),
     "tokens": Route("GET", "/tokens", "The user's tokens, without themselves"),

@@ -40,7 +40,7 @@ class Home:
         self._place = place
         self._places = places
         self._copy = copy
-        self._links = LinkedFiles(files, self._lend)
+        self._links = LinkedFiles(files, self._lend, self._sign)
 
     # ------------------------------------------------------------------ its links
 
@@ -84,6 +84,11 @@ class Home:
             if bucket is None:
                 raise
         return hub(self._place.access.token).lend(org, key, url=bucket.reveal(), fresh=fresh)
+
+    def _sign(self, key: str, url: Url) -> str:
+        """An address of one linked file."""
+        access = self._place.access
+        return self._places.hub(access.token).presign_link(access.org or "", key, url.reveal())
 
     # ------------------------------------------------------------------ its place
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
     Lend = Callable[[str, Url | None, bool], Lent | None]
+    Sign = Callable[[str, Url], str]
 
 _LOCAL = ("file", "mem")
 
@@ -40,11 +41,13 @@ class LinkedFiles:
         files: opens what needs no key.
         lend: asks the hub for a managed key by its name, for a storage (None: for none yet), and says
             whether what it remembers will not do; gives None where no hub stands behind the dataset.
+        sign: asks the hub for an address of one file, by the name of a key that its storage does not lend.
     """
 
-    def __init__(self, files: Files, lend: Lend = lambda *_: None) -> None:
+    def __init__(self, files: Files, lend: Lend = lambda *_: None, sign: Sign | None = None) -> None:
         self._files = files
         self._lend = lend
+        self._sign = sign
         self._given: dict[str, Any] = {}
         self._stores: dict[tuple[str, Url], StorageProvider] = {}
         self._prefixes: dict[str, tuple[Url, ...]] = {}
@@ -134,9 +137,7 @@ class LinkedFiles:
         if key in self._given:
             found = self._files.opened(root, self._given[key])
         elif key in managed:
-            lent = self._ask(key, root, fresh=fresh)
-            lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, root, fresh=again), lent)
-            found = self._files.opened(root, lending)
+            found = self._managed(key, root, fresh=fresh)
         else:
             raise MissingCredentialsError(
                 f"credentials key {key!r} has no credentials in this session: give it some with "
@@ -145,6 +146,21 @@ class LinkedFiles:
             )
         with self._lock:
             return self._stores.setdefault((key, root), found)
+
+    def _managed(self, key: str, root: Url, *, fresh: bool) -> StorageProvider:
+        try:
+            lent = self._ask(key, root, fresh=fresh)
+        except MissingCredentialsError:
+            raise
+        except CredentialsError:
+            sign = self._sign
+            if root.scheme != "s3" or sign is None:
+                raise
+            from deeplake_nb.storage.presigned import PresignedStorage
+
+            return PresignedStorage(root, lambda _, file: sign(key, root.join(file)))
+        lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, root, fresh=again), lent)
+        return self._files.opened(root, lending)
 
     def _check_reach(self, key: str, url: Url) -> None:
         """Refuse to send a managed key where it does not belong: a dataset's author may link to anything."""

@@ -94,6 +94,7 @@ ASKED = {
     "try_key": ("admin", lambda hub, lab: hub.try_key(lab.org, "k")),
     "lend": ("reader", lambda hub, lab: hub.lend(lab.org, "k")),
     "lend, to write": ("writer", lambda hub, lab: hub.lend(lab.org, "k", mode="w")),
+    "presign_link": ("reader", lambda hub, lab: hub.presign_link(lab.org, "k", "s3://bucket/raw/a.jpg")),
     "provisioning": ("admin", lambda hub, lab: hub.provisioning(lab.org, "role")),
     "create_token": ("reader", lambda hub, lab: hub.create_token("t", scope="reader", org=lab.org)),
     "audit": ("admin", lambda hub, lab: hub.audit(lab.org)),
