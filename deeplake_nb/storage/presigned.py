@@ -11,12 +11,12 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.provider import Secret
-from deeplake_nb.errors import LakeError, StorageError, UrlError
-from deeplake_nb.storage import bodies, s3_errors
+from deeplake_nb.errors import LakeError, StorageError
+from deeplake_nb.storage import bodies, s3_errors, s3_listing
 from deeplake_nb.storage.bodies import Body
 from deeplake_nb.storage.provider import Entry, Stored, check_key, check_prefix, flat, parts
 from deeplake_nb.storage.ranges import ByteRange
@@ -24,23 +24,21 @@ from deeplake_nb.storage.retries import TransientError, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from xml.etree.ElementTree import Element
 
     from typing_extensions import Buffer
 
+    from deeplake_nb.storage.s3_listing import Page
     from deeplake_nb.urls import Url
 
 R = TypeVar("R")
 Method = Literal["GET", "PUT", "HEAD", "DELETE", "LIST"]
 
 _log = logging.getLogger(__name__)
-_LISTING = ("prefix", "delimiter", "continuation-token", "max-keys")
 _MARGIN = timedelta(seconds=30)
 _SHARE = 10
 _MOST_ADDRESSES = 10_000
 _REFUSAL_NBYTES = 1 << 16
 _LARGEST_PUT_NBYTES = 5 << 30
-_MD5_DIGITS = 32
 _OK = 300
 _PARTIAL, _DENIED, _PAST_END = 206, 403, 416
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -85,27 +83,6 @@ class _Refusal(NamedTuple):
     headers: Any
 
 
-class _Page(NamedTuple):
-    """A part of a listing, and the mark of the next."""
-
-    objects: tuple[Stored, ...]
-    folders: tuple[str, ...]
-    more: str | None
-
-
-def read_listing(key: str) -> dict[str, str]:
-    """What is asked of a listing: the query that stands in place of a key.
-
-    Raises:
-        UrlError: it has something else than ``prefix``, ``delimiter``, ``continuation-token`` and ``max-keys``.
-    """
-    pairs = parse_qsl(key, keep_blank_values=True)
-    asked = dict(pairs)
-    if len(asked) != len(pairs) or not set(asked) <= set(_LISTING) or (key and not pairs):
-        raise UrlError(f"{key!r} is no listing: expected {'=…&'.join(_LISTING)}=…, each at most once")
-    return asked
-
-
 class PresignedStorage:
     """A folder of which each request is signed elsewhere, as by a hub that lends no keys.
 
@@ -115,7 +92,7 @@ class PresignedStorage:
     Args:
         url: what it is called in messages; keys are relative to it.
         presign: gives the address for a method (``GET``, ``PUT``, ``HEAD``, ``DELETE`` or ``LIST``) and a key. For
-            ``LIST`` the key is the query of a listing, see `read_listing`.
+            ``LIST`` the key is the query of a listing, see `s3_listing.asked`.
         clock: gives the time, aware of its zone.
     """
 
@@ -173,12 +150,12 @@ class PresignedStorage:
         for page in self._pages(check_prefix(prefix)):
             yield from page.objects
 
-    def _pages(self, prefix: str, delimiter: str = "") -> Iterator[_Page]:
+    def _pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
         asked = {name: value for name, value in (("prefix", prefix), ("delimiter", delimiter)) if value}
         while True:
             query = urlencode(asked, quote_via=quote, safe="")
             skip = len(self._address("LIST", query, fresh=False).prefix) - len(prefix)
-            page = self._ask("list", "LIST", query, partial(_page, skip), shown=prefix)
+            page = self._ask("list", "LIST", query, partial(s3_listing.page, skip), shown=prefix)
             yield page
             if page.more is None:
                 return
@@ -309,35 +286,6 @@ def _failure(refusal: _Refusal, action: str) -> LakeError:
         return TransientError(f"cannot {action} ({refusal.code} from the storage): it is overloaded or broken")
     region = refusal.headers.get("x-amz-bucket-region", "")
     return s3_errors.refusal(refusal.code, action, "presigned requests", refusal.status, region)
-
-
-def _page(skip: int, answer: Any) -> _Page:
-    """One page of a listing; ``skip`` characters of each name are the folder's.
-
-    Raises:
-        BodyError: it is no XML, or not all of it.
-    """
-    from xml.etree import ElementTree as ET
-
-    try:
-        root = ET.fromstring(bodies.read(answer, _length(answer)))  # noqa: S314
-    except ET.ParseError as error:
-        raise bodies.BodyError(f"no XML: {error}") from None
-    is_quoted = root.findtext("{*}EncodingType") == "url"
-
-    def name(item: Element, tag: str) -> str:
-        text = item.findtext(f"{{*}}{tag}") or ""
-        return (unquote_plus(text) if is_quoted else text)[skip:]
-
-    objects = []
-    for item in root.iterfind("{*}Contents"):
-        tag, key = (item.findtext("{*}ETag") or "").strip('"'), name(item, "Key")
-        if key and not key.endswith("/"):
-            digest = bytes.fromhex(tag) if len(tag) == _MD5_DIGITS else None
-            objects.append(Stored(key, int(item.findtext("{*}Size") or 0), digest))
-    folders = tuple(name(item, "Prefix") for item in root.iterfind("{*}CommonPrefixes"))
-    is_cut = root.findtext("{*}IsTruncated") == "true"
-    return _Page(tuple(objects), folders, root.findtext("{*}NextContinuationToken") if is_cut else None)
 
 
 def _length(answer: Any) -> int | None:

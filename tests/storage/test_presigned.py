@@ -20,8 +20,8 @@ from deeplake_nb.errors import (
     UrlError,
 )
 from deeplake_nb.hub import vending
-from deeplake_nb.storage import presigned
-from deeplake_nb.storage.presigned import PresignedStorage, read_listing
+from deeplake_nb.storage import presigned, s3_listing
+from deeplake_nb.storage.presigned import PresignedStorage
 from deeplake_nb.urls import parse
 from tests.fakes import canned, moto
 from tests.suites.storage import StorageSuite
@@ -157,7 +157,9 @@ def test_refusals_are_our_errors(answered, status, code, error, said):
     assert "c4nary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [b"", b"<ListBucket", b"not xml"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<ListBucket", b"not xml", b"<A><Contents><Key>x/k</Key><Size>many</Size></Contents></A>"]
+)
 def test_a_listing_that_is_none_is_no_empty_folder(answered, body):
     storage, _ = answered(canned.Answer(200, body))
     with pytest.raises(StorageError, match="cannot list s3://bucket/x"):
@@ -219,12 +221,12 @@ def test_no_signature_is_shown_anywhere(signer, caplog):
 @pytest.mark.parametrize("key", ["nonsense", "prefix=a&prefix=b", "versions=", "list-type=1", "acl", "a=b"])
 def test_a_listing_asks_for_nothing_else(key):
     with pytest.raises(UrlError, match="is no listing"):
-        read_listing(key)
+        s3_listing.asked(key)
 
 
 def test_what_a_listing_asks_for():
-    assert read_listing("") == {}
-    assert read_listing("prefix=a%2Fb&delimiter=%2F") == {"prefix": "a/b", "delimiter": "/"}
+    assert s3_listing.asked("") == {}
+    assert s3_listing.asked("prefix=a%2Fb&delimiter=%2F") == {"prefix": "a/b", "delimiter": "/"}
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE"])

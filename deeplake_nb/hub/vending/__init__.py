@@ -124,9 +124,9 @@ def presign(
         CredentialsError: as for `vend`.
     """
     if method == "LIST":
-        from deeplake_nb.storage.presigned import read_listing
+        from deeplake_nb.storage import s3_listing
 
-        check_prefix(read_listing(key).get("prefix", ""))
+        check_prefix(s3_listing.asked(key).get("prefix", ""))
     else:
         check_key(key)
     mode: Mode = "r" if method in ("GET", "HEAD", "LIST") else "w"

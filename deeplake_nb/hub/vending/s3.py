@@ -13,7 +13,7 @@ from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, StorageError
 from deeplake_nb.hub.vending.grant import Cloud, Grant, Method, Vended, lent
 from deeplake_nb.hub.vending.policies import policy
-from deeplake_nb.storage.presigned import read_listing
+from deeplake_nb.storage import s3_listing
 from deeplake_nb.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def presign(grant: Grant, method: Method, key: str) -> str:
     assert isinstance(found, S3Credentials)  # the chain of this scheme gives no other
     prefix = f"{place.path}/" if place.path else ""
     if method == "LIST":
-        asked = read_listing(key)
+        asked = s3_listing.asked(key)
         query = {"list-type": "2", "encoding-type": "url", **asked, "prefix": prefix + asked.get("prefix", "")}
         address = f"{_base(grant)}?{urlencode(sorted(query.items()), quote_via=quote, safe='')}"
     else:
