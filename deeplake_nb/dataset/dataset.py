@@ -12,6 +12,7 @@ from deeplake_nb.dataset.state import State
 from deeplake_nb.dataset.structured import Structured
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.versions import Versions
+from deeplake_nb.dataset.views import Views
 from deeplake_nb.dataset.writer import Writer
 from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
 from deeplake_nb.format import keys
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 
-class Dataset(Placed, Keyed, Versions, Structured, EditableDataset):
+class Dataset(Placed, Keyed, Versions, Structured, EditableDataset, Views):
     """A dataset at one version. Made by ``load``, ``empty`` and ``dataset``; never by itself.
 
     Example:

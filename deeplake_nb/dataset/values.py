@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset.links import stored_links
+from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.dataset.reader import stored_items
 from deeplake_nb.errors import LakeError
 from deeplake_nb.format.samples import Sample
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 256
 
 
-def values_of(state: State, tensor: TensorState, rows: Ints) -> Iterator[Any]:
-    """Rows of a tensor, read in batches; class labels by name where they have one.
+def values_of(state: State, tensor: TensorState, rows: Ints, *, unlink: bool = False) -> Iterator[Any]:
+    """Rows of a tensor, read in batches; class labels by name where they have one; ``unlink`` gives linked files.
 
     Raises:
         LakeError: a row that cannot be read.
@@ -35,21 +35,24 @@ def values_of(state: State, tensor: TensorState, rows: Ints) -> Iterator[Any]:
         part = rows[start : start + _AT_ONCE]
         sequences = state.tables(tensor).sequences if tensor.meta.is_sequence else None
         if sequences is None:
-            yield from _items(state, tensor, part, names)
+            yield from _items(state, tensor, part, names, unlink=unlink)
             continue
         starts, stops = sequences.spans(part)
         items = np.concatenate([np.arange(0), *map(np.arange, starts, stops)])
-        found = _items(state, tensor, items, names)
+        found = _items(state, tensor, items, names, unlink=unlink)
         for count in (stops - starts).tolist():
             yield [next(found) for _ in range(count)]
 
 
-def _items(state: State, tensor: TensorState, items: Ints, names: list[str] | None) -> Iterator[Any]:
-    found: Any = (stored_links if tensor.meta.is_link else stored_items)(state, tensor, items)
+def _items(state: State, tensor: TensorState, items: Ints, names: list[str] | None, *, unlink: bool) -> Iterator[Any]:
+    read: Any = stored_items
+    if tensor.meta.is_link:
+        read = linked_items if unlink else stored_links
+    found: Any = read(state, tensor, items)
     for one in found:
         if isinstance(one, LakeError):
             raise one
-        yield one if tensor.meta.is_link else _value(one, names)
+        yield one if tensor.meta.is_link and not unlink else _value(one, names)
 
 
 def _value(stored: StoredSample, names: list[str] | None) -> Any:

@@ -47,6 +47,41 @@ class Index:
             return np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
         return rows
 
+    def to_json(self) -> list[Any]:
+        """The selection as a saved view has it: an entry per axis, a number, a list of them, or a slice as a dict."""
+        if self.rows is None:
+            first: Any = slice(None)
+        elif self.is_single:
+            first = int(self.rows[0])
+        elif isinstance(self.rows, range):
+            stop = self.rows.stop if self.rows.stop >= 0 else None
+            first = slice(self.rows.start, stop, self.rows.step)
+        else:
+            first = self.rows
+        return [_entry(first), *self.sub_to_json()]
+
+    def sub_to_json(self) -> list[Any]:
+        """The part of each sample that is selected, in the same form.
+
+        Raises:
+            RowError: several brackets, one after the other, have no such form.
+        """
+        if len(self.sub) > 1:
+            raise RowError("parts of samples selected by several brackets cannot be saved; write one: [rows, a, b]")
+        return [_entry(item) for items in self.sub for item in items]
+
+    @staticmethod
+    def sub_from_json(entries: list[Any] | None) -> tuple[tuple[Any, ...], ...]:
+        """What `sub_to_json` gave, as ``sub``."""
+        if not entries:
+            return ()
+        return (
+            tuple(
+                slice(one.get("start"), one.get("stop"), one.get("step")) if isinstance(one, dict) else one
+                for one in entries
+            ),
+        )
+
     def narrowed(self, item: Any, length: int) -> Index:
         """This selection indexed once more; ``length`` is the number of rows of the unindexed tensor.
 
@@ -62,6 +97,16 @@ class Index:
             return Index(self.rows, sub=(*self.sub, items) if items[1:] else self.sub)
         rows, is_single = _select(self.rows if self.rows is not None else range(length), items[0])
         return Index(rows, is_single, (*self.sub, items[1:]) if items[1:] else self.sub)
+
+
+def _entry(item: Any) -> Any:
+    if isinstance(item, slice):
+        return {"start": item.start, "stop": item.stop, "step": item.step}
+    if isinstance(item, (int, np.integer)):
+        return int(item)
+    if item is Ellipsis or item is None:
+        raise RowError(f"{item!r} cannot be saved; select with numbers, slices and lists")
+    return np.asarray(item).tolist()
 
 
 def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:

@@ -97,6 +97,18 @@ def change(path):
     ds.merge("changed", conflict_resolution="theirs")
 
 
+def views(path):
+    """What every saved view holds."""
+    ds = deeplake.load(path, verbose=False, read_only=True)
+    out = {}
+    for entry in ds.get_views():
+        view = entry.load(verbose=False)
+        out[entry.id] = [len(view), entry.message, entry.virtual, view.x.numpy().tolist(), view.label.numpy().tolist()]
+        images = view.image.numpy(aslist=True)
+        out[entry.id].append([one.tolist() for one in images])
+    return out
+
+
 def step(name, **arguments):
     """One step of a history."""
     STEPS[name](deeplake, **arguments)
@@ -122,7 +134,7 @@ def release():
     lock._REFS.clear()
 
 
-CALLS = {f.__name__: f for f in (program, describe, check, again, change, step, hold, free)}
+CALLS = {f.__name__: f for f in (program, describe, check, again, change, views, step, hold, free)}
 
 for line in sys.stdin:
     call = json.loads(line)

@@ -85,6 +85,31 @@ def test_the_original_goes_on_from_what_was_done_here(program, original, tmp_pat
     assert_reads_equal(original, tmp_path, program)
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_saved_views_hold_the_same_rows(is_ours, original, written, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if is_ours:
+        BOTH["views"](deeplake_nb)
+        theirs = original.do("views", tmp_path, path="ds")
+    else:
+        theirs = original.do("views", written / "views", path="ds")
+        shutil.copytree(written / "views", tmp_path, dirs_exist_ok=True)
+    ds = deeplake_nb.load("ds")
+    assert sorted(theirs) == ["listed", "optimized", "single", "sliced"]
+    for entry in ds.get_views():
+        view = entry.load()
+        images = [one.tolist() for one in view.image.numpy(aslist=True)]
+        found = [len(view), entry.message, entry.virtual, view.x.numpy().tolist(), view.label.numpy().tolist(), images]
+        assert found == theirs[entry.id], entry.id
+    ds.delete_view("listed")
+    ds.load_view("sliced", optimize=True)
+    ds[5:7].save_view(id="more")
+    ds.close()
+    after = original.do("views", tmp_path, path="ds")
+    assert sorted(after) == ["more", "optimized", "single", "sliced"]
+    assert after["sliced"] == [*theirs["sliced"][:2], False, *theirs["sliced"][3:]]
+
+
 def outline(description):
     """What the original reads of a dataset, without what it draws at random and what only it writes of arrays."""
     for version in description["versions"].values():

@@ -193,12 +193,21 @@ def downsampled(lake):
 
 
 def views(lake):
-    """Saved views lie below a dataset and change nothing in it."""
+    """Saved views of every kind; they lie below a dataset and change nothing in it."""
     with lake.empty("ds") as ds:
         ds.create_tensor("x", dtype="int32").extend(numbers((10, 3, 2), "int32"))
+        ds.create_tensor("label", htype="class_label", class_names=["a", "b"]).extend(np.arange(10, dtype="uint32") % 2)
+        ds.create_tensor("image", htype="image", sample_compression="png").extend(
+            [picture(4 + at, 5) for at in range(10)]
+        )
     ds.commit("for views")
-    ds[2:8:2].save_view(id="sliced", verbose=False)
+    ds[2:8:2].save_view(id="sliced", message="every other", verbose=False)
+    ds[[7, 1, 1]].save_view(id="listed", verbose=False)
+    ds[4].save_view(id="single", verbose=False)
     ds[1:4].save_view(id="optimized", optimize=True, verbose=False, num_workers=0)
+    with ds:
+        ds.x[3] = np.full((3, 2), -1, "int32")
+    ds.commit("later")
 
 
 def keyed_links(lake):
@@ -235,10 +244,9 @@ ORIGINAL = {
         tiles,
         canvases,
         downsampled,
-        views,
         keyed_links,
         tiled_links,
     )
 }
 
-EITHER = {f.__name__: f for f in (updates, padding, clearing, commits, renaming, merges)}
+EITHER = {f.__name__: f for f in (updates, padding, clearing, commits, renaming, merges, views)}

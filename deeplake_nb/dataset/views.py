@@ -1,0 +1,358 @@
+"""Saved views: selections of rows kept under a name, as numbers of rows of a commit, or as copies of the rows.
+
+Each is a dataset of its own below ``.queries``, and a line of ``queries.json``, which all versions share.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset.below import Below
+from deeplake_nb.dataset.lock import short_lock
+from deeplake_nb.dataset.values import values_of
+from deeplake_nb.errors import (
+    FormatError,
+    KeyNotFoundError,
+    ReadOnlyError,
+    SampleError,
+    TensorNotFoundError,
+    UnsupportedError,
+    VersionNotFoundError,
+    did_you_mean,
+)
+from deeplake_nb.format import keys
+from deeplake_nb.format.index import Index
+from deeplake_nb.format.meta import decode_json, encode_json
+from deeplake_nb.storage.provider import check_key, delete_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.writer import Writer
+    from deeplake_nb.storage.provider import StorageProvider
+
+_ROWS = "VDS_INDEX"
+_BARE = {"create_shape_tensor": False, "create_id_tensor": False, "create_sample_info_tensor": False}
+
+
+class ViewEntry:
+    """A saved view, as ``queries.json`` describes it."""
+
+    def __init__(self, info: dict[str, Any], dataset: Views) -> None:
+        self.info = info
+        self._dataset = dataset
+
+    @property
+    def id(self) -> str:
+        """What it is saved as."""
+        return str(self.info["id"]).rpartition("]")[2]
+
+    @property
+    def message(self) -> str:
+        """What its user said of it."""
+        return str(self.info.get("message", ""))
+
+    @property
+    def commit_id(self) -> str:
+        """The commit it selects rows of."""
+        return str(self.info["source-dataset-version"])
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it has numbers of rows only, and no copies of them."""
+        return bool(self.info["virtual-datasource"])
+
+    @property
+    def query(self) -> str | None:
+        """The filter that made it, if one did."""
+        return self.info.get("query")
+
+    @property
+    def tql_query(self) -> str | None:
+        """The query that makes it, if one does."""
+        return self.info.get("tql_query")
+
+    @property
+    def source_dataset_path(self) -> str:
+        """Where the dataset was when the view was saved."""
+        return str(self.info["source-dataset"])
+
+    def __getitem__(self, name: str) -> Any:
+        return self.info[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field of the description."""
+        return self.info.get(name, default)
+
+    def __repr__(self) -> str:
+        return f"View(id={self.id!r}, message={self.message!r}, virtual={self.virtual}, commit_id={self.commit_id!r})"
+
+    def load(self, verbose: bool = True) -> Any:  # noqa: ARG002 - v3's argument
+        """The selected rows, as a dataset to read.
+
+        Raises:
+            UnsupportedError: a query makes it, which this version cannot run.
+        """
+        return self._dataset._loaded(self.info)  # noqa: SLF001 - the other half of this file
+
+    def optimize(self, tensors: Sequence[str] | None = None, unlink: bool = True, **_: Any) -> ViewEntry:
+        """Keep copies of the rows instead of their numbers.
+
+        Raises:
+            ReadOnlyError: opened for reading.
+        """
+        if self.virtual:
+            self.info = self._dataset._optimized(self.info, tensors, unlink=unlink)  # noqa: SLF001
+        return self
+
+    def delete(self) -> None:
+        """Delete the view.
+
+        Raises:
+            ReadOnlyError: opened for reading.
+        """
+        self._dataset.delete_view(self.info["id"])
+
+
+class Views:
+    """What a ``Dataset`` does with selections of its rows; it is one, and adds the rest."""
+
+    _state: State
+    _writer: Writer | None
+    _group: str
+    index: Index
+
+    if TYPE_CHECKING:
+        path: Any
+        tensors: Any
+        commit_id: Any
+        has_head_changes: Any
+        create: Any
+        open: Any
+
+        def __getitem__(self, item: Any) -> Any: ...
+        def __len__(self) -> int: ...
+
+    # ------------------------------------------------------------------ making selections
+
+    def filter(self, function: Callable[[Self], Any] | str, *_: Any, **options: Any) -> Self:
+        """The rows for which ``function(row)`` is true, as a view; ``save_result=True`` saves it too.
+
+        Raises:
+            UnsupportedError: an expression in text, which this version cannot run.
+        """
+        if not callable(function):
+            raise UnsupportedError("filter takes a function of a row, such as lambda row: row.labels.numpy() == 2")
+        view: Self = self[[at for at in range(len(self)) if bool(np.all(function(self[at])))]]
+        if options.get("save_result"):
+            view.save_view(message=getattr(function, "__name__", None), path=options.get("result_path"))
+        return view
+
+    def random_split(self, lengths: Sequence[int | float]) -> tuple[Self, ...]:
+        """Views of disjoint rows, drawn at random: of these lengths, or of these fractions of all rows.
+
+        Raises:
+            SampleError: tensors differ in length, or the lengths are not those of all rows together.
+        """
+        if len({len(tensor) for tensor in self.tensors.values()}) > 1:
+            raise SampleError("tensors differ in length: split a selection of rows that all of them have")
+        count = len(self)
+        sizes = [int(one) for one in lengths]
+        if any(isinstance(one, float) for one in lengths):
+            if not all(0 <= one <= 1 for one in lengths):
+                raise SampleError(f"fractions lie between 0 and 1, got {list(lengths)}")
+            sizes = [int(count * one) for one in lengths]
+            if abs(sum(lengths) - 1) < 1e-6:  # noqa: PLR2004 - fractions of everything
+                for at in range(count - sum(sizes)):
+                    sizes[at % len(sizes)] += 1
+        if sum(sizes) != count or min(sizes, default=0) < 0:
+            raise SampleError(f"lengths {list(lengths)} make {sum(sizes)} rows, but there are {count}")
+        rows = np.random.default_rng().permutation(count)
+        return tuple(self[part] for part in np.split(rows, np.cumsum(sizes)[:-1]))
+
+    # ------------------------------------------------------------------ saving and finding them
+
+    def save_view(  # noqa: PLR0917 - v3's signature
+        self,
+        message: str | None = None,
+        path: Any = None,
+        id: str | None = None,  # noqa: A002 - v3's name
+        optimize: bool = False,
+        tensors: Sequence[str] | None = None,
+        num_workers: int = 0,  # noqa: ARG002 - v3's argument
+        scheduler: str = "threaded",  # noqa: ARG002 - v3's argument
+        verbose: bool = True,  # noqa: ARG002 - v3's argument
+        ignore_errors: bool = False,
+        overwrite: bool = False,
+        **_: Any,
+    ) -> str:
+        """Keep this selection of rows of the last commit; returns where.
+
+        Args:
+            message: what to say of it.
+            path: saving elsewhere is not possible yet.
+            id: what to save it as; a random name, if none is given.
+            optimize: keep copies of the rows, with all in one place, instead of their numbers.
+            tensors: names of the tensors to copy; all, if none are given.
+            num_workers: changes nothing.
+            scheduler: changes nothing.
+            verbose: changes nothing.
+            ignore_errors: leave out rows that cannot be copied.
+            overwrite: replace a view of that name.
+
+        Raises:
+            SampleError: there are changes that are not committed, or a view of that name.
+            ReadOnlyError: opened for reading.
+        """
+        if path is not None:
+            raise UnsupportedError("a view is saved within its dataset; copy() a dataset to have it elsewhere")
+        self._saving()
+        if self.has_head_changes:
+            raise SampleError("there are changes that are not committed: commit them, then save the view")
+        name = secrets.token_hex(16) if id is None else id
+        if not str(name).isprintable() or "/" in name or name != check_key(name):
+            raise SampleError(f"{id!r:.60} is no name of a view")
+        if not overwrite and any(entry.id == name for entry in self.get_views()):
+            raise SampleError(f"a view {name!r} exists already; delete it, or pass overwrite=True")
+        info: dict[str, Any] = {
+            "id": name,
+            "virtual-datasource": not optimize,
+            "source-dataset": self.path,
+            "source-dataset-version": self.commit_id,
+            "created_at": time.time(),
+            "source-dataset-index": self.index.to_json(),
+        }
+        if message is not None:
+            info["message"] = message
+        target = Below(self._state.storage, f"{keys.VIEWS}{name}/")
+        delete_all(self._state.storage, f"{keys.VIEWS}{name}/")
+        view = self.create(target, self._state.open_links)
+        with view:
+            if optimize:
+                self._copy_rows(view, tensors, unlink=True, skip_bad=ignore_errors)
+            else:
+                info["first-index-subscriptable"] = not self.index.is_single
+                if self.index.sub:
+                    info["sub-sample-index"] = self.index.sub_to_json()
+            self._keep_numbers(view, hidden=optimize)
+            view.info.update(info)
+        view.close()
+        self._change_list(lambda entries: [*(one for one in entries if one["id"] != name), info])
+        return f"{self.path}/{keys.VIEWS}{name}"
+
+    def get_views(self, commit_id: str | None = None) -> list[ViewEntry]:
+        """The saved views, all or those of one commit."""
+        entries = [ViewEntry(info, self) for info in _entries(self._state.storage)]
+        return [entry for entry in entries if commit_id is None or entry.commit_id == commit_id]
+
+    def get_view(self, id: str) -> ViewEntry:  # noqa: A002 - v3's name
+        """A saved view.
+
+        Raises:
+            VersionNotFoundError: no view of that name.
+        """
+        entries = self.get_views()
+        found = next((entry for entry in entries if id in {entry.id, entry.info["id"]}), None)
+        if found is None:
+            near = did_you_mean(str(id), [entry.id for entry in entries])
+            raise VersionNotFoundError(f"no view {id!r} is saved in {self.path}{near}")
+        return found
+
+    def load_view(self, id: str, optimize: bool = False, **options: Any) -> Any:  # noqa: A002 - v3's name
+        """The rows of a saved view, as a dataset to read; with ``optimize`` they are copied into it first.
+
+        Raises:
+            VersionNotFoundError: no view of that name.
+        """
+        entry = self.get_view(id)
+        return (entry.optimize(options.get("tensors")) if optimize else entry).load()
+
+    def delete_view(self, id: str) -> None:  # noqa: A002 - v3's name
+        """Delete a saved view; the rows it selects stay.
+
+        Raises:
+            VersionNotFoundError: no view of that name.
+            ReadOnlyError: opened for reading.
+        """
+        self._saving()
+        info = self.get_view(id).info
+        self._change_list(lambda entries: [one for one in entries if one["id"] != info["id"]])
+        delete_all(self._state.storage, _folder(info))
+
+    # ------------------------------------------------------------------ inside
+
+    def _saving(self) -> None:
+        if self._state.is_read_only:
+            raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False to save views")
+        if self._group:
+            raise UnsupportedError("views are the whole dataset's: ask it, not a group")
+
+    def _change_list(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        storage = self._state.storage
+        with short_lock(storage, keys.VIEWS_LOCK, lambda: _entries(storage)) as entries:
+            storage.put(keys.VIEWS_LIST, encode_json(change(entries)))
+
+    def _keep_numbers(self, view: Any, *, hidden: bool) -> None:
+        rows = self.index.resolve(min((tensor._tensor.length for tensor in self.tensors.values()), default=0))  # noqa: SLF001
+        view.create_tensor(_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
+
+    def _copy_rows(self, view: Any, tensors: Sequence[str] | None, *, unlink: bool, skip_bad: bool = False) -> None:
+        known = self.tensors
+        for name in tensors if tensors is not None else known:
+            if name not in known:
+                raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, known)}")
+            tensor = known[name]
+            copy = view.create_tensor_like(name, tensor, unlink)
+            if self.index.sub:
+                copy.extend(tensor.numpy(aslist=True))
+                continue
+            rows = self.index.resolve(tensor._tensor.length)  # noqa: SLF001
+            found = values_of(self._state, tensor._tensor, rows, unlink=unlink)  # noqa: SLF001
+            copy.extend(found, ignore_errors=skip_bad)
+
+    def _loaded(self, info: dict[str, Any]) -> Any:
+        storage = Below(self._state.storage, _folder(info))
+        view = self.open(storage, self._state.open_links, read_only=True)
+        if not info["virtual-datasource"]:
+            return view
+        if info.get("tql_query"):
+            raise UnsupportedError(f"view {info['id']!r} is made by a query, which cannot be run here")
+        rows = view[_ROWS].numpy().reshape(-1).astype(np.int64)
+        sub = Index.sub_from_json(info.get("sub-sample-index"))
+        state = self._state.at(info["source-dataset-version"] or keys.FIRST_COMMIT)
+        is_single = not info.get("first-index-subscriptable", True)
+        return type(self)(state, None, Index(rows, is_single, sub))  # type: ignore[call-arg]
+
+    def _optimized(self, info: dict[str, Any], tensors: Sequence[str] | None, *, unlink: bool) -> dict[str, Any]:
+        self._saving()
+        source = self._loaded(info)
+        new = {**info, "virtual-datasource": False, "path": f"{info['id']}_optimized"}
+        view = self.create(Below(self._state.storage, _folder(new)), self._state.open_links)
+        with view:
+            source._copy_rows(view, tensors, unlink=unlink)  # noqa: SLF001 - of this class
+            source._keep_numbers(view, hidden=True)  # noqa: SLF001
+            view.info.update(new)
+        view.close()
+        self._change_list(lambda entries: [new if one["id"] == info["id"] else one for one in entries])
+        delete_all(self._state.storage, _folder(info))
+        return new
+
+
+def _folder(info: dict[str, Any]) -> str:
+    return f"{keys.VIEWS}{info.get('path') or info['id']}/"
+
+
+def _entries(storage: StorageProvider) -> list[dict[str, Any]]:
+    try:
+        found = decode_json(storage.get(keys.VIEWS_LIST), keys.VIEWS_LIST)
+    except KeyNotFoundError:
+        return []
+    if not isinstance(found, list) or not all(isinstance(one, dict) and "id" in one for one in found):
+        raise FormatError(f"{keys.VIEWS_LIST}: expected a list of views")
+    return found

@@ -1,0 +1,140 @@
+"""Selections of rows that are kept: made, found, read at their commit, copied, deleted, refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deeplake_nb.errors import FormatError, ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
+
+from .stores import create, load, memory, objects
+
+
+@pytest.fixture
+def ds():
+    ds = create(memory())
+    with ds:
+        ds.create_tensor("x", dtype="int64").extend(np.arange(20).reshape(10, 2))
+        ds.create_tensor("text", htype="text").extend([f"row {at}" for at in range(10)])
+        ds.create_tensor("label", htype="class_label", class_names=["a", "b"]).extend([at % 2 for at in range(10)])
+        ds.create_tensor("seq", htype="sequence[generic]", dtype="int32").extend(
+            [[[at]] * (at % 3) for at in range(10)]
+        )
+    ds.commit("one")
+    return ds
+
+
+def test_a_view_is_read_as_it_was_saved(ds):
+    selections = {
+        "slice": slice(2, 8, 2),
+        "back": slice(None, None, -3),
+        "list": [7, 1, 1],
+        "all": slice(None),
+        "none": [],
+    }
+    for name, index in selections.items():
+        ds[index].save_view("words", id=name)
+        ds[index].save_view(id=f"{name} copied", optimize=True)
+    assert sorted(load(ds._state.storage).tensors) == ["label", "seq", "text", "x"], "nothing else has changed"
+    ds.x[2] = [0, 0]
+    ds.pop(7)
+    ds.commit("two")
+    again = load(ds._state.storage, read_only=True)
+    for name, rows in [
+        ("slice", [2, 4, 6]),
+        ("back", [9, 6, 3, 0]),
+        ("list", [7, 1, 1]),
+        ("all", range(10)),
+        ("none", []),
+    ]:
+        for view in (again.load_view(name), again.load_view(f"{name} copied")):
+            assert view.read_only
+            assert sorted(view.tensors) == ["label", "seq", "text", "x"]
+            assert view.text.text() == [f"row {at}" for at in rows]
+            assert [one.tolist() for one in view.x.numpy(aslist=True)] == [[2 * at, 2 * at + 1] for at in rows]
+            assert [len(one) for one in view.seq.numpy(aslist=True)] == [at % 3 for at in rows]
+    assert again.get_view("slice").message == "words"
+    assert [entry.virtual for entry in again.get_views()] == [True, False] * 5
+
+
+def test_a_single_row_and_parts_of_samples(ds):
+    ds[4].save_view(id="single")
+    assert ds.load_view("single").text.text() == "row 4"
+    ds[1:3, 0].save_view(id="part")
+    assert ds.load_view("part").x.numpy().tolist() == [2, 4]
+
+
+def test_a_view_is_copied_later(ds):
+    ds[[1, 3]].save_view(id="v")
+    assert ds.load_view("v", optimize=True).text.text() == ["row 1", "row 3"]
+    entry = ds.get_view("v")
+    assert not entry.virtual
+    assert entry.load().text.text() == ["row 1", "row 3"]
+    entry.delete()
+    assert not [key for key in objects(ds._state.storage) if key.startswith(".queries")]
+
+
+def test_views_are_listed_and_deleted(ds):
+    first = ds.commit_id
+    ds[:2].save_view(id="one")
+    ds.x.append([1, 1])
+    ds.commit()
+    ds[:3].save_view(id="two")
+    assert [entry.id for entry in ds.get_views()] == ["one", "two"]
+    assert [entry.id for entry in ds.get_views(first)] == ["one"]
+    ds[:4].save_view(id="one", overwrite=True)
+    assert len(ds.load_view("one")) == 4
+    ds.delete_view("one")
+    assert [entry.id for entry in ds.get_views()] == ["two"]
+    assert not [key for key in objects(ds._state.storage) if "one" in key]
+    assert ds[:1].save_view().startswith(ds.path)
+
+
+def test_refusals(ds):
+    ds[:2].save_view(id="v")
+    before = objects(ds._state.storage)
+    reading = load(ds._state.storage, read_only=True)
+    for action, error in [
+        (lambda: ds.get_view("w"), VersionNotFoundError),
+        (lambda: ds.load_view("w"), VersionNotFoundError),
+        (lambda: ds.delete_view("w"), VersionNotFoundError),
+        (lambda: ds.save_view(id="v"), SampleError),
+        (lambda: ds.save_view(id="a/b"), SampleError),
+        (lambda: ds.save_view(path="mem://elsewhere"), UnsupportedError),
+        (lambda: reading.save_view(id="w"), ReadOnlyError),
+        (lambda: reading.delete_view("v"), ReadOnlyError),
+    ]:
+        with pytest.raises(error):
+            action()
+    assert objects(ds._state.storage) == before
+    ds.x.append([1, 1])
+    with pytest.raises(SampleError, match="commit them"):
+        ds.save_view(id="w")
+    ds._state.storage.put("queries.json", b"{}")
+    with pytest.raises(FormatError, match=r"queries\.json"):
+        ds.get_views()
+
+
+def test_filter(ds):
+    view = ds.filter(lambda row: row.label.numpy() == 1)
+    assert view.text.text() == [f"row {at}" for at in range(1, 10, 2)]
+    assert ds[2:].filter(lambda row: row.x.numpy()[0] > 14).text.text() == ["row 8", "row 9"]
+    assert len(ds.filter(lambda _: False)) == 0
+    ds.filter(lambda row: row.label.numpy() == 0, save_result=True)
+    assert len(ds.get_views()) == 1
+    with pytest.raises(UnsupportedError, match="function of a row"):
+        ds.filter("label == 'a'")
+
+
+def test_random_split(ds):
+    for lengths, sizes in [([5, 4, 1], [5, 4, 1]), ([0.5, 0.25, 0.25], [6, 2, 2]), ([1.0], [10])]:
+        parts = ds.random_split(lengths)
+        assert [len(part) for part in parts] == sizes
+        rows = [text for part in parts for text in part.text.text()]
+        assert sorted(rows) == sorted(ds.text.text())
+    for lengths in ([5, 4], [0.5, 0.6], [0.5, -0.5], [11, -1]):
+        with pytest.raises(SampleError):
+            ds.random_split(lengths)
+    ds.x.append([1, 1])
+    with pytest.raises(SampleError, match="differ in length"):
+        ds.random_split([0.5, 0.5])
