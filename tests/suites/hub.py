@@ -25,7 +25,7 @@ from deeplake_nb.errors import (
     UnsupportedError,
     UrlError,
 )
-from deeplake_nb.hub import audit
+from deeplake_nb.hub import audit, token_text
 from deeplake_nb.hub.protocol import DatasetEntry, Hub, Identity, ManagedKey, Storage
 
 CANARY = "cAnArYcAnArYcAnArYcAnArYcAnArYcAnArY7zQk"
@@ -354,7 +354,7 @@ class HubSuite:
         assert lab.reader.datasets(lab.org, limit=20).after is None
         assert lab.reader.datasets(lab.org, after="zz").entries == ()
 
-    def test_public_datasets_are_read_by_everybody_with_a_token(self, lab):
+    def test_public_datasets_are_read_by_everybody_with_a_token(self, lab, by_token):
         lab.writer.create(lab.org, "cars")
         lab.writer.create(lab.org, "vans", is_public=True)
         assert [entry.name for entry in lab.stranger.datasets(lab.org).entries] == ["vans"]
@@ -374,6 +374,11 @@ class HubSuite:
             lambda: lab.stranger.dataset(lab.org, "cars"),
             lambda: lab.stranger.delete(lab.org, "cars"),
         ):
+            with pytest.raises(DatasetNotFoundError):
+                ask()
+        bound = by_token(lab.stranger.create_token("bound", scope="admin", org=lab.elsewhere)[0])
+        assert bound.datasets(lab.org).entries == ()
+        for ask in (lambda: bound.resolve(lab.org, "vans"), lambda: bound.dataset(lab.org, "vans")):
             with pytest.raises(DatasetNotFoundError):
                 ask()
         assert not lab.writer.set_public(lab.org, "vans", False).is_public
@@ -713,6 +718,15 @@ class HubSuite:
         for hub in (narrow, bound):
             with pytest.raises((PermissionDeniedError, HubNotFoundError)):
                 hub.revoke_token(wide.id)
+
+    def test_a_token_of_the_same_id_and_a_right_checksum_is_not_the_token(self, lab, by_token):
+        text, token = lab.writer.create_token("x")
+        forged = token_text.opaque(token.id).reveal()
+        assert forged[:15] == text[:15]
+        assert token_text.id_of(Secret(forged), b"") == token.id
+        with pytest.raises(HubTokenError, match="does not know"):
+            by_token(forged).whoami()
+        assert by_token(text).whoami()
 
     def test_tokens_that_cannot_be(self, lab, by_token):
         with pytest.raises(UnsupportedError, match="scope"):
