@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from types import SimpleNamespace
 
@@ -142,6 +143,28 @@ def test_a_server_lends_for_links(server, cloud, org):
     ds.images.append(session.link(f"{cloud.root}/raw/a.jpg", creds_key="k"))
     ds.close()
     assert Session(hub=hub).load(f"hub://{org}/cars", read_only=True).images[0].tobytes() == picture()
+
+
+@pytest.mark.parametrize("cloud", ["azure"], indirect=True)
+def test_a_server_signs_for_links_where_nothing_as_narrow_can_be_lent(server, cloud, org, caplog):
+    caplog.set_level("DEBUG")
+    hub = server.client()
+    hub.create_org(org)
+    hub.add_key(org, "k", cloud.kind, cloud.key, prefixes=[f"{cloud.root}/raw", f"{cloud.root}/more"])
+    session = Session(hub=hub)
+    ds = session.empty(f"hub://{org}/cars")
+    ds.create_tensors("images", htype="link[image]", sample_compression="jpeg")
+    ds.add_creds_key("k", managed=True)
+    ds.images.append(session.link(f"{cloud.root}/raw/a.jpg", creds_key="k"))
+    for path in ("raw/none.jpg", "elsewhere/a.jpg"):
+        with pytest.raises(LinkError, match=f"{path} cannot be read") as failed:
+            ds.images.append(session.link(f"{cloud.root}/{path}", creds_key="k"))
+        assert "sig=***" in str(failed.value) or "sig=" not in str(failed.value)
+    ds.close()
+    assert Session(hub=hub).load(f"hub://{org}/cars", read_only=True).images[0].tobytes() == picture()
+    said = [record.getMessage() for record in caplog.records]
+    assert any("sig=***" in message for message in said)
+    assert not [message for message in said if re.search(r"sig=[^*]", message)]
 
 
 @pytest.mark.parametrize("cloud", ["azure"], indirect=True)

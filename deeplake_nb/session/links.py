@@ -154,11 +154,15 @@ class LinkedFiles:
             raise
         except CredentialsError:
             sign = self._sign
-            if root.scheme != "s3" or sign is None:
+            if sign is None:
                 raise
-            from deeplake_nb.storage.presigned import PresignedStorage
+            if root.scheme == "s3":
+                from deeplake_nb.storage.presigned import PresignedStorage
 
-            return PresignedStorage(root, lambda _, file: sign(key, root.join(file)))
+                return PresignedStorage(root, lambda _, file: sign(key, root.join(file)))
+            from deeplake_nb.storage.http import SignedFiles
+
+            return SignedFiles(root, lambda file: sign(key, root.join(file)))
         lending = Lending(f"hub key {key!r}", lambda again: self._ask(key, root, fresh=again), lent)
         return self._files.opened(root, lending)
 

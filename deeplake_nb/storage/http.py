@@ -210,6 +210,18 @@ class HttpFiles(HttpStorage):
         return replace(self.url, path=path, query=query)
 
 
+class SignedFiles(HttpStorage):
+    """Files of any storage, each by an address that somebody else signs for one GET; what it asks for is a secret."""
+
+    def __init__(self, url: Url, sign: Callable[[str], str]) -> None:
+        super().__init__(url)
+        self._sign = sign
+
+    def target(self, key: str) -> Url:
+        """A new address; texts show it without what makes it valid."""
+        return parse(self._sign(key))
+
+
 def _redirected(place: Url, location: str, target: Url) -> Url:
     found = parse(urljoin(place.reveal(), location))
     if not found.scheme.startswith("http") or (place.scheme, found.scheme) == ("https", "http"):
