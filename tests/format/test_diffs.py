@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplake_nb.errors import FormatError
-from deeplake_nb.format.diffs import CommitDiff
+from deeplake_nb.format.diffs import CommitDiff, DatasetDiff
 
 from .fuzz import damaged, survives
 
@@ -54,3 +55,53 @@ def test_a_diff_that_is_cut_off_is_named(length):
 def test_damage_gives_a_diff_or_an_error_in_bounded_memory(data):
     found = survives(lambda raw: CommitDiff.decode(raw, "d"), data, 200_000)
     assert found is None or found.encode()[3:] == data[3:20] + found.encode()[20:]
+
+
+names = st.text(st.characters(codec="utf-8"), max_size=9)
+dataset_diffs = st.builds(DatasetDiff, flags, st.dictionaries(names, names, max_size=3), st.lists(names, max_size=3))
+
+
+@given(dataset_diffs)
+def test_diffs_of_datasets_are_read_as_they_are_written(diff):
+    assert DatasetDiff.decode(diff.encode(), "d") == diff
+    assert diff.has_changes == bool(diff.info_updated or diff.renamed or diff.deleted)
+
+
+@given(damaged([DatasetDiff(True, {"a": "b", "c": "d"}, ["e", "f"]).encode()]))
+def test_damaged_diffs_of_datasets(data):
+    survives(DatasetDiff.decode, data)
+
+
+def test_names_that_change_twice_are_noted_once():
+    diff = DatasetDiff()
+    diff.rename("a", "b")
+    diff.rename("b", "c")
+    assert diff.renamed == {"a": "c"}
+    diff.rename("x", "y")
+    diff.rename("y", "x")
+    assert diff.renamed == {"a": "c"}
+    diff.delete("c")
+    diff.delete("other")
+    assert (diff.renamed, diff.deleted) == ({}, ["a", "other"])
+
+
+@given(st.data(), st.integers(0, 8), st.integers(0, 4))
+def test_removals_are_noted_in_numbers_of_the_commit_before(data, older, newer):
+    """Against a list of what the rows were: numbers of old ones, None for new ones."""
+    diff = CommitDiff(added_first=older, added_stop=older + newer)
+    rows = [*range(older), *[None] * newer]
+    changed = set()
+    for _ in range(3):
+        numbers = st.lists(st.integers(0, len(rows) - 1), unique=True, max_size=3) if rows else st.just([])
+        update, gone = data.draw(numbers), sorted(data.draw(numbers))
+        diff.update(np.array(update, np.int64))
+        changed |= {rows[at] for at in update if rows[at] is not None}
+        ids = np.array([999 if rows[at] is None else rows[at] for at in gone], np.uint64)
+        diff.remove(np.array(gone, np.int64), ids)
+        changed -= {rows[at] for at in gone}
+        rows = [row for at, row in enumerate(rows) if at not in gone]
+    left = [row for row in rows if row is not None]
+    assert diff.deleted == [row for row in range(older) if row not in left]
+    assert sorted(np.frombuffer(diff.deleted_ids, ">u8").tolist()) == diff.deleted
+    assert diff.updated == [at for at, row in enumerate(rows) if row in changed and row is not None]
+    assert (diff.added_first, diff.added_stop) == (len(left), len(rows))
