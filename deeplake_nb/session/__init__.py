@@ -1,9 +1,13 @@
 """A session: the one place where urls, credentials, hubs, storage and datasets are joined, for one kernel.
 
 ``places`` turns what a user gives as a path and ``creds=`` into a storage, asking a hub where the path is a name;
-``names`` holds what such a name means; ``files`` opens single files and ``links`` those that one dataset links to;
-``home`` does for an opened dataset what is not its own business (copying, naming, CORS); ``sign_in`` is the browser's.
-``session`` is what users call. The module-level functions of ``deeplake_nb`` are the methods of the default session.
+``names`` is such a name and the storage behind it, ``naming`` gives, changes and takes names, ``hubs`` and ``audit`` tell
+what a hub says. ``files`` opens single files and ``links`` those that one dataset links to; ``home`` does for an opened
+dataset what is not its own business (copying, naming, CORS). ``session`` is what users call: the module-level functions
+of ``deeplake_nb`` are the methods of the default one.
+
+What a hub lends counts as a function given as ``creds=``, so that it is renewed as any other. A managed key is sent to
+no place but those it is for, as a dataset's author may link to anything.
 
 May import everything but ``widgets``, ``magics`` and the server.
 """
