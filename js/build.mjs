@@ -11,7 +11,7 @@ const out = join(here, "..", "deeplake_nb", "static");
 await mkdir(out, { recursive: true });
 await build({
   absWorkingDir: here,
-  entryPoints: { gallery: "src/gallery/index.ts" },
+  entryPoints: { form: "src/form/index.ts", gallery: "src/gallery/index.ts" },
   outdir: out,
   bundle: true,
   format: "esm",

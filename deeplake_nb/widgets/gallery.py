@@ -14,6 +14,7 @@ from deeplake_nb.widgets import answers, requests
 from deeplake_nb.widgets.dispatch import Dispatcher
 from deeplake_nb.widgets.rows import View, code, rows_of
 from deeplake_nb.widgets.source import Source
+from deeplake_nb.widgets.subshell import answer_where_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ class Gallery(anywidget.AnyWidget):
             self._source.tensor(tensor)  # says what is wrong with the name
         self._dispatcher = Dispatcher(self._reply, {**answers.handlers(self._source), **self._handlers()})
         self.on_msg(lambda _, content, __: self._dispatcher.receive(content))
-        _answer_where_asked(self.comm)
+        answer_where_asked(self.comm)
         self.view = view
 
     def close(self) -> None:
@@ -159,13 +160,3 @@ class Gallery(anywidget.AnyWidget):
         ds = self._source.ds
         index = None if ds.index.rows is None else [int(row) for row in ds.index.rows]
         return code(ds.path, index, View.of(self.view), rows)
-
-
-def _answer_where_asked(comm: Any) -> None:
-    """Keep requests on the subshell that the page chose, so that they are answered while a cell runs.
-
-    ipykernel 7.4 sends the page's next request to the main thread once the kernel itself has sent a message from a
-    running cell, where it waits for the end of the cell. A hook of its comm decides that.
-    """
-    if hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda _, default: default  # noqa: SLF001 - there is no other way

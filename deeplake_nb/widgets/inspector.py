@@ -41,19 +41,21 @@ class Inspector:
         return pixels.part(self._array(name, row, item), region, box_px, window)
 
     def values(self, name: str, row: int, item: int, x: int, y: int) -> list[tuple[str, str]]:
-        """The stored values of the picture and of the mask under a pixel, by the names of their tensors.
+        """The stored values of the picture and of the masks of its size under a pixel, by the names of their tensors.
 
         Raises:
             LakeError: the picture cannot be read, or has no such pixel.
         """
-        out = [(name, pixels.value(self._array(name, row, item), x, y))]
+        picture = self._array(name, row, item)
+        out = [(name, pixels.value(picture, x, y))]
         for other, tensor in self._source.tensors.items():
             if other == name or tensor.base_htype not in MASK_HTYPES or tensor.is_sequence:
                 continue
             names: Any = tensor.info.get("class_names") or ()
             try:
                 mask = self._array(other, row, 0)
-                out.append((other, pixels.mask_value(mask, tensor.base_htype, x, y, names)))
+                if mask.shape[:2] == picture.shape[:2]:
+                    out.append((other, pixels.mask_value(mask, tensor.base_htype, x, y, names)))
             except LakeError as error:
                 out.append((other, str(error)))
         return out

@@ -1,0 +1,358 @@
+"""Filters, selection and the viewer as a person meets them: a real JupyterLab in a real browser, on pixels."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.notebook import pixel
+from tests.browser.test_gallery import at, gallery, near, tile
+from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
+
+PREPARE = """
+%load_ext deeplake_nb
+import io, pathlib, tempfile
+import numpy as np
+from PIL import Image
+import deeplake_nb as deeplake
+from deeplake_nb.widgets.gallery import Gallery
+
+def file(color, size=(96, 96)):
+    out = io.BytesIO()
+    Image.new("RGB", size, color).save(out, "png")
+    return deeplake.Sample(out.getvalue())
+
+folder = pathlib.Path(tempfile.mkdtemp())
+many = deeplake.empty("mem://kinds", overwrite=True)
+with many:
+    many.create_tensor("images", htype="image", sample_compression="png")
+    many.create_tensor("labels", htype="class_label", class_names=["red", "green", "blue"])
+    many.create_tensor("masks", htype="segment_mask", sample_compression="lz4", class_names=["nothing", "road"])
+    many.create_tensor("outlines", htype="polygon")
+    many.create_tensor("depth", htype="image", sample_compression="png", dtype="uint16")
+    many.create_tensor("clips", htype="sequence[image]", sample_compression="png")
+    many.create_tensor("vectors", htype="embedding")
+    many.create_tensor("captions", htype="text")
+    many.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
+    for index in range(30):
+        color = [(220, 20, 30), (20, 200, 40), (10, 60, 200)][index % 3]
+        mask = np.zeros((96, 96), "uint32")
+        mask[:48, :48] = 1
+        depth = np.full((1600, 2400), 1000, "uint16")
+        depth[800:, 1200:] = 3000
+        depth[800, 1200] = 41235
+        path = folder / f"{index}.png"
+        if index != 4:
+            path.write_bytes(bytes(file(color).buffer))
+        many.append({
+            "images": file(color), "labels": index % 3, "masks": mask,
+            "outlines": [np.array([[60, 60], [90, 60], [90, 90], [60, 90]], "float32")],
+            "depth": depth if index == 0 else depth[::100, ::100],
+            "clips": [file(color), file((250, 250, 0))][: 1 + index % 2],
+            "vectors": np.linspace(-1, 1, 256).astype("float32"),
+            "captions": f"caption {index}", "linked": deeplake.link(str(path)),
+        })
+"""
+SHOW = "shown = Gallery(many); shown"
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    opened = lab.open([PREPARE, SHOW, ""], viewport=(1500, 1000))
+    opened.page.set_default_timeout(10_000)
+    opened.run_all()
+    return opened
+
+
+@pytest.fixture
+def shown(notebook):
+    """The gallery, as it was at first."""
+    notebook.edit(2, 'shown.view = {}; shown.selection = []; shown.tensor = "images"')
+    notebook.run(2)
+    found = gallery(notebook, 1)
+    if found.get_by_role("dialog").is_visible():
+        found.get_by_label("Close (Escape)").click()
+    tile(found, 0)
+    return found
+
+
+def python(notebook, code):
+    """What the kernel says of an expression."""
+    notebook.edit(2, f"print({code})")
+    notebook.run(2)
+    return notebook.text(2).strip()
+
+
+def rows(shown):
+    return shown.locator(".dl-cell:not([hidden]) .dl-number").all_inner_texts()
+
+
+def open_filters(shown):
+    toggle = shown.get_by_role("button", name="Filter, sort and sample rows")
+    if toggle.get_attribute("aria-expanded") == "false":
+        toggle.click()
+
+
+def count(shown, words):
+    shown.locator(".dl-toolbar .dl-title", has_text=words).wait_for(timeout=10_000)
+
+
+def view(shown, tensor, row=0):
+    shown.get_by_label("Tensor shown").select_option(tensor)
+    tile(shown, row).click()
+    dialog = shown.get_by_role("dialog")
+    dialog.locator(".dl-large:not([hidden])").first.wait_for()
+    dialog.locator(".dl-field").first.wait_for()
+    return dialog
+
+
+def test_masks_and_outlines_are_painted_and_the_slider_changes_how_much(shown):
+    first = tile(shown, 0)
+    masked = at(first, 0.1, 0.1)
+    assert not near(masked, (220, 20, 30), 40), "half a mask over red"
+    assert near(at(first, 0.9, 0.1), (220, 20, 30))
+    red, _, blue = at(first, 60 / 96, 0.8)
+    assert red < 120 < blue, "the left edge of the outline"
+    assert near(at(first, 75 / 96, 0.8), (184, 65, 80), 12), "a quarter of it inside"
+    shown.get_by_label("Opacity of masks").fill("0")
+    shown.page.wait_for_function(
+        "(canvas) => canvas.getContext('2d').getImageData(10, 10, 1, 1).data[0] > 210",
+        arg=first.locator("canvas").element_handle(),
+    )
+    assert near(at(first, 0.1, 0.1), (220, 20, 30))
+    shown.get_by_label("Opacity of masks").fill("100")
+    shown.page.wait_for_function(
+        "(canvas) => canvas.getContext('2d').getImageData(10, 10, 1, 1).data[2] < 150",
+        arg=first.locator("canvas").element_handle(),
+    )
+    assert near(at(first, 0.1, 0.1), (0xFF, 0xD1, 0x66))
+    shown.get_by_label("Opacity of masks").fill("50")
+
+
+def test_a_filter_is_typed_and_python_knows_it(notebook, shown):
+    open_filters(shown)
+    field = shown.get_by_label("Filter", exact=True)
+    field.fill('labels == "blue" and row > 10')
+    field.press("Enter")
+    count(shown, "7 of 30 rows")
+    tile(shown, 6)
+    assert rows(shown) == ["11", "14", "17", "20", "23", "26", "29"]
+    assert near(at(tile(shown, 0), 0.9, 0.1), (10, 60, 200))
+    assert python(notebook, "shown.view, len(shown.dataset)") == "{'where': 'labels == \"blue\" and row > 10'} 7"
+
+
+def test_a_filter_that_does_not_fit_says_why_and_changes_nothing(shown):
+    open_filters(shown)
+    field = shown.get_by_label("Filter", exact=True)
+    field.fill('label == "blue"')
+    field.press("Enter")
+    alert = shown.get_by_role("alert")
+    alert.wait_for()
+    assert "did you mean 'labels'" in alert.inner_text()
+    count(shown, "30 rows")
+    field.fill("row > 999")
+    field.press("Enter")
+    count(shown, "0 of 30 rows")
+    assert shown.get_by_text("No row fits").is_visible()
+    shown.get_by_role("button", name="Show all rows").click()
+    count(shown, "30 rows")
+
+
+def test_a_class_is_a_click_away_and_counted(shown):
+    open_filters(shown)
+    shown.get_by_role("button", name="Show only green: 10").click()
+    count(shown, "10 of 30 rows")
+    shown.get_by_role("button", name="Show only green: 10").wait_for()
+    assert shown.locator(".dl-class").count() == 1
+
+
+def test_a_view_set_in_python_moves_the_page(notebook, shown):
+    notebook.edit(2, 'shown.view = {"where": "row < 5", "sort": "row", "descending": True}')
+    notebook.run(2)
+    count(shown, "5 of 30 rows")
+    tile(shown, 4)
+    assert rows(shown) == ["4", "3", "2", "1", "0"]
+    assert shown.get_by_label("Filter", exact=True).input_value() == "row < 5"
+
+
+def test_selected_rows_go_both_ways_and_become_code(notebook, shown):
+    tile(shown, 2).click(modifiers=["Control"])
+    tile(shown, 5).click(modifiers=["Shift"])
+    assert python(notebook, "shown.selection") == "[2, 3, 4, 5]"
+    assert shown.get_by_role("button", name="Select nothing").inner_text().startswith("4 selected")
+    shown.get_by_role("button", name="Copy as code").click()
+    code = shown.get_by_label("Python for the rows shown")
+    notebook.page.wait_for_function("(text) => text.value.includes('ds[')", arg=code.element_handle())
+    assert code.input_value().splitlines()[-1] == "ds[2:6]"
+    shown.get_by_role("button", name="Close the code").click()
+    notebook.edit(2, "shown.selection = [7]")
+    notebook.run(2)
+    shown.locator('.dl-cell[data-row="7"][aria-selected="true"]').wait_for()
+    assert shown.locator('.dl-cell[aria-selected="true"]').count() == 1
+    shown.locator('.dl-cell[data-row="7"]').focus()
+    notebook.page.keyboard.press("Space")
+    shown.locator('.dl-cell[data-row="7"][aria-selected="false"]').wait_for()
+    assert python(notebook, "shown.selection") == "[]"
+
+
+def test_the_viewer_zooms_to_single_pixels_and_tells_their_true_values(notebook, shown):
+    dialog = view(shown, "depth")
+    stage = dialog.locator(".dl-frame").first
+    canvas = dialog.locator(".dl-large").first
+    box = canvas.bounding_box()
+    middle = {"x": box["width"] / 2 + 1, "y": box["height"] / 2 + 1}  # in the middle is the corner of the bright part
+    canvas.hover(position=middle)
+    for _ in range(30):
+        notebook.page.mouse.wheel(0, -400)
+    notebook.page.wait_for_function("(stage) => Number(stage.dataset.zoom) === 64", arg=stage.element_handle())
+    readout = dialog.locator(".dl-readout").first
+    canvas.hover(position={"x": middle["x"] + 10, "y": middle["y"] + 10})
+    canvas.hover(position=middle)
+    readout.get_by_text("uint16").wait_for()
+    x, y = (int(part) for part in readout.inner_text().splitlines()[0].split("  ")[0].split(", "))
+    assert abs(x - 1200) <= 12, "it zoomed in where the pointer was, within a pixel of the screen"
+    assert abs(y - 800) <= 12
+    stored = {True: "41235"}.get((x, y) == (1200, 800), "3000" if x >= 1200 and y >= 800 else "1000")
+    assert readout.inner_text().splitlines()[0] == f"{x}, {y}  uint16 {stored}"
+    notebook.page.wait_for_timeout(400)  # for the part in sight to come at its full resolution
+    notebook.screenshot("viewer-pixels")
+    width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
+    line = canvas.evaluate(
+        "(canvas, y) => Array.from(canvas.getContext('2d').getImageData(0, y, canvas.width, 1).data)"
+        ".filter((_, index) => index % 4 === 0)",
+        height - 5,
+    )
+    assert len(set(line)) == 2, "sharp edges: nothing between the dark pixels and the bright ones"
+    assert line == sorted(line)
+    dialog.get_by_label("Whole picture (0)").click()
+    assert float(stage.get_attribute("data-zoom")) < 1
+    notebook.page.keyboard.press("Escape")
+
+
+def test_window_and_level_change_what_is_black_and_white(notebook, shown):
+    dialog = view(shown, "depth")
+    canvas = dialog.locator(".dl-large").first
+    width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
+    dark = pixel(canvas, width // 2 + 20, height // 2 + 40)[0]
+    assert dark < 40, "3,000 of 41,235"
+    dialog.get_by_label("Shown as white").fill("45")
+    notebook.page.wait_for_function(
+        "([canvas, x, y]) => canvas.getContext('2d').getImageData(x, y, 1, 1).data[0] === 255",
+        arg=[canvas.element_handle(), width // 2 + 20, height // 2 + 40],
+    )
+    assert pixel(canvas, width // 2 - 20, height // 2 - 40)[0] < 40
+    notebook.screenshot("viewer-window")
+    dialog.get_by_label("The window the image came with").click()
+    notebook.page.keyboard.press("Escape")
+
+
+def test_keys_zoom_pan_and_leave_and_the_dialog_keeps_the_keyboard(notebook, shown):
+    dialog = view(shown, "images")
+    stage = dialog.locator(".dl-frame").first
+    keys = notebook.page.keyboard
+    first = float(stage.get_attribute("data-zoom"))
+    for key in "++":
+        keys.press(key)
+    zoomed = float(stage.get_attribute("data-zoom"))
+    assert zoomed > first
+    keys.press("ArrowRight")
+    assert dialog.get_attribute("aria-label").startswith("Row 0 "), "arrows pan while zoomed"
+    keys.press("0")
+    keys.press("ArrowRight")
+    dialog.get_by_text("caption 1", exact=True).wait_for()
+    for _ in range(40):
+        keys.press("Tab")
+        assert dialog.evaluate("(dialog) => dialog.contains(document.activeElement)")
+    keys.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert notebook.page.evaluate("document.activeElement.dataset.row") == "1"
+
+
+def test_a_sequence_is_stepped_through(notebook, shown):
+    dialog = view(shown, "clips", row=1)
+    canvas = dialog.locator(".dl-large").first
+    strip = dialog.get_by_label("Item of the sequence")
+    strip.fill("1")
+    notebook.page.wait_for_function(
+        "(canvas) => { const at = canvas.getContext('2d').getImageData(canvas.width / 2 + 20, canvas.height / 4, 1, 1);"
+        " return at.data[0] > 240 && at.data[1] > 240; }",
+        arg=canvas.element_handle(),
+    )
+    assert dialog.get_by_text("item 2 of 2").is_visible()
+    notebook.page.keyboard.press("Escape")
+
+
+def test_another_tensor_is_shown_beside_and_looked_at_together(notebook, shown):
+    dialog = view(shown, "images")
+    dialog.get_by_role("button", name="Show masks beside the picture").click()
+    second = dialog.locator(".dl-frame").nth(1)
+    second.locator(".dl-large:not([hidden])").wait_for()
+    dialog.get_by_label("Zoom in (+)").click()
+    frames = dialog.locator(".dl-frame")
+    notebook.page.wait_for_function(
+        "([one, other]) => one.dataset.zoom === other.dataset.zoom",
+        arg=[frames.nth(0).element_handle(), frames.nth(1).element_handle()],
+    )
+    notebook.screenshot("viewer-beside")
+    notebook.page.keyboard.press("Escape")
+
+
+def test_a_broken_link_says_what_and_where_and_the_others_stay(notebook, shown):
+    shown.get_by_label("Tensor shown").select_option("linked")
+    tile(shown, 3)
+    broken = shown.locator('.dl-cell[data-row="4"]')
+    broken.get_by_text("cannot be read").wait_for()
+    assert "/4.png" in broken.get_attribute("title")
+    assert broken.get_attribute("aria-label").startswith("Row 4 cannot be shown: ")
+    tile(shown, 5).click()
+    dialog = shown.get_by_role("dialog")
+    dialog.locator(".dl-left .dl-origin", has_text="/5.png").wait_for()
+    notebook.page.keyboard.press("Escape")
+
+
+def test_numbers_are_bars_and_words_are_words(shown):
+    shown.get_by_label("Tensor shown").select_option("vectors")
+    first = tile(shown, 0)
+    assert near(at(first, 0.9, 0.4), (0x2F, 0x8F, 0xD8), 30), "the last values are above zero"
+    assert near(at(first, 0.04, 0.6), (0xE0, 0x6C, 0x4F), 30), "the first values are below"
+    shown.get_by_label("Tensor shown").select_option("captions")
+    shown.get_by_text("caption 3", exact=True).wait_for()
+
+
+@pytest.mark.usefixtures("node_modules")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(notebook, shown, theme):
+    notebook.set_theme(theme)
+    page = notebook.page
+    page.add_script_tag(path=str(JS / "node_modules" / "axe-core" / "axe.min.js"))
+    found = []
+
+    def look(state):
+        notebook.screenshot(f"gallery-{state}-{theme}")
+        result = page.evaluate("(root) => axe.run(root)", shown.element_handle())
+        for violation in result["violations"]:
+            if violation["impact"] in {"serious", "critical"}:
+                targets = [node["html"][:150] for node in violation["nodes"][:3]]
+                found.append((state, violation["id"], targets))
+
+    look("grid")
+    open_filters(shown)
+    shown.locator(".dl-class").first.wait_for()
+    look("filters")
+    tile(shown, 1).click(modifiers=["Control"])
+    shown.get_by_role("button", name="Copy as code").click()
+    look("code")
+    shown.get_by_role("button", name="Close the code").click()
+    shown.get_by_role("button", name="Filter, sort and sample rows").click()
+    dialog = view(shown, "depth")
+    look("viewer")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    shown.get_by_label("Tensor shown").select_option("linked")
+    shown.get_by_text("cannot be read").first.wait_for()
+    look("error")
+    notebook.set_theme("light")
+    assert found == []
+
+
+def test_the_page_had_no_errors(notebook):
+    assert notebook.errors == []
