@@ -48,6 +48,7 @@ class Store:
         self._engine = _engine(url)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         self._reads = self._engine.execution_options(**_READS[self._engine.dialect.name])
+        weakref.finalize(self, self._engine.dispose)  # whoever drops a hub need not close it
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_Forked(self._engine))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -266,3 +268,15 @@ def test_a_folder_that_cannot_be_used(tmp_path):
     for path in (tmp_path / "file" / "hub.db", tmp_path):
         with pytest.raises(HubError, match="DEEPLAKE_NB_DATA"):
             Store.at(path)
+
+
+def test_a_hub_that_is_dropped_closes_its_database(tmp_path):
+    hub = EmbeddedHub(tmp_path, environ={})
+    borrowed = hub._core.store._engine.raw_connection()
+    connection = borrowed.dbapi_connection
+    borrowed.close()
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+    del hub, borrowed
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
