@@ -21,10 +21,9 @@ from deeplake_nb.dataset.rewriter import Rewriter
 from deeplake_nb.errors import LakeError, SampleError, UnsupportedError
 from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import MAX_NBYTES, ChunkBuilder
-from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling, encode_tiles
-from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, label_numbers, plain_numbers
+from deeplake_nb.format.payloads import Encoder, Uniform, Varied, check_writable, inferred, label_numbers, plain_numbers
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
 
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from deeplake_nb.dataset.state import State, Tables, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import Tables, TensorState
     from deeplake_nb.format.meta import TensorMeta
     from deeplake_nb.format.payloads import Batch
 
@@ -374,20 +374,6 @@ class Appender:
             self._builder.restore(mark.built)
         self.is_dirty, self.is_info_dirty = mark.is_dirty, mark.is_info_dirty
         return orphans
-
-
-def check_writable(meta: TensorMeta) -> None:
-    """Refuse a tensor whose samples can be read but not written.
-
-    Raises:
-        UnsupportedError: so it is.
-    """
-    packed = meta.chunk_compression
-    if packed and COMPRESSIONS[packed].kind != "byte" and not meta.is_link:
-        raise UnsupportedError(
-            f"tensor {meta.name!r}: chunks cannot be written as {packed} images yet; use sample_compression={packed!r}"
-        )
-    Encoder(meta)
 
 
 def _items(row: Any, name: str) -> Any:

@@ -215,7 +215,7 @@ class Dataset(Placed, Keyed, Versions, Structured, EditableDataset, Views):
         counts = {name: len(columns[tensors[name].key]) for name in samples}
         if len(set(counts.values())) > 1:
             raise SampleError(f"tensors have different numbers of values: {counts}; rows need one for each of them")
-        missing = [name for name in tensors if name not in samples]
+        missing = sorted(set(tensors) - set(samples))
         if missing and append_empty:
             columns |= {tensors[name].key: [None] * max(counts.values(), default=0) for name in missing}
         elif missing and not skip_ok:

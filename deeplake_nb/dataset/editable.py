@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.selection import Selection
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.format.index import Index
     from deeplake_nb.format.meta import TensorMeta

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import schema, updates
-from deeplake_nb.dataset.appender import check_writable
 from deeplake_nb.dataset.changes import read_diffs
 from deeplake_nb.dataset.companions import Known
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.values import values_of
 from deeplake_nb.errors import MergeError
 from deeplake_nb.format.index import Index
+from deeplake_nb.format.payloads import check_writable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.dataset.writer import Writer
 
     Ints = NDArray[np.int64]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.cache import LoadedChunk
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
 
     Ints = NDArray[np.int64]
     Stored = StoredSample | LakeError

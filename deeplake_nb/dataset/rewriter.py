@@ -25,7 +25,8 @@ from deeplake_nb.format.samples import as_bytes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.format.edits import Edit, Region
     from deeplake_nb.format.payloads import Batch
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.appender import Appender
-from deeplake_nb.dataset.state import Tables, TensorState
+from deeplake_nb.dataset.tables import Tables, TensorState
 from deeplake_nb.errors import TensorExistsError
 from deeplake_nb.format import keys
 from deeplake_nb.format.creation import TensorSpec

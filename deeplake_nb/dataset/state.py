@@ -7,12 +7,12 @@ metadata at once. A tensor's tables come with its first read.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import journal
 from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
 from deeplake_nb.dataset.journal import fetch
+from deeplake_nb.dataset.tables import Tables, TensorState, decode_tables, table_keys
 from deeplake_nb.errors import (
     DatasetNotFoundError,
     FormatError,
@@ -28,7 +28,6 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import Chunk
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
-from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling, decode_tiles
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json
 from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
@@ -39,40 +38,6 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.host import Host, OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
-
-
-@dataclass(slots=True)
-class Tables:
-    """Where a tensor's rows are."""
-
-    ids: ChunkIds
-    tiles: dict[int, Tiling]
-    sequences: Sequences | None
-    creds: CredsCodes | None
-
-
-@dataclass(eq=False, slots=True)
-class TensorState:
-    """One tensor of one version: ``meta`` and ``info`` as last flushed or appended to, tables once they are needed."""
-
-    key: str
-    meta: TensorMeta
-    info: dict[str, Any] | None = None  # None until loaded
-    tables: Tables | None = None
-    owners: dict[int, str] = field(default_factory=dict)  # chunk id to object key
-
-    def snapshot(self) -> TensorState:
-        """What is known now, which later appends do not change."""
-        known = self.tables
-        tables = Tables(known.ids, known.tiles, known.sequences, known.creds) if known is not None else None
-        return TensorState(self.key, self.meta, self.info, tables, self.owners)
-
-    @property
-    def length(self) -> int:
-        """Number of rows; for a sequence tensor its sequences, not their items."""
-        if self.meta.is_sequence and self.tables is not None and self.tables.sequences is not None:
-            return len(self.tables.sequences)
-        return self.meta.length
 
 
 class State:
@@ -277,40 +242,26 @@ class State:
                 "load the dataset again"
             ) from error
 
+    def load_all_tables(self) -> None:
+        """The tables of every tensor, with one round of requests for those not loaded yet."""
+        with self.lock:
+            missing = [tensor for tensor in self.tensors.values() if tensor.tables is None]
+            for tensor, tables in zip(missing, self._load_tables(missing), strict=True):
+                tensor.tables = tables
+
     def _load_tables(self, tensors: list[TensorState]) -> list[Tables]:
-        commit = self.commit.id
-        wanted = []
-        for tensor in tensors:
-            paths = {"ids": keys.chunk_ids(commit, tensor.key), "tiles": keys.tiles(commit, tensor.key)}
-            if tensor.meta.is_sequence:
-                paths["sequences"] = keys.sequences(commit, tensor.key)
-            if tensor.meta.is_link:
-                paths["creds"] = keys.creds_keys(commit, tensor.key)
-            wanted.append(paths)
+        wanted = [table_keys(self.commit.id, tensor.key, tensor.meta) for tensor in tensors]
         found = self._fetch([path for paths in wanted for path in paths.values()])
         return [
-            self._decode_tables(tensor, paths, {name: found[path] for name, path in paths.items()})
+            decode_tables(
+                tensor.meta,
+                keys.tensor_meta(self.commit.id, tensor.key),
+                {path: found[path] for path in paths.values()},
+                paths,
+                self._rows_of_companions(tensor.meta),
+            )
             for tensor, paths in zip(tensors, wanted, strict=True)
         ]
-
-    def _decode_tables(self, tensor: TensorState, paths: dict[str, str], data: dict[str, Buffer | None]) -> Tables:
-        meta, meta_path = tensor.meta, keys.tensor_meta(self.commit.id, tensor.key)
-        ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
-        _check_length(paths["ids"], len(ids), meta_path, meta.length)
-        sequences = creds = None
-        if meta.is_sequence:
-            stored = data["sequences"]
-            sequences = Sequences() if not stored else Sequences.decode(stored, paths["sequences"])
-            sequences = sequences.truncated(meta.length, self._rows_of_companions(meta))
-            _check_length(paths["sequences"], sequences.items, meta_path, meta.length)
-        if meta.is_link:
-            stored = data["creds"]
-            creds = CredsCodes.none(meta.length) if not stored else CredsCodes.decode(stored, paths["creds"])
-            _check_length(paths["creds"], len(creds), meta_path, meta.length)
-            creds = creds.truncated(meta.length)
-        tiles = {} if not data["tiles"] else decode_tiles(data["tiles"], paths["tiles"])
-        tiles = {item: tiling for item, tiling in tiles.items() if item < meta.length}
-        return Tables(ids.truncated(meta.length), tiles, sequences, creds)
 
     def _rows_of_companions(self, meta: TensorMeta) -> int | None:
         """Rows at most, as companions with one sample per row count them: empty rows leave no other trace."""
@@ -387,11 +338,6 @@ class State:
             return error
         self.chunks.put(path, loaded)
         return loaded
-
-
-def _check_length(table: str, items: int, meta: str, length: int) -> None:
-    if items < length:
-        raise FormatError(f"{table}: the table ends at row {items}, but {meta} counts {length}; the dataset is damaged")
 
 
 def _mutable(value: Any) -> Any:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.format.meta import TensorMeta
     from deeplake_nb.format.samples import StoredSample

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.appender import Appender
     from deeplake_nb.dataset.encoded import Encoded
-    from deeplake_nb.dataset.state import TensorState
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.dataset.writer import Writer
 
     Ints = NDArray[np.int64]

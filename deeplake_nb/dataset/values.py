@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.format.samples import StoredSample
 
     Ints = NDArray[np.int64]

@@ -35,7 +35,8 @@ from deeplake_nb.storage.provider import put_many
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deeplake_nb.dataset.state import State, TensorState
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.storage.provider import StorageProvider
 
 
@@ -177,6 +178,7 @@ class Writer:
         """
         with self._writing:
             self._hold_for_version("commit")
+            self._cut_leftovers()
             closed = self.state.commit.id
             commits.commit(self.state.storage, closed, message)
             self._go_on()
@@ -193,6 +195,23 @@ class Writer:
         if self._is_extending:
             raise SampleError(f"values of an extend cannot {what} the dataset while it is being extended")
         self._lock_for_writing()
+        self.flush()
+
+    def _cut_leftovers(self) -> None:
+        """Store tables without what a writer that died left at their ends: the original takes that for damage."""
+        state = self.state
+        state.load_all_tables()
+        lengths = {key: tensor.length for key, tensor in state.tensors.items()}
+        for tensor in state.tensors.values():
+            for companion, link in tensor.meta.links.items():
+                if companion in lengths:
+                    lengths[companion] = tensor.meta.length if link.get("flatten_sequence") else tensor.length
+        longer = [key for key, tensor in state.tensors.items() if tensor.length > lengths[key]]
+        cut = {key for key, tensor in state.tensors.items() if state.tables(tensor).is_cut}
+        for key, appender in self.touch(sorted({*longer, *cut})).items():
+            appender.cut(lengths[key])
+            appender.is_dirty = True
+            appender.tables.is_cut = False
         self.flush()
 
     def _go_on(self) -> None:

@@ -278,6 +278,20 @@ def _listed(value: Any, what: str) -> list[Any]:
     raise SampleError(f"{what}: expected a list, got a {type(value).__name__}")
 
 
+def check_writable(meta: TensorMeta) -> None:
+    """Refuse a tensor whose samples can be read but not written.
+
+    Raises:
+        UnsupportedError: so it is.
+    """
+    packed = meta.chunk_compression
+    if packed and COMPRESSIONS[packed].kind != "byte" and not meta.is_link:
+        raise UnsupportedError(
+            f"tensor {meta.name!r}: chunks cannot be written as {packed} images yet; use sample_compression={packed!r}"
+        )
+    Encoder(meta)
+
+
 def is_text_like(meta: TensorMeta) -> bool:
     """Whether samples are text, JSON or lists rather than arrays."""
     return htype_row(meta.htype).payload in TEXT_LIKE

@@ -330,3 +330,32 @@ def test_what_is_printed(capsys):
     assert "* Added 2 samples: [10-12]" in capsys.readouterr().out
     ds.diff(first)
     assert "UNCOMMITTED HEAD" in capsys.readouterr().out
+
+
+def test_what_a_dead_writer_left_is_not_committed():
+    """Tables and companions longer than the metadata says are taken for damage by the original."""
+    seen = 0
+    for put in count(1):
+        store = memory()
+        failing = Failing(store)
+        ds = fill(create(failing))
+        failing.fail_at(put, for_good=True)
+        try:
+            add(ds, 5)
+            break
+        except StorageError:
+            del ds
+            gc.collect()
+        again = load(store)
+        lengths = {name: len(tensor) for name, tensor in again.tensors.items()}
+        again.commit()
+        state = load(store, address=keys.FIRST_COMMIT)._state
+        state.load_all_tables()
+        assert not any(tensor.tables.is_cut for tensor in state.tensors.values())
+        for tensor in state.tensors.values():
+            for companion, link in tensor.meta.links.items():
+                rows = tensor.meta.length if link["flatten_sequence"] else tensor.length
+                assert state.tensors[companion].meta.length == rows
+        assert {name: len(tensor) for name, tensor in load(store).tensors.items()} == lengths
+        seen += again.commit_id == keys.FIRST_COMMIT
+    assert seen > 10

@@ -1,0 +1,109 @@
+"""Where a tensor's rows are, and what else is known of the tensor in one version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.errors import FormatError
+from deeplake_nb.format import keys
+from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling, decode_tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Buffer
+
+    from deeplake_nb.format.meta import TensorMeta
+
+
+@dataclass(slots=True)
+class Tables:
+    """Where a tensor's rows are."""
+
+    ids: ChunkIds
+    tiles: dict[int, Tiling]
+    sequences: Sequences | None
+    creds: CredsCodes | None
+    is_cut: bool = False
+    """Whether what is stored is longer: a writer died before the metadata that would make it count."""
+
+
+@dataclass(eq=False, slots=True)
+class TensorState:
+    """One tensor of one version: ``meta`` and ``info`` as last flushed or appended to, tables once they are needed."""
+
+    key: str
+    meta: TensorMeta
+    info: dict[str, Any] | None = None  # None until loaded
+    tables: Tables | None = None
+    owners: dict[int, str] = field(default_factory=dict)  # chunk id to object key
+
+    def snapshot(self) -> TensorState:
+        """What is known now, which later appends do not change."""
+        known = self.tables
+        tables = Tables(known.ids, known.tiles, known.sequences, known.creds) if known is not None else None
+        return TensorState(self.key, self.meta, self.info, tables, self.owners)
+
+    @property
+    def length(self) -> int:
+        """Number of rows; for a sequence tensor its sequences, not their items."""
+        if self.meta.is_sequence and self.tables is not None and self.tables.sequences is not None:
+            return len(self.tables.sequences)
+        return self.meta.length
+
+
+def table_keys(commit: str, key: str, meta: TensorMeta) -> dict[str, str]:
+    """The objects of a tensor's tables, by what they are."""
+    paths = {"ids": keys.chunk_ids(commit, key), "tiles": keys.tiles(commit, key)}
+    if meta.is_sequence:
+        paths["sequences"] = keys.sequences(commit, key)
+    if meta.is_link:
+        paths["creds"] = keys.creds_keys(commit, key)
+    return paths
+
+
+def decode_tables(
+    meta: TensorMeta,
+    meta_path: str,
+    found: Mapping[str, Buffer | None],
+    paths: Mapping[str, str],
+    rows: int | None,
+) -> Tables:
+    """The tables, cut to the length that the metadata states.
+
+    Args:
+        meta: the tensor's metadata.
+        meta_path: where that is, for messages.
+        found: the objects, None for one that is not there.
+        paths: their keys, by what they are.
+        rows: of a sequence tensor at most, as its companions count them: empty rows leave no other trace.
+
+    Raises:
+        FormatError: damaged, or shorter.
+    """
+    data = {name: found[path] for name, path in paths.items()}
+    ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
+    _check_length(paths["ids"], len(ids), meta_path, meta.length)
+    is_cut = len(ids) > meta.length
+    sequences = creds = None
+    if meta.is_sequence:
+        stored = data["sequences"]
+        whole = Sequences() if not stored else Sequences.decode(stored, paths["sequences"])
+        sequences = whole.truncated(meta.length, rows)
+        _check_length(paths["sequences"], sequences.items, meta_path, meta.length)
+        is_cut |= len(whole) > len(sequences)
+    if meta.is_link:
+        stored = data["creds"]
+        creds = CredsCodes.none(meta.length) if not stored else CredsCodes.decode(stored, paths["creds"])
+        _check_length(paths["creds"], len(creds), meta_path, meta.length)
+        is_cut |= len(creds) > meta.length
+        creds = creds.truncated(meta.length)
+    tiles = {} if not data["tiles"] else decode_tiles(data["tiles"], paths["tiles"])
+    tiles = {item: tiling for item, tiling in tiles.items() if item < meta.length}
+    return Tables(ids.truncated(meta.length), tiles, sequences, creds, is_cut)
+
+
+def _check_length(table: str, items: int, meta: str, length: int) -> None:
+    if items < length:
+        raise FormatError(f"{table}: the table ends at row {items}, but {meta} counts {length}; the dataset is damaged")
