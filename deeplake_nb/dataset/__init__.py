@@ -2,8 +2,8 @@
 
 ``state`` is what is known of one version of a dataset, loaded with few requests and lazily; ``reader`` turns rows
 into arrays, ``writer`` turns appended values into chunks and flushes them in an order that can be interrupted
-anywhere; ``dataset`` and ``tensor`` are the façades with v3's names. A dataset knows nothing of credentials and of hubs:
-links are opened, and datasets copied and named, by the ``host`` that the session hands in (``placed``, ``keyed``).
+anywhere; ``dataset`` and ``tensor`` are the façades with v3's names. A dataset knows nothing of credentials or
+hubs: links are opened, and datasets copied and named, by the ``host`` that the session hands in (``placed``, ``keyed``).
 
 Reading is thread-safe. Writing takes one lock per dataset; other threads may read meanwhile.
 
