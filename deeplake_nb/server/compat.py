@@ -53,7 +53,7 @@ def compat(acting: Acting, outgoing: Outgoing) -> list[Route]:
         ("DELETE", "/api/dataset/{org}/{name}", _ask(acting, _delete), conflict),
         ("POST", "/api/dataset/connect", _ask(acting, _Connect(outgoing)), conflict | {403: 400}),
         ("GET", "/api/org/{org}/storage/name", _ask(acting, _managed_key), all_missing),
-        ("GET", "/api/org/{org}/managed-credentials/blob/url/presigned", _ask(acting, _no_blob), conflict),
+        ("GET", "/api/org/{org}/managed-credentials/blob/url/presigned", _ask(acting, _presigned_link), conflict),
         ("POST", "/api/event", _ask(acting, _nothing), {}),
         ("POST", "/api/organization/{org}/dataset/{name}/agree", _ask(acting, _nothing), {}),
         ("POST", "/api/organization/{org}/dataset/{name}/disagree", _ask(acting, _nothing), {}),
@@ -208,9 +208,9 @@ def _managed_key(hub: Hub, asked: _Asked) -> dict[str, Any]:
     return {"creds": translation.lent(hub.lend(asked.text("org"), asked.text("query")))}
 
 
-def _no_blob(hub: Hub, asked: _Asked) -> None:
-    del hub, asked
-    raise HubNotFoundError("this hub signs no addresses of linked files: they are read with the key that it lends")
+def _presigned_link(hub: Hub, asked: _Asked) -> dict[str, str]:
+    key, place = asked.text("creds_key"), asked.text("blob_path")
+    return {"data": hub.presign_link(asked.text("org"), key, place, ttl_seconds=asked.seconds("expiration"))}
 
 
 def _nothing(hub: Hub, asked: _Asked) -> dict[str, Any]:

@@ -165,6 +165,7 @@ def test_who_asks_is_taken_from_a_proxy_only_where_told():
             urllib3.request(
                 "GET", f"http://127.0.0.1:{server.port}/nothing", headers={"X-Forwarded-For": "203.0.113.9"}
             )
+            server.stop()  # and so the line is written
             (line,) = [line for line in server.log.read_text().splitlines() if "/nothing" in line]
             assert f" {seen} GET " in line
 

@@ -191,7 +191,6 @@ def test_gates_reports_and_what_this_hub_does_not_do(ask):
     for verb, path in (
         ("POST", "/api/query/dataset/acme/x"),
         ("POST", "/api/deepmemory/v1/train"),
-        ("GET", "/api/org/acme/managed-credentials/blob/url/presigned"),
     ):
         status, said = ask(verb, path)
         assert (status, bool(said["description"])) == (404, True)
@@ -225,6 +224,15 @@ def test_a_presigned_url(ask, town):
     assert status == 200
     assert said["data"].startswith("http://127.0.0.1:9/bucket/keyed/x/chunks/1?")
     assert "X-Amz-Expires=60" in said["data"]
+
+
+def test_a_presigned_url_of_a_linked_file(ask):
+    path = "/api/org/acme/managed-credentials/blob/url/presigned"
+    status, said = ask("GET", path, creds_key="mean", blob_path="s3://bucket/raw/a.mp4", expiration="60")
+    assert (status, said["data"].startswith("http://127.0.0.1:9/bucket/raw/a.mp4?")) == (200, True)
+    assert ask("GET", path, creds_key="mean", blob_path="s3://bucket2/raw/a.mp4")[0] == 422
+    assert ask("GET", path, creds_key="nokey", blob_path="s3://bucket/raw/a.mp4")[0] == 404
+    assert ask("GET", path, creds_key="mean")[0] == 400
 
 
 def test_a_token_of_the_originals_form(town):

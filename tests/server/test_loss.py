@@ -123,11 +123,11 @@ def children(parent):
 
 def test_processes_that_die_are_started_anew_and_all_end_together():
     with hub_server("", ("--processes", "2")) as server:
-        parent = server._process.pid
-        before = children(parent)
+        parent, deadline = server._process.pid, time.monotonic() + 60
+        while len(before := children(parent)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert len(before) == 2
         os.kill(min(before), signal.SIGKILL)
-        deadline = time.monotonic() + 60
         while len(children(parent) - before) < 1 and time.monotonic() < deadline:
             server.client().whoami()  # the other one answers meanwhile
             time.sleep(0.1)

@@ -12,7 +12,7 @@ import urllib3
 
 from deeplake_nb.hub import routes
 from deeplake_nb.server.app import create_app
-from tests.suites.hub import KEYS
+from tests.suites.hub import KEYS, PRINCIPAL
 
 WHO = ("nobody", "anonymous", "stranger", "reader", "writer", "admin", "root")
 OPEN = dict.fromkeys(WHO, 200)
@@ -87,14 +87,16 @@ MATRIX = {
         least("writer", 200, unseen=400, refused=400),
     ),
     ("GET", "/api/org/{org}/storage/name"): ({"query": "k"}, least("reader", 200)),
-    ("GET", "/api/org/{org}/managed-credentials/blob/url/presigned"): ({}, SIGNED | dict.fromkeys(WHO[2:], 404)),
+    ("GET", "/api/org/{org}/managed-credentials/blob/url/presigned"): (
+        {"creds_key": "k", "blob_path": "s3://bucket/raw/a.mp4"},
+        least("reader", 200),
+    ),
     ("POST", "/api/event"): ({}, SIGNED),
     ("POST", "/api/organization/{org}/dataset/{name}/agree"): (PAIR, SIGNED),
     ("POST", "/api/organization/{org}/dataset/{name}/disagree"): (PAIR, SIGNED),
     ("POST", "/api/query/dataset/{org}/{name}"): (PAIR, SIGNED | dict.fromkeys(WHO[2:], 404)),
     ("GET", "/api/organizations/{org}/features/{feature}"): ({"feature": "dataset_query"}, SIGNED),
 }
-UNSEEN_ELSEWHERE = {("POST", f"{V1}/orgs/{{org}}/datasets")}
 
 
 class Town:
@@ -118,7 +120,7 @@ class Town:
         self.root.set_default_storage(org, f"s3://bucket/{org}")
         self.root.add_key(org, "k", "aws-keys", KEYS, prefixes=["s3://bucket"], lends_itself=True)
         self.root.add_key(org, "unused", "aws-keys", KEYS)
-        self.root.add_key(org, "role", "aws-role", {"role_arn": "arn:aws:iam::123456789012:role/hub"})
+        self.root.add_key(org, "role", "azure-principal", PRINCIPAL, prefixes=["azure://account/box"])
         self.root.create(org, "cars")
         self.root.connect("s3://bucket/keyed", org, creds_key="k")
         return org
