@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from deeplake_nb.errors import HubError
 from deeplake_nb.hub import audit
 from tests.fakes.hub import hub_server
+from tests.fakes.postgres import postgres
 
 WRITERS = 6
 
@@ -137,3 +139,18 @@ def test_processes_that_die_are_started_anew_and_all_end_together():
         while any(Path(f"/proc/{child}").exists() for child in after) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not any(Path(f"/proc/{child}").exists() for child in after)
+
+
+def test_a_database_that_goes_away_is_told_and_comes_back(machine_env):
+    with postgres(machine_env) as database, hub_server(database.database()) as server:
+        hub = server.client()
+        hub.create_org("acme")
+        database.kill()
+        with pytest.raises(HubError, match="database failed"):
+            hub.whoami()
+        health = urllib3.request("GET", f"{server.url}/health", retries=False)
+        assert (health.status, health.headers["Retry-After"]) == (503, "1")
+        database.start()
+        assert hub.whoami().orgs == {"acme": "admin"}
+        assert urllib3.request("GET", f"{server.url}/health").status == 200
+        assert "failure" not in server.log.read_text()
