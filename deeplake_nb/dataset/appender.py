@@ -96,6 +96,7 @@ class Appender:
             values = [item for row in rows for item in row]
         if not isinstance(values, np.ndarray) and Sample in set(map(type, values)):  # four times as fast as any()
             values = [value.loaded() if isinstance(value, Sample) else value for value in values]
+        check_writable(tensor.meta)
         first = next((value for value in values if value is not None), None)
         tensor.meta = inferred(tensor.meta, first)
         self.forget_indexes()

@@ -110,6 +110,17 @@ class Dataset(Placed, Keyed, Versions, Structured, EditableDataset, Views):
         """Rows of the longest tensor."""
         return max((len(tensor) for tensor in self.tensors.values()), default=0)
 
+    @property
+    def min_len(self) -> int:
+        """Rows of the shortest tensor."""
+        return min((len(tensor) for tensor in self.tensors.values()), default=0)
+
+    @property
+    def min_view(self) -> Dataset:
+        """The rows that all tensors have."""
+        view: Dataset = self[: self.min_len]
+        return view
+
     def __repr__(self) -> str:
         place = f"{self.path}{f'/{self._group}' if self._group else ''}"
         mode = ", read-only" if self.read_only else ""

@@ -101,8 +101,7 @@ def linked_items(state: State, tensor: TensorState, items: NDArray[np.int64]) ->
         if isinstance(link, LakeError):
             out.append(link)
         elif link is None:
-            shape = (0,) * (len(meta.max_shape) or 1)
-            out.append(StoredSample(memoryview(b""), shape, meta.dtype or "uint8", None, meta.htype or "generic", what))
+            out.append(StoredSample(memoryview(b""), (0,), "float64", None, "generic", what))  # as the original has it
         else:
             out.append(_linked(link, next(opened) or memoryview(b""), meta, what))
     return out

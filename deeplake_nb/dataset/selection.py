@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import reader
-from deeplake_nb.dataset.links import linked_items
-from deeplake_nb.errors import LakeError, RowError
+from deeplake_nb.dataset.links import linked_items, stored_links
+from deeplake_nb.errors import DynamicShapeError, LakeError, RowError
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.index import Index
+from deeplake_nb.format.samples import Link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,6 +144,30 @@ class Selection:
                     return self.each(list(found))
                 return self.each([[next(found) for _ in range(*span)] for span in spans])
         return None
+
+    def shapes(self) -> NDArray[np.int32]:
+        """See ``Tensor.shapes``. Where all samples have one shape, nothing is read."""
+        meta = self.tensor.meta
+        count = self.index.count(self.tensor.length)
+        if meta.is_fixed_shape and not meta.is_sequence and not self.index.sub:
+            return np.tile(np.array(meta.max_shape, np.int32), (count, 1))
+        found = self.arrays() if self.index.sub else self._whole()
+        shapes = [(len(one), *_common(one, len(one))[1:]) if isinstance(one, list) else one.shape for one in found]
+        if len(set(map(len, shapes))) > 1:
+            raise DynamicShapeError(f"{self.what}: samples have several numbers of axes; ask each for its shape")
+        return np.array(shapes, np.int32).reshape(count, -1)
+
+    def paths(self) -> Any:
+        """Paths of links, an array of one for each; lists of them for rows of a sequence."""
+        spans = [self._span(row) for row in self.rows.tolist()]
+        items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+        links = stored_links(self.state, self.tensor, items)
+        if failed := next((link for link in links if isinstance(link, LakeError)), None):
+            raise failed
+        found = iter([np.array([link.path if isinstance(link, Link) else ""]) for link in links])
+        if not self.tensor.meta.is_sequence:
+            return self.each(list(found))
+        return self.each([[next(found) for _ in range(*span)] for span in spans])
 
     def _span(self, row: int) -> tuple[int, int]:
         """The items of a row."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from deeplake_nb.dataset.editable import EditableTensor
 from deeplake_nb.dataset.info import Info
-from deeplake_nb.dataset.links import stored_links
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.errors import HtypeError, LakeError, ReadOnlyError, RowError
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
-from deeplake_nb.format.samples import Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +23,17 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.format.meta import TensorMeta
     from deeplake_nb.format.samples import StoredSample
+
+
+class ShapeInterval(NamedTuple):
+    """Bounds of shapes, axis by axis."""
+
+    lower: tuple[int, ...]
+    upper: tuple[int, ...]
+
+    def __str__(self) -> str:
+        axes = (str(low) if low == high else f"{low}:{high}" for low, high in zip(self.lower, self.upper, strict=True))
+        return f"({', '.join(axes)})"
 
 
 class Tensor(EditableTensor):
@@ -123,10 +132,10 @@ class Tensor(EditableTensor):
         return not self._tensor.meta.is_fixed_shape
 
     @property
-    def shape_interval(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def shape_interval(self) -> ShapeInterval:
         """Lower and upper bounds of ``(rows, *sample shape)`` over the whole tensor."""
-        meta = self._tensor.meta
-        return (self._tensor.length, *meta.min_shape), (self._tensor.length, *meta.max_shape)
+        meta, length = self._tensor.meta, self._tensor.length
+        return ShapeInterval((length, *meta.min_shape), (length, *meta.max_shape))
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -134,6 +143,14 @@ class Tensor(EditableTensor):
         if self.index.is_whole and not self.is_sequence:
             return Selection(self._state, self._tensor, self.index).shape()  # which reads nothing, so flushes nothing
         return self._selection().shape()
+
+    def shapes(self) -> NDArray[np.int32]:
+        """The shape of each selected sample, as an array ``(rows, axes)``.
+
+        Raises:
+            DynamicShapeError: samples with several numbers of axes.
+        """
+        return self._selection().shapes()
 
     @property
     def ndim(self) -> int:
@@ -194,7 +211,7 @@ class Tensor(EditableTensor):
         if row.name == "class_label" and described.get("class_names"):
             out["text"] = _named(out["value"], described["class_names"])
         out |= {name: described.get(name) for name in row.info if (row.name, name) not in _NOT_IN_DATA}
-        if row.has_sample_info:
+        if row.has_sample_info or row.mode is not None:
             out["sample_info"] = self.sample_info or {}
         return out
 
@@ -222,19 +239,19 @@ class Tensor(EditableTensor):
         """
         return self._expect("list", "list", "tag")
 
-    def path(self, aslist: bool = True, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's arguments
-        """Paths of a link tensor: one for a single row, else a list; empty where there is no link.
+    def path(self, aslist: bool = True, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's argument
+        """Paths of a link tensor, an array of one for each link; of a single row its own, else a list of them.
+
+        A row of a sequence is a list of such arrays; an empty text stands where there is no link. Without ``aslist``
+        the paths of several rows are one array ``(rows, 1)``.
 
         Raises:
             HtypeError: not a link tensor.
         """
         if not self.is_link:
             raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; path() is for link tensors")
-        selection = self._selection()
-        links = stored_links(self._state, self._tensor, selection.rows)
-        if failed := next((link for link in links if isinstance(link, LakeError)), None):
-            raise failed
-        return selection.each([link.path if isinstance(link, Link) else "" for link in links])
+        found = self._selection().paths()
+        return found if aslist or self.index.is_single or self.is_sequence else np.array(found).reshape(-1, 1)
 
     def tobytes(self) -> bytes:
         """The stored bytes of a single row: the file as it was appended, or raw C-order bytes.

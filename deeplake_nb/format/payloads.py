@@ -289,6 +289,11 @@ def check_writable(meta: TensorMeta) -> None:
         raise UnsupportedError(
             f"tensor {meta.name!r}: chunks cannot be written as {packed} images yet; use sample_compression={packed!r}"
         )
+    if meta.is_link and htype_row(meta.htype).media and meta.verify:
+        raise UnsupportedError(
+            f"tensor {meta.name!r}: linked {meta.htype} files cannot be looked into yet; "
+            "make the tensor with verify=False"
+        )
     Encoder(meta)
 
 

@@ -173,7 +173,7 @@ def origin(tensor: Tensor, row: int) -> str:
         found = (tensor if tensor.index.is_single else tensor[row]).path()
     except LakeError:
         return ""  # the sample itself fails with the same error, and says so
-    paths = found if isinstance(found, list) else [found]
+    paths = [one if isinstance(one, str) else one[0] for one in found]  # an array of one path for each link
     shown = ", ".join(redact(str(path)) for path in paths[:1] if path)
     return shown + (f" and {len(paths) - 1:,} more" if len(paths) > 1 else "")
 
