@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
-Takes = Literal["url", "variable", "dataset", "expression", "tensor", "branch", "verb", "text", "nothing"]
+Takes = Literal["url", "variable", "dataset", "expression", "tensor", "branch", "verb", "action", "text", "nothing"]
 
 
 class Argument(NamedTuple):
@@ -41,6 +41,7 @@ class Command:
     """One line, understood."""
 
     example: ClassVar[str]
+    actions: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def arguments(cls) -> list[Argument]:
@@ -214,6 +215,60 @@ class Cors(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class Creds(Call):
+    """Show the keys there are and what one can do with them; add, test, rotate, rename or delete one, in a form."""
+
+    example: ClassVar[str] = "creds add s3://bucket/photos"
+    actions: ClassVar[tuple[str, ...]] = ("add", "test", "rotate", "rename", "delete")
+
+    action: str | None = _argument(
+        "ACTION", f"one of {', '.join(actions)}; without it, the table of keys", "action", default=None
+    )
+    key: str | None = _argument(
+        "KEY", "org/name, or the place of a key of this session; for add: the place", "url", default=None
+    )
+    org: str | None = _argument("ORG", "the organisation whose managed keys are meant", "text", "--org", default=None)
+
+    @property
+    def python(self) -> str:
+        """``keys(...)``, or what the form of the action is asked with."""
+        session = "deeplake_nb.session.default()"
+        org = "" if self.org is None else f", org={self.org!r}"
+        if self.action is None:
+            return f"deeplake_nb.widgets.keys.table({session}{org})"
+        if self.action == "add":
+            place = "" if self.key is None else f", {self.key!r}"
+            return f"deeplake_nb.widgets.keys.add({session}{place}{org})"
+        return f"deeplake_nb.widgets.keys.change({session}, {self.action!r}, {self.key!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn(Call):
+    """Sign in to Google in a browser, from here or from another machine; afterwards creds="cache" works everywhere."""
+
+    example: ClassVar[str] = "signin gcs://bucket/photos"
+
+    url: str = _argument("URL", "the place that it is for", "url")
+
+    @property
+    def python(self) -> str:
+        """``sign_in(...)``."""
+        return f"deeplake_nb.widgets.keys.sign_in(deeplake_nb.session.default(), {self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut(Call):
+    """Forget the sign-ins to Google that are kept on this machine."""
+
+    example: ClassVar[str] = "signout"
+
+    @property
+    def python(self) -> str:
+        """``sign_out()``."""
+        return "deeplake_nb.session.default().sign_out()"
+
+
+@dataclass(frozen=True, slots=True)
 class Help(Command):
     """Say what %lake can do, or what one verb does."""
 
@@ -236,6 +291,9 @@ VERBS: dict[str, type[Command]] = {
     "explain": Explain,
     "doctor": Doctor,
     "connect": Connect,
+    "creds": Creds,
+    "signin": SignIn,
+    "signout": SignOut,
     "cors": Cors,
     "help": Help,
     "why": Why,

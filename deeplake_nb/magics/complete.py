@@ -124,6 +124,8 @@ def _values(
             name = re.sub(r"\W+", "_", re.split(r"[/\\]", filling.given("url") or "")[-1].partition("@")[0]).strip("_")
             if name.isidentifier():
                 yield from _matching(word.raw, [Candidate(name, "variable")])
+        case "action":
+            yield from _matching(word.raw, [Candidate(action, "action") for action in filling.command.actions])
         case "verb":
             yield from _matching(word.raw, [Candidate(verb, "verb") for verb in VERBS])
 

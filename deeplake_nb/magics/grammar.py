@@ -89,6 +89,9 @@ class Filling:
             _check_variable(value)
         if argument.takes == "verb" and value not in VERBS:
             raise CommandError(f"%lake has no verb {value!r}{did_you_mean(value, VERBS)}; %lake help lists them")
+        if argument.takes == "action" and value not in self.command.actions:
+            known = self.command.actions
+            raise self._mistake(f"%lake {self._verb} has no {value!r}{did_you_mean(value, known)}")
         self._values[argument.field] = value
 
     def _lacks(self, argument: Argument) -> CommandError:

@@ -9,9 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
-from deeplake_nb.errors import CommandError, LakeError, did_you_mean
+from deeplake_nb.errors import (
+    CommandError,
+    CredentialsError,
+    LakeError,
+    PermissionDeniedError,
+    did_you_mean,
+)
 from deeplake_nb.magics import manual
-from deeplake_nb.magics.commands import Call, Command, Connect, Cors, Doctor, Explain, Help, Load, Ls, Show, Why
+from deeplake_nb.magics.commands import (
+    Call,
+    Command,
+    Connect,
+    Cors,
+    Creds,
+    Doctor,
+    Explain,
+    Help,
+    Load,
+    Ls,
+    Show,
+    SignIn,
+    SignOut,
+    Why,
+)
 from deeplake_nb.magics.grammar import parse
 
 if TYPE_CHECKING:
@@ -63,9 +84,26 @@ class LakeMagics(Magics):
             raise CommandError(
                 f"{name!r} is a local variable here, which a magic can't bind: write {name} = %lake load ..."
             )
-        dataset = self.session.load(command.address, read_only=command.read_only or None)
-        if name is not None:
-            self.shell.push({name: dataset})  # type: ignore[no-untyped-call]
+
+        def load() -> Any:
+            return self.session.load(command.address, read_only=command.read_only or None)
+
+        def bind(dataset: Any) -> None:
+            if name is not None:
+                self.shell.push({name: dataset})  # type: ignore[no-untyped-call]
+
+        try:
+            dataset = load()
+        except REFUSED as refusal:
+            from deeplake_nb.widgets import going_on
+
+            if not going_on.can_ask(command.url):
+                raise
+            answered = going_on.ask_and_go_on(self.session, command.url, refusal, load, bind)
+            if answered is None:
+                raise
+            return answered
+        bind(dataset)
         return dataset
 
     @run.register
@@ -121,6 +159,30 @@ class LakeMagics(Magics):
         return cors(self.session.storage(command.url), command.origin, apply=command.apply)
 
     @run.register
+    def _creds(self, command: Creds, _scope: Mapping[str, Any]) -> object:
+        from deeplake_nb.widgets import keys
+
+        if command.action is None:
+            return keys.table(self.session, command.org)
+        if command.action == "add":
+            keys.add(self.session, command.key or "", org=command.org)
+            return None
+        if command.key is None:
+            raise CommandError(f"say which key: %lake creds {command.action} KEY; %lake creds lists them")
+        return keys.change(self.session, command.action, command.key)
+
+    @run.register
+    def _sign_in(self, command: SignIn, _scope: Mapping[str, Any]) -> None:
+        from deeplake_nb.widgets import keys
+
+        keys.sign_in(self.session, command.url)
+
+    @run.register
+    def _sign_out(self, _command: SignOut, _scope: Mapping[str, Any]) -> None:
+        count = self.session.sign_out()
+        print(f"forgot {count} sign-in{'' if count == 1 else 's'} kept on this machine")
+
+    @run.register
     def _help(self, command: Help, _scope: Mapping[str, Any]) -> None:
         print(manual.overview() if command.verb is None else manual.page(command.verb))
 
@@ -152,6 +214,8 @@ class LakeMagics(Magics):
             raise CommandError(f"there is no variable {error.name!r}{meant}: {_LOAD_FIRST}") from error
 
 
+REFUSED = (CredentialsError, PermissionDeniedError)
+"""What a load is refused with for want of the right credentials."""
 _LOAD_FIRST = "%lake load URL as NAME makes one, then %lake show NAME"
 
 LakeMagics.lake.__doc__ = manual.overview()

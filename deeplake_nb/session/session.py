@@ -55,6 +55,7 @@ class Session:
     def __init__(self, lead: Callable[[SignIn], None] | None = None, hub: Hub | None = None) -> None:
         self._sign_in = BrowserSignIn(_ENVIRON, lead or ask_in_words)
         self._places = Places(hub, self._sign_in, _ENVIRON)
+        self.keyring = self._places.keyring
         self._files = Files(self.storage)
         self._links = LinkedFiles(self._files)
 

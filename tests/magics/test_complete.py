@@ -16,12 +16,20 @@ def texts(line, variables=None, after=""):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("", ["load", "show", "ls", "explain", "doctor", "connect", "cors", "help", "why"]),
+        (
+            "",
+            ["load", "show", "ls", "explain", "doctor", "connect", "creds", "signin", "signout", "cors", "help", "why"],
+        ),
         ("lo", ["load"]),
         ("l", ["load", "ls"]),
         ("xyz", []),
-        ("help ", ["load", "show", "ls", "explain", "doctor", "connect", "cors", "help", "why"]),
-        ("help s", ["show"]),
+        (
+            "help ",
+            ["load", "show", "ls", "explain", "doctor", "connect", "creds", "signin", "signout", "cors", "help", "why"],
+        ),
+        ("help s", ["show", "signin", "signout"]),
+        ("creds ", ["add", "test", "rotate", "rename", "delete", "--org", "--code"]),
+        ("creds re", ["rename"]),
         ("load ./x ", ["as", "--branch", "--read-only", "--code"]),
         ("load ./x -", ["--as", "--branch", "--read-only", "--code"]),
         ("load ./x --b", ["--branch"]),

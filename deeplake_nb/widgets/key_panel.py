@@ -1,0 +1,230 @@
+"""The form for credentials: choose how, fill in what that needs, test it, keep it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.credentials.chain import credentials_from
+from deeplake_nb.errors import CredentialsError, LakeError
+from deeplake_nb.hub import kinds
+from deeplake_nb.hub.lending import whole
+from deeplake_nb.urls import parse
+from deeplake_nb.widgets import providers
+from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, declared, text_of
+from deeplake_nb.widgets.sign_in_panel import ENVIRON, GoogleSignIn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from deeplake_nb.diagnosis.report import Report
+    from deeplake_nb.hub.protocol import KeyKind, ManagedKey
+    from deeplake_nb.session import Session
+    from deeplake_nb.widgets.fields import Values
+
+_TEST = Action("test", "Test")
+_SAVE = Action("save", "Save", is_main=True)
+_SIGN_IN = Action("sign_in", "Sign in with Google", is_main=True)
+_SESSION = "session"
+_OWN = "me"  # in this user's own hub an organisation comes into being when it is first written to
+_STEPS = ("list", "read", "write", "delete")
+
+
+class KeyPanel:
+    """New credentials, for this session or as a managed key of an organisation.
+
+    Args:
+        session: whose they are.
+        url: the place they are for; empty: it is asked for.
+        intro: why they are asked for.
+        org: the organisation whose managed key is to be made; None leaves the choice.
+        only: the one choice to offer.
+        saved: is called once they are kept, with the name of the managed key, or None; what it says is shown.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        url: str = "",
+        *,
+        intro: str = "",
+        org: str | None = None,
+        only: str = "",
+        saved: Callable[[str | None], str] = lambda _: "",
+    ) -> None:
+        self._session = session
+        self._url = url
+        self._intro = intro
+        self._only = only
+        self._saved = saved
+        self._orgs = _administered(session) if org is None else (org,)
+        self._is_managed = org is not None
+        self._sign_in = GoogleSignIn()
+
+    def content(self) -> Content:
+        """One choice per provider."""
+        scheme = self._url.partition("://")[0] if "://" in self._url else ""
+        found = providers.choices(self._url, after=self._where_to(), scheme=scheme)
+        if self._is_managed:
+            found = tuple(choice for choice in found if choice.name != providers.BROWSER)
+        if self._only:
+            found = tuple(choice for choice in found if choice.name == self._only)
+        actions = (_TEST, _SAVE, _SIGN_IN, *self._sign_in.actions)
+        title = "Credentials" if not scheme else f"Credentials for {parse(self._url)}"
+        return Content(title, found, actions, self._intro, choice_label="Provider")
+
+    def act(self, action: str, choice: str, values: Values) -> Outcome:
+        """Test or keep what was filled in, or sign in.
+
+        Raises:
+            LakeError: it is no such key, or cannot be kept.
+        """
+        if choice == providers.BROWSER:
+            outcome = self._sign_in.act(action, values)
+            return self._signed_in(values) if outcome is None else outcome
+        key = Typed.of(choice, values)
+        if action == "test":
+            return tested(self._session.doctor(key.url, key.creds()))
+        return self._kept(key, values)
+
+    def close(self) -> None:
+        """End a sign-in that is under way."""
+        self._sign_in.close()
+
+    def _where_to(self) -> tuple[Field, ...]:
+        name = Field("name", "Name of the key", "Datasets and links name it so: letters, digits, _, - and ..",
+                     is_required=True, when=("keep", self._orgs))  # fmt: skip
+        if self._is_managed:
+            only = Field("keep", "Keep", kind="choice", options=((self._orgs[0], f"for {self._orgs[0]}"),),
+                         value=self._orgs[0])  # fmt: skip
+            return (only, name)
+        if not self._orgs:
+            return ()
+        options = ((_SESSION, "in this session only"), *((org, f"encrypted, as a key of {org}") for org in self._orgs))
+        keep = Field("keep", "Keep", "In this session: until the kernel ends, and in no file.", "choice",
+                     options=options, value=_SESSION)  # fmt: skip
+        return (keep, name)
+
+    def _kept(self, key: Typed, values: Values) -> Outcome:
+        org = text_of(values, "keep", self._orgs[0] if self._is_managed else _SESSION)
+        if org == _SESSION:
+            self._session.keep_creds(key.url, key.creds())
+            return self._done(None, f"Kept for {parse(key.url)} in this session.")
+        if org not in self._orgs:
+            raise CredentialsError(f"keep these credentials in this session, or in one of {', '.join(self._orgs)}")
+        name = text_of(values, "name")
+        made = self._session.hub().add_key(org, name, key.kind, key.fields, prefixes=[key.url])
+        return self._done(made.name, f"Kept as the managed key {made.name!r} of {org}, for {parse(key.url)}.")
+
+    def _signed_in(self, values: Values) -> Outcome:
+        url = text_of(values, "url")
+        self._session.keep_creds(url, credentials_from(parse(url), "cache", environ=ENVIRON))
+        return self._done(None, f"Signed in; kept on this machine, and used for {parse(url)}.")
+
+    def _done(self, name: str | None, said: str) -> Outcome:
+        try:
+            more = self._saved(name)
+        except LakeError as error:  # they are kept; what was to go on with them is another matter
+            return Outcome(f"{said} Then: {error}", is_good=False, is_done=True)
+        return Outcome(" ".join(filter(None, (said, more))), is_done=True)
+
+
+class RotatePanel:
+    """New secrets for a managed key under its name."""
+
+    def __init__(self, session: Session, key: ManagedKey) -> None:
+        self._session = session
+        self._key = key
+
+    def content(self) -> Content:
+        """The fields of its kind."""
+        kind = kinds.KINDS[self._key.kind]
+        sure = set(kind.required[0]) if len(kind.required) == 1 else set()
+        shown = self._key.shown
+        fields = tuple(
+            declared(name, known, is_required=name in sure, is_more=not known.secret and name not in sure)
+            for name, known in kind.fields.items()
+        )
+        filled = tuple(one if one.is_secret else replace(one, value=shown.get(one.name, "")) for one in fields)
+        overlap = Field("overlap", "Overlap", "Hours for which the former secrets still help.", value="0", read=_hours)
+        choice = Choice(self._key.kind, kind.label, (*filled, overlap), kind.help)
+        return Content(f"Rotate {self._key.name} of {self._key.org}", (choice,), (Action("rotate", "Rotate", True),))
+
+    def act(self, action: str, choice: str, values: Values) -> Outcome:
+        """Replace the secrets.
+
+        Raises:
+            LakeError: they are no such key; the former ones stay.
+        """
+        del action, choice
+        fields = {name: values[name] for name in kinds.KINDS[self._key.kind].fields if name in values}
+        seconds = int(_hours(text_of(values, "overlap", "0")) * 3600)
+        self._session.hub().rotate_key(self._key.org, self._key.name, fields, overlap_seconds=seconds)
+        return Outcome(f"{self._key.name} has new secrets.", is_done=True)
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
+class Typed:
+    """A key as it was filled in: checked, its secrets sealed."""
+
+    def __init__(self, kind: KeyKind, fields: Mapping[str, Any], url: str) -> None:
+        self.kind = kind
+        self.fields = fields
+        self.url = url
+
+    @classmethod
+    def of(cls, choice: str, values: Values) -> Typed:
+        """What one choice of a form holds.
+
+        Raises:
+            CredentialsError: it is no such key.
+        """
+        provider = providers.PROVIDERS[choice]
+        if provider.kind is None:
+            raise CredentialsError(f"{provider.label} keeps no key: sign in with it")
+        names = {*provider.required, *provider.optional, *provider.more}
+        fields = kinds.read(provider.kind, {name: values[name] for name in sorted(names & set(values))})
+        return cls(provider.kind, fields, text_of(values, "url"))
+
+    def creds(self) -> Mapping[str, Any] | Callable[[], Mapping[str, Any]]:
+        """As ``creds=`` takes it; a role as a function that asks for what it lends."""
+        given = whole(self.kind, self.fields)
+        return given if given is not None else self._lent
+
+    def _lent(self) -> Mapping[str, Any]:
+        from deeplake_nb.hub.vending import vend
+
+        lent = vend(self.kind, self.fields, self.url, "w")
+        if lent.creds is None:
+            raise CredentialsError(f"a key of kind {self.kind} lends nothing for {parse(self.url)}")
+        return {**lent.creds, "expires_at": lent.expires_at} if lent.expires_at else lent.creds
+
+
+def tested(report: Report) -> Outcome:
+    """What a doctor's report says, in one sentence and its steps."""
+    works = [line.name for line in report.lines if line.state == "ok" and line.name in _STEPS]
+    failed = report.failures
+    if not failed:
+        return Outcome(f"This works: {', '.join(works)}." if works else "This works.", lines=report.lines)
+    does = f" What works: {', '.join(works)}." if works else ""
+    return Outcome(f"{failed[0].name.capitalize()} failed.{does}", is_good=False, lines=report.lines)
+
+
+def _administered(session: Session) -> tuple[str, ...]:
+    """Organisations one may make keys in; none where no hub can be asked."""
+    try:
+        hub = session.hub()
+        orgs = [org for org, role in hub.whoami().orgs.items() if role == "admin"]
+    except LakeError:
+        return ()
+    first = [_OWN] if hub.url == "embedded" and _OWN not in orgs else []
+    return (*first, *orgs)
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours <= 720:  # noqa: PLR2004 - 30 days
+        raise ValueError("expected hours, 0 to 720")
+    return hours

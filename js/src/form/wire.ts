@@ -1,0 +1,66 @@
+// Requests of a form: what is typed goes as bytes beside the message, never in it, and the bytes are wiped.
+
+import type { Model } from "../channel.ts";
+import { VERSION } from "../messages.ts";
+import type { DrawnMessage } from "./messages.ts";
+
+export type Typed = Readonly<Record<string, string>>;
+
+interface Waiting {
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+  resolve(content: never): void;
+  reject(error: Error): void;
+}
+
+export class Wire {
+  #last = 0;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listener = (content: unknown) => this.#receive(content);
+
+  constructor(readonly model: Model) {
+    model.on("msg:custom", this.#listener as (...args: never[]) => void);
+  }
+
+  open(): Promise<DrawnMessage> {
+    return this.#ask("open", {});
+  }
+
+  /** What is wrong with one value, if anything. */
+  async check(choice: string, name: string, value: string): Promise<string> {
+    const reply = await this.#ask<{ problem: string }>("check", { choice, name }, { [name]: value });
+    return reply.problem;
+  }
+
+  act(action: string, choice: string, typed: Typed): Promise<DrawnMessage> {
+    return this.#ask("act", { action, choice }, typed);
+  }
+
+  close(): void {
+    for (const { bytes } of this.#waiting.values()) bytes?.fill(0);
+    this.#waiting.clear();
+    this.model.off("msg:custom", this.#listener as (...args: never[]) => void);
+  }
+
+  #ask<T>(kind: string, content: object, typed?: Typed): Promise<T> {
+    this.#last += 1;
+    const id = this.#last;
+    const bytes = typed === undefined ? undefined : new TextEncoder().encode(JSON.stringify(typed));
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { bytes, resolve, reject });
+      const message = { v: VERSION, id, kind, ...content };
+      if (bytes === undefined) this.model.send(message);
+      else this.model.send(message, undefined, [bytes.buffer]);
+    });
+  }
+
+  #receive(content: unknown): void {
+    const reply = content as { id?: unknown; kind?: unknown; error?: { message?: unknown } } | null;
+    if (typeof reply?.id !== "number" || typeof reply.kind !== "string") return;
+    const waiting = this.#waiting.get(reply.id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(reply.id);
+    waiting.bytes?.fill(0); // the kernel has it; a message under way may have been waiting for its connection until now
+    if (reply.kind.endsWith(".ok")) waiting.resolve(reply as never);
+    else waiting.reject(new Error(String(reply.error?.message ?? "The kernel failed.")));
+  }
+}

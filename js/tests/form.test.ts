@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { isThere } from "../src/form/fields.ts";
+import type { FieldMessage } from "../src/form/messages.ts";
+import { Wire } from "../src/form/wire.ts";
+import { FakeModel } from "./fake-model.ts";
+
+class Listening extends FakeModel {
+  readonly buffers: (ArrayBuffer[] | undefined)[] = [];
+
+  override send(content: unknown, _callbacks?: unknown, buffers?: ArrayBuffer[]): void {
+    super.send(content);
+    this.buffers.push(buffers);
+  }
+}
+
+const bytesOf = (buffers: ArrayBuffer[] | undefined) => new Uint8Array((buffers ?? [])[0] as ArrayBuffer);
+
+describe("wire", () => {
+  it("sends what is typed as bytes, and never in the message", () => {
+    const model = new Listening();
+    void new Wire(model).act("save", "aws-keys", { secret: "s3cret ☃" });
+    expect(JSON.stringify(model.sent)).not.toContain("s3cret");
+    expect(model.sent[0]).toEqual({ v: 1, id: 1, kind: "act", action: "save", choice: "aws-keys" });
+    expect(JSON.parse(new TextDecoder().decode(bytesOf(model.buffers[0])))).toEqual({ secret: "s3cret ☃" });
+  });
+
+  it.each(["act.ok", "act.error"])("wipes the bytes once the kernel has said %s", async (kind) => {
+    const model = new Listening();
+    const answer = new Wire(model).act("save", "x", { secret: "s3cret" });
+    model.receive({ v: 1, id: 1, kind, error: { code: "x", message: "refused" } });
+    await answer.catch((error: unknown) => expect(String(error)).toContain("refused"));
+    expect([...bytesOf(model.buffers[0])].every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("wipes what is under way when it is closed, and hears nothing more", () => {
+    const model = new Listening();
+    const wire = new Wire(model);
+    let isAnswered = false;
+    void wire.act("save", "x", { secret: "s3cret" }).then(() => {
+      isAnswered = true;
+    });
+    wire.close();
+    expect([...bytesOf(model.buffers[0])].every((byte) => byte === 0)).toBe(true);
+    model.receive({ v: 1, id: 1, kind: "act.ok" });
+    expect(isAnswered).toBe(false);
+  });
+
+  it("pairs answers by id and leaves strangers alone", async () => {
+    const model = new Listening();
+    const wire = new Wire(model);
+    const first = wire.check("x", "url", "a");
+    const second = wire.check("x", "url", "b");
+    for (const stray of [null, 7, {}, { id: 99, kind: "check.ok" }]) model.receive(stray);
+    model.receive({ v: 1, id: 2, kind: "check.ok", problem: "of b" });
+    model.receive({ v: 1, id: 1, kind: "check.ok", problem: "of a" });
+    expect([await first, await second]).toEqual(["of a", "of b"]);
+  });
+});
+
+describe("fields", () => {
+  const field = { name: "name", when: ["keep", ["team", "me"]] } as unknown as FieldMessage;
+
+  it("are there for the values that call for them", () => {
+    expect(isThere(field, { keep: "team" })).toBe(true);
+    expect(isThere(field, { keep: "session" })).toBe(false);
+    expect(isThere(field, {})).toBe(false);
+    expect(isThere({ ...field, when: undefined } as unknown as FieldMessage, {})).toBe(true);
+  });
+});
