@@ -59,10 +59,14 @@ def _with_hub(places: Places, place: Place, report: Report) -> Report:
     hub = places.hub(place.access.token)
     known = "a new name, for" if resolved.is_new else "a name of"
     rights = {"r": "read", "a": "add to", "w": "read and write"}[resolved.mode]
-    said = f"{known} {innermost(place.storage).url} in the hub {hub.url}; you may {rights} it"
+    said = f"{known} {innermost(place.storage).url} in {_called(hub)}; you may {rights} it"
     if not resolved.is_new and (key := hub.dataset(resolved.org, resolved.name).creds_key) is not None:
         said += f", by the managed key {key!r}"
     if resolved.presigned:
         said += "; its storage lends no keys, so the hub signs every request"
     before, _, _ = report.title.rpartition(" ")
     return Report(f"{before} {place.url}", (Line("ok", "hub", said), *report.lines))
+
+
+def _called(hub: Hub) -> str:
+    return "your own hub in this process" if hub.url == "embedded" else f"the hub {hub.url}"
