@@ -52,10 +52,8 @@ export class Cell {
     this.#shown = tile;
     this.#hasLabels = overlays.labels;
     const isWaiting = tile === undefined;
-    if (isWaiting !== wasWaiting) {
-      this.root.classList.toggle("dl-waiting", isWaiting);
-      this.root.setAttribute("aria-busy", String(isWaiting));
-    }
+    if (isWaiting !== wasWaiting) this.root.classList.toggle("dl-waiting", isWaiting);
+    this.#busy(isWaiting || tile.picture !== null);
     const message = tile?.message;
     const words = message?.error ?? (tile && !tile.picture ? (message?.preview?.text ?? "") : "");
     this.#words.textContent = words;
@@ -82,6 +80,13 @@ export class Cell {
     if (!this.#shown?.picture) return;
     paint(this.#canvas, this.#shown.picture, size, size, overlays);
     this.#canvas.hidden = false;
+    this.#busy(false);
+  }
+
+  /** Waiting for its tile, or for its turn to be painted. */
+  #busy(isBusy: boolean): void {
+    if (this.root.getAttribute("aria-busy") !== String(isBusy))
+      this.root.setAttribute("aria-busy", String(isBusy));
   }
 }
 

@@ -12,7 +12,7 @@ export class Filters {
   readonly #where = field("Filter", 'labels == "cat" and len(boxes) > 2');
   readonly #sort = field("Sort by", "width(images)");
   readonly #descending = element("input", "", { type: "checkbox" });
-  readonly #sample = element("input", "dl-goto", {
+  readonly #sample = element("input", "dl-few", {
     type: "number",
     min: 1,
     placeholder: "all",
