@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from deeplake_nb.credentials.provider import Environment
 from deeplake_nb.errors import HubError
-from deeplake_nb.server.serve import DATABASE, FOLDER, HERE, KEY_FILE, PORT, Listening, core_from, serve
+from deeplake_nb.server.serve import DATABASE, FOLDER, HERE, KEY_FILE, PORT, Listening, core_from, key_file, serve
 
 if TYPE_CHECKING:
     import argparse
 
+_LOOKED_FOR = Path()
 _SETTINGS = (
     f"The server is described by its environment: {DATABASE} (sqlite:///... or postgresql://...; a file in {FOLDER} "
     f"unless given), DEEPLAKE_NB_HUB_KEYS or {KEY_FILE} (its master keys), DEEPLAKE_NB_HUB_HOSTS (its names)."
@@ -30,7 +31,7 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     does.add_parser("upgrade", help="bring the tables to this version; stop the servers before")
     keys = does.add_parser("keys", help="master keys").add_subparsers(dest="keys_action", required=True, metavar="DO")
     new = keys.add_parser("new", help="make a key: print it, or write it to a file that only its owner may read")
-    new.add_argument("--file", type=Path, metavar="PATH", dest="path")
+    new.add_argument("--file", type=Path, metavar="PATH", nargs="?", const=_LOOKED_FOR, help="where the server looks")
     keys.add_parser("rotate", help="put every secret under the newest key; the others may go then")
     listening = does.add_parser("serve", help="listen")
     listening.add_argument("--host", action="append", metavar="ADDRESS", help=f"{' and '.join(HERE)} unless given")
@@ -55,7 +56,7 @@ def run(command: argparse.Namespace) -> None:
     elif command.action == "serve":
         serve(_listening(command), lambda line: print(line, flush=True))
     elif command.keys_action == "new":
-        _new_key(command.path)
+        _new_key(key_file(environ) if command.file == _LOOKED_FOR else command.file)
     else:
         from deeplake_nb.hub.rotation import rewrap_all
 

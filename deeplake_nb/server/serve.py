@@ -65,18 +65,27 @@ def core_from(environ: Mapping[str, str]) -> HubCore:
         HubError: the database cannot be had, or there is no master key; a server makes none by itself.
     """
     from deeplake_nb.hub.domain import HubCore
-    from deeplake_nb.hub.folders import data_folder
     from deeplake_nb.hub.master_keys import master_keys
     from deeplake_nb.hub.store import Store
     from deeplake_nb.hub.vault import Vault
     from deeplake_nb.server.outgoing import Outgoing
     from deeplake_nb.server.settings import Settings
 
-    folder = Path(environ.get(FOLDER) or data_folder(environ) / "server")
-    keys = master_keys(environ, Path(environ.get(KEY_FILE) or folder / "hub.key"))
-    store = Store(Secret(environ[DATABASE])) if environ.get(DATABASE) else Store.at(folder / "hub.db")
+    keys = master_keys(environ, key_file(environ))
+    store = Store(Secret(environ[DATABASE])) if environ.get(DATABASE) else Store.at(_folder(environ) / "hub.db")
     outgoing = Outgoing(Settings.from_environ(environ).reach)
     return HubCore(store, Vault(keys), folder=environ.get(DATASETS) or None, url="server", guard=outgoing.guard)
+
+
+def key_file(environ: Mapping[str, str]) -> Path:
+    """Where a server looks for its master keys, besides the environment."""
+    return Path(environ.get(KEY_FILE) or _folder(environ) / "hub.key")
+
+
+def _folder(environ: Mapping[str, str]) -> Path:
+    from deeplake_nb.hub.folders import data_folder
+
+    return Path(environ.get(FOLDER) or data_folder(environ) / "server")
 
 
 def application(environ: Mapping[str, str] | None = None) -> App:

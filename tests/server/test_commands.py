@@ -52,7 +52,7 @@ def test_nothing_starts_without_a_master_key(here, words):
 
 
 def test_a_hub_is_made_once(here):
-    here.run("keys", "new", "--file", str(here.folder / "hub.key"))
+    here.run("keys", "new", "--file")
     lines = here.run("init", "root").splitlines()
     assert "shown this once" in lines[0]
     assert lines[1].startswith("dlnb_")
