@@ -296,6 +296,23 @@ class HubSuite:
         assert lab.writer.create(lab.org, "cars").url == fresh.url
         assert lab.reader.resolve(lab.org, "cars").url == fresh.url
         assert lab.reader.resolve(lab.org, "vans").url == made.url
+        lab.writer.delete(lab.org, "cars")
+        with pytest.raises(DatasetNotFoundError):
+            lab.reader.dataset(lab.org, "cars")  # what it meant before does not come back
+
+    def test_a_promise_is_kept_once(self, lab):
+        promised = lab.writer.resolve(lab.org, "cars", "w").url
+        assert lab.writer.create(lab.org, "cars").url == promised
+        lab.writer.rename(lab.org, "cars", "vans")
+        assert lab.writer.resolve(lab.org, "cars", "w", anew=True).url != promised
+
+    def test_many_at_once_are_promised_one_place(self, lab):
+        def begin(name):
+            promised = lab.writer.resolve(lab.org, name, "w").url
+            return promised == lab.writer.create(lab.org, name).url
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(begin, [f"n{number // 8}" for number in range(80)]))
 
     def test_renaming_back(self, lab):
         made = lab.writer.create(lab.org, "cars")
