@@ -48,8 +48,8 @@ class Acting:
         return await self.apart(lambda: work(self.core.acting(self.core.authenticate(token))))
 
     async def apart(self, work: Callable[[], T]) -> T:
-        """What ``work`` gives, while others are served."""
-        return await to_thread.run_sync(work, limiter=self._limiter)
+        """What ``work`` gives, while others are served; when it takes too long, it is finished without us."""
+        return await to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
 
 
 def bearer(request: Request) -> Secret:

@@ -33,6 +33,7 @@ HERE = ("127.0.0.1", "::1")
 
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _BACKLOG = 1024
+_CONNECTIONS = 1024
 _IDLE_SECONDS = 15
 _LEAVE_SECONDS = 10
 _HEADERS_NBYTES = 32 << 10
@@ -115,6 +116,8 @@ def serve(listening: Listening, announce: Callable[[str], object] = print) -> No
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(one) for one in _sockets(listening)]
         announce(f"the hub listens at {', '.join(_addresses(listening, sockets))}")
+        if listening.certificate is None and not set(listening.hosts) <= set(HERE):
+            announce("without --certificate tokens and keys go unencrypted: only a proxy with https may be between")
         if listening.processes > 1:
             run_several(listen, (listening, sockets), listening.processes)
         else:
@@ -141,6 +144,7 @@ def listen(listening: Listening, sockets: list[socket.socket]) -> None:
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.private,
         backlog=_BACKLOG,
+        limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LEAVE_SECONDS,
         h11_max_incomplete_event_size=_HEADERS_NBYTES,

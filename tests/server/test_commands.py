@@ -159,6 +159,13 @@ def test_it_serves_by_https(tmp_path, monkeypatch):
         assert "Strict-Transport-Security" in answer.headers
 
 
+def test_an_open_network_is_warned_of():
+    with hub_server("", ("--host", "127.0.0.1", "--host", "127.0.0.2")) as server:
+        assert "unencrypted" in server.log.read_text()
+    with hub_server() as server:
+        assert "unencrypted" not in server.log.read_text()
+
+
 def test_who_asks_is_taken_from_a_proxy_only_where_told():
     for options, seen in (((), "127.0.0.1"), (("--proxies", "127.0.0.1"), "203.0.113.9")):
         with hub_server("", options) as server:
