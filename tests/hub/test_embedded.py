@@ -74,7 +74,7 @@ def test_an_organisation_comes_into_being_by_being_written_to(tmp_path):
             lambda org: hub.create(org, "cars"),
             lambda org: hub.connect("s3://b/x", org),
             lambda org: hub.add_key(org, "k", "aws-keys", KEYS),
-            lambda org: hub.set_default_storage(org, "s3://b/x"),
+            lambda org: hub.set_default_storage(org, "s3://b/new"),
             hub.create_org,
         )
     ):
