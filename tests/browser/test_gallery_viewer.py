@@ -10,7 +10,8 @@ from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes 
 
 PREPARE = """
 %load_ext deeplake_nb
-import io, pathlib, tempfile
+import io, pathlib, tempfile, wave
+from dataclasses import replace
 import numpy as np
 from PIL import Image
 import deeplake_nb as deeplake
@@ -20,6 +21,12 @@ def file(color, size=(96, 96)):
     out = io.BytesIO()
     Image.new("RGB", size, color).save(out, "png")
     return deeplake.Sample(out.getvalue())
+
+sound = io.BytesIO()
+with wave.open(sound, "wb") as out:
+    out.setnchannels(1); out.setsampwidth(2); out.setframerate(8000)
+    out.writeframes((np.sin(np.arange(4000) / 5) * 9000).astype("<i2").tobytes())
+tone = sound.getvalue()
 
 folder = pathlib.Path(tempfile.mkdtemp())
 many = deeplake.empty("mem://kinds", overwrite=True)
@@ -31,6 +38,7 @@ with many:
     many.create_tensor("depth", htype="image", sample_compression="png", dtype="uint16")
     many.create_tensor("clips", htype="sequence[image]", sample_compression="png")
     many.create_tensor("vectors", htype="embedding")
+    many.create_tensor("sounds", dtype="uint8")
     many.create_tensor("captions", htype="text")
     many.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
     for index in range(30):
@@ -49,8 +57,12 @@ with many:
             "depth": depth if index == 0 else depth[::100, ::100],
             "clips": [file(color), file((250, 250, 0))][: 1 + index % 2],
             "vectors": np.linspace(-1, 1, 256).astype("float32"),
+            "sounds": np.frombuffer(tone, np.uint8),
             "captions": f"caption {index}", "linked": deeplake.link(str(path)),
         })
+# a tensor of wav files, as the original writes it: ours cannot append them
+many = deeplake.load("mem://kinds", read_only=True)
+many.sounds._tensor.meta = replace(many.sounds._tensor.meta, htype="audio", sample_compression="wav")
 """
 SHOW = "shown = Gallery(many); shown"
 
@@ -316,6 +328,16 @@ def test_numbers_are_bars_and_words_are_words(shown):
     assert near(at(first, 0.04, 0.6), (0xE0, 0x6C, 0x4F), 30), "the first values are below"
     shown.get_by_label("Tensor shown").select_option("captions")
     shown.get_by_text("caption 3", exact=True).wait_for()
+
+
+def test_stored_sounds_are_played(notebook, shown):
+    dialog = view(shown, "images")
+    dialog.get_by_role("button", name="Load sounds and play it").click()
+    player = dialog.locator("audio")
+    player.wait_for()
+    notebook.page.wait_for_function("(audio) => audio.duration > 0", arg=player.element_handle())
+    assert player.evaluate("(audio) => audio.duration") == pytest.approx(0.5)
+    notebook.page.keyboard.press("Escape")
 
 
 @pytest.mark.usefixtures("node_modules")

@@ -11,8 +11,9 @@ from PIL import Image
 
 import deeplake_nb as deeplake
 from deeplake_nb.errors import CommandError, RowError
+from deeplake_nb.widgets import inspector
 from deeplake_nb.widgets.gallery import Gallery
-from tests.widgets.conftest import BLUE, RED, file
+from tests.widgets.conftest import BLUE, RED, as_audio, file, tone
 
 SECONDS = 10
 
@@ -136,6 +137,24 @@ def test_an_origin_never_shows_what_is_secret():
 
 def test_files_that_browsers_do_not_play_are_refused(page):
     assert "browsers do not play png samples" in page.refused("file", tensor="depth", row=0, item=0)
+
+
+def test_a_file_that_browsers_play_is_sent_as_it_is_stored(monkeypatch):
+    ds = deeplake.empty("mem://sounds", overwrite=True)
+    ds.create_tensor("sounds", dtype="uint8")
+    ds.sounds.append(np.frombuffer(tone(), np.uint8))
+    ds.flush()
+    ds = deeplake.load("mem://sounds", read_only=True)
+    as_audio(ds.sounds)
+    page = Page(ds)
+    answer, _ = page.ask("sample", tensor="sounds", row=0, item=0, box=64)
+    assert answer["fields"][0]["media"] == "audio/wav"
+    assert answer["tile"]["preview"]["text"] == "wav file, 8.04 kB"
+    answer, buffers = page.ask("file", tensor="sounds", row=0, item=0)
+    assert (answer["media"], bytes(buffers[0])) == ("audio/wav", tone())
+    monkeypatch.setattr(inspector, "MOST_FILE_NBYTES", 100)
+    assert "are more than the 100 that are sent" in page.refused("file", tensor="sounds", row=0, item=0)
+    page.gallery.close()
 
 
 def test_classes_are_counted_in_the_rows_shown(page):
