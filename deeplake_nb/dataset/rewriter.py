@@ -17,7 +17,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import Chunk, ChunkBuilder
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.edits import rebuilt
-from deeplake_nb.format.payloads import Uniform
+from deeplake_nb.format.payloads import alike
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.regions import Piece, rewritten
 from deeplake_nb.format.samples import as_bytes
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.format.edits import Edit, Region
-    from deeplake_nb.format.payloads import Batch
+    from deeplake_nb.format.payloads import Batch, Uniform
 
     Loaded = list[tuple[Region, list[LoadedChunk | None]]]
 
-_HELD_NBYTES = 128 * 2**20
-"""So many bytes of changed chunks of a tensor wait in memory for a flush."""
+_HELD_NBYTES = 2**30
+"""So many bytes of changed chunks of a tensor wait in memory for a flush: half of what the original keeps."""
 
 
 class Rewriter:
@@ -46,6 +46,7 @@ class Rewriter:
         self.written: set[int] = set()
         self.replaced: set[str] = set()  # objects of this version that nothing names after the next flush
         self._held: dict[int, LoadedChunk] = {}  # in memory only
+        self._held_nbytes = 0
         self._writable: dict[int, NDArray[Any]] = {}  # the same bytes, for those of uniform samples
 
     def load(self, edit: Edit) -> Loaded:
@@ -74,7 +75,7 @@ class Rewriter:
         """Carry out an edit whose chunks are loaded; ``batch`` has the new samples, in order."""
         self.is_dirty = True
         tables = self._state.tables(self._tensor)
-        ids = tables.ids
+        ids, uniform = tables.ids, alike(batch)
         taken = np.concatenate([[0], np.cumsum(edit.counts)])
         new = []
         for region, chunks in loaded:
@@ -83,7 +84,9 @@ class Rewriter:
             starts, stops = edit.starts[part] - first, edit.stops[part] - first
             places = taken[part.start : part.stop + 1]
             entries = ids.ids[region.first : region.stop].tolist()
-            done = self._assigned(entries, chunks, starts, stops, places, batch)
+            done = None
+            if len(chunks) == 1 and len(chunks[0].chunk if chunks[0] else ()) == ids.count(region.first):
+                done = self._assigned(entries[0], chunks[0], starts, stops, places, uniform)
             if done is None:
                 numbers = range(region.first, region.stop)
                 pieces = [
@@ -94,21 +97,19 @@ class Rewriter:
             new.append(done)
         tables.ids = rebuilt(ids, [region for region, _ in loaded], new)
         tables.tiles = edit.tiles(tables.tiles)
-        if sum(len(one.chunk.data) for one in self._held.values()) > _HELD_NBYTES:
+        if self._held_nbytes > _HELD_NBYTES:
             self._store()
 
     # ------------------------------------------------------------------ chunks
 
     def _assigned(  # noqa: PLR0917 - one place calls it
-        self, entries: list[int], chunks: list[LoadedChunk | None], starts: Any, stops: Any, places: Any, batch: Any
+        self, chunk: int, old: LoadedChunk | None, starts: Any, stops: Any, places: Any, batch: Uniform | None
     ) -> list[tuple[int, int]] | None:
         """Write samples over others of the same shape, all at once; None where they are not alike."""
-        old = chunks[0] if len(chunks) == 1 else None
-        if old is None or old.array is None or not isinstance(batch, Uniform) or batch.shape != old.array.shape[1:]:
+        if old is None or old.array is None or batch is None or batch.shape != old.array.shape[1:]:
             return None
         if not np.array_equal(stops - starts, np.diff(places)) or batch.nbytes == 0:
             return None
-        chunk = entries[0]
         array = self._writable.get(chunk)
         if array is None:
             self._forget(chunk)
@@ -153,12 +154,15 @@ class Rewriter:
 
     def _keep(self, chunk: int, loaded: LoadedChunk) -> None:
         self._held[chunk] = loaded
+        self._held_nbytes += len(loaded.chunk.data)
         self._state.chunks.pin(self._path(chunk), loaded)
 
     def _forget(self, chunk: int) -> None:
         """A chunk that the table names no more."""
         path = self._state.chunk_key(self._tensor, chunk)
-        if self._held.pop(chunk, None) is not None:
+        held = self._held.pop(chunk, None)
+        if held is not None:
+            self._held_nbytes -= len(held.chunk.data)
             self._writable.pop(chunk, None)
             self._state.chunks.drop(path)
             self.written.discard(chunk)
@@ -180,14 +184,17 @@ class Rewriter:
         for put in self.puts():
             self._state.storage.put(put.key, put.data)
             self._state.chunks.drop(put.key)
-        self._held.clear()
-        self._writable.clear()
+        self._let_go()
 
     def flushed(self) -> set[str]:
         """All puts have been made; the objects that nothing names any more."""
         gone = self.replaced
         self.is_dirty = False
         self.written, self.replaced = set(), set()
+        self._let_go()
+        return gone
+
+    def _let_go(self) -> None:
         self._held.clear()
         self._writable.clear()
-        return gone
+        self._held_nbytes = 0

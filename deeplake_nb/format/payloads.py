@@ -48,6 +48,16 @@ class Varied:
 Batch = Uniform | Varied
 
 
+def alike(batch: Batch | None) -> Uniform | None:
+    """The batch as one of samples that are alike, if they are."""
+    if not isinstance(batch, Varied):
+        return batch
+    shapes, sizes = set(batch.shapes), {len(memoryview(one)) for one in batch.payloads}
+    if len(shapes) != 1 or len(sizes) != 1 or None in shapes:
+        return None
+    return Uniform(memoryview(b"".join(batch.payloads)), len(batch.payloads), batch.shapes[0], sizes.pop())
+
+
 def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
     """The metadata with htype and dtype as the first sample has them, where the user left them open.
 
