@@ -2,8 +2,14 @@
 
 ``state`` is what is known of one version of a dataset, loaded with few requests and lazily; ``reader`` turns rows
 into arrays, ``writer`` turns appended values into chunks and flushes them in an order that can be interrupted
-anywhere; ``dataset`` and ``tensor`` are the façades with v3's names. A dataset knows nothing of credentials or
-hubs: links are opened, and datasets copied and named, by the ``host`` that the session hands in (``placed``, ``keyed``).
+anywhere. ``updates`` and ``rewriter`` change rows: chunks are written anew under new names, and a ``journal`` makes
+several objects change as one. ``schema`` makes, renames and deletes tensors; ``commits`` and ``merge`` make versions.
+``dataset`` and ``tensor`` are the façades with v3's names, put together from one part per subject (``versions``,
+``structured``, ``editable``, ``views``, ``placed``, ``keyed``). A dataset knows nothing of credentials or hubs: links
+are opened, and datasets copied and named, by the ``host`` that the session hands in.
+
+Rejected: rewriting chunks in place, as the original does. Whoever reads at that moment, or after a crash, would find
+new samples with an old table.
 
 Reading is thread-safe. Writing takes one lock per dataset; other threads may read meanwhile.
 
