@@ -10,6 +10,7 @@ import anywidget
 import traitlets
 
 from deeplake_nb.errors import CommandError, RowError
+from deeplake_nb.urls import redact
 from deeplake_nb.widgets import answers, requests
 from deeplake_nb.widgets.dispatch import Dispatcher
 from deeplake_nb.widgets.rows import View, code, rows_of
@@ -159,4 +160,4 @@ class Gallery(anywidget.AnyWidget):
     def _code(self, rows: list[int] | None) -> str:
         ds = self._source.ds
         index = None if ds.index.rows is None else [int(row) for row in ds.index.rows]
-        return code(ds.path, index, View.of(self.view), rows)
+        return code(redact(ds.path), index, View.of(self.view), rows)

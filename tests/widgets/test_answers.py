@@ -214,6 +214,12 @@ def test_code_says_what_is_selected_or_shown_or_in_sight(page):
     assert "at most 10,000" in page.refused("rows", start=0, stop=20_000)
 
 
+def test_code_never_shows_what_is_secret(page, monkeypatch):
+    monkeypatch.setattr(type(page.gallery._source.ds), "path", "https://me:c4nary@host/ds?sig=c4nary")
+    assert "host/ds" in page.gallery.code()
+    assert "c4nary" not in page.gallery.code()
+
+
 def test_a_gallery_can_be_opened_on_a_view(deep):
     made = Gallery(deep, view={"where": "row == 3"})
     assert (made.length, made.total) == (1, 6)
