@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
-
-from anyio import CapacityLimiter, to_thread
 
 from deeplake_nb.credentials.provider import Secret, sealed
 from deeplake_nb.errors import CommandError, HubTokenError, UnsupportedError, UrlError, did_you_mean
@@ -36,7 +36,7 @@ class Acting:
 
     def __init__(self, core: HubCore, threads: int) -> None:
         self.core = core
-        self._limiter = CapacityLimiter(threads)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hub")
 
     async def run(self, request: Request, work: Callable[[Hub], T]) -> T:
         """What ``work`` gives when the request's user does it.
@@ -49,7 +49,7 @@ class Acting:
 
     async def apart(self, work: Callable[[], T]) -> T:
         """What ``work`` gives, while others are served; when it takes too long, it is finished without us."""
-        return await to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def bearer(request: Request) -> Secret:
