@@ -204,12 +204,17 @@ class Typed:
 
 def tested(report: Report) -> Outcome:
     """What a doctor's report says, in one sentence and its steps."""
+    lines = tuple(
+        line._replace(name="found") if line.name == "argument" else line
+        for line in report.lines
+        if line.state not in ("none", "not asked")
+    )
     works = [line.name for line in report.lines if line.state == "ok" and line.name in _STEPS]
     failed = report.failures
     if not failed:
-        return Outcome(f"This works: {', '.join(works)}." if works else "This works.", lines=report.lines)
+        return Outcome(f"This works: {', '.join(works)}." if works else "This works.", lines=lines)
     does = f" What works: {', '.join(works)}." if works else ""
-    return Outcome(f"{failed[0].name.capitalize()} failed.{does}", is_good=False, lines=report.lines)
+    return Outcome(f"{failed[0].name.capitalize()} failed.{does}", is_good=False, lines=lines)
 
 
 def _administered(session: Session) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 const CHECK_MS = 350;
 const LARGEST_FILE = 1_000_000;
 let made = 0;
+/** Each form on a page loads this module anew, and no two of them may share an id. */
+const OWN = Math.random().toString(36).slice(2);
 
 export class FieldRow {
   readonly root: HTMLElement;
@@ -28,7 +30,7 @@ export class FieldRow {
     },
   ) {
     made += 1;
-    const id = `dl-field-${made}`;
+    const id = `dl-field-${OWN}-${made}`;
     this.#input = this.#make(id);
     this.#input.id = id;
     this.#input.setAttribute("aria-describedby", `${id}-help ${id}-problem`);

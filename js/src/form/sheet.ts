@@ -122,15 +122,8 @@ export class Sheet {
       check: (value) => this.events.check(choice, field.name, value),
     });
     const before = this.#typed[field.name];
-    // A place of another storage is no start for this one.
-    if (before !== undefined && field.kind !== "choice" && field.name !== "url") row.value = before;
-    if (
-      before !== undefined &&
-      field.kind === "choice" &&
-      field.options.some(([value]) => value === before)
-    ) {
-      row.value = before;
-    }
+    const fits = field.kind !== "choice" || field.options.some(([value]) => value === before);
+    if (before !== undefined && fits) row.value = before;
     return row;
   }
 

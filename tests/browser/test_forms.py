@@ -1,0 +1,287 @@
+"""Forms in a real JupyterLab: filled in by keyboard, tested, saved; and what is typed is found nowhere afterwards."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from urllib.parse import quote
+
+import pytest
+
+import deeplake_nb
+from tests.browser.lab import Lab
+from tests.fakes import moto
+from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
+
+SECONDS = 30_000
+WRONG = "wR0ngCanary/5ecret+KeYthatNobodyMaySee123"
+TOKEN = "t0kenCanary-thatNobodyMaySee-98765432100"
+
+CELLS = [
+    "%load_ext deeplake_nb",
+    "%lake creds add",
+    "%lake load s3://bucket/cars as cars",
+    "(len(cars), cars.x.numpy().ravel().tolist())",
+    "%lake creds",
+    "%lake creds add https://files.example/data",
+]
+
+
+@pytest.fixture(scope="module")
+def store():
+    """A storage that speaks S3 whose signatures count, with a dataset in it."""
+    with moto.moto_server() as endpoint:
+        moto.client(endpoint).create_bucket(Bucket="bucket")
+        owner = moto.user(endpoint, "owner", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        owner |= {"endpoint_url": endpoint}
+        with deeplake_nb.empty("s3://bucket/cars", creds=owner) as ds:
+            ds.create_tensor("x").extend([1, 2, 3])
+        ds.close()
+        moto.close_doors(endpoint)
+        yield owner
+
+
+@pytest.fixture(scope="module")
+def lab(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    env = {"DEEPLAKE_NB_DATA": str(folder / "data"), "AWS_EC2_METADATA_DISABLED": "true"}
+    running = Lab(folder, browser, env)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    page = lab.open(CELLS, name="forms.ipynb")
+    page.console = []
+    page.page.on("console", lambda message: page.console.append(message.text))
+    page.run(0)
+    return page
+
+
+def form(notebook, cell):
+    shown = notebook.output(cell).locator(".deeplake-nb-form")
+    shown.wait_for(timeout=SECONDS)
+    shown.scroll_into_view_if_needed()
+    return shown
+
+
+def field(shown, label):
+    """The field of that label; those that may stay empty say so behind it."""
+    return shown.get_by_label(re.compile(rf"^{label}( \(optional\))?$"))
+
+
+def fill(shown, store, *, secret):
+    """Fill in a key of the storage, with this secret."""
+    shown.get_by_label("S3-compatible").check()
+    field(shown, "Place").fill("s3://bucket/cars")
+    field(shown, "Endpoint").fill(store["endpoint_url"])
+    field(shown, "Access key id").fill(store["aws_access_key_id"])
+    field(shown, "Secret access key").fill(secret)
+
+
+def said(shown, text):
+    shown.locator(".dl-said", has_text=text).wait_for(timeout=SECONDS)
+
+
+def test_the_form_offers_all_providers_and_checks_as_one_types(notebook):
+    notebook.run(1)
+    shown = form(notebook, 1)
+    assert shown.get_by_role("radio").count() == 9
+    notebook.screenshot("form-empty-light")
+    shown.get_by_label("S3-compatible").check()
+    field(shown, "Endpoint").fill("nonsense")
+    shown.get_by_text("expected http://host:port or https://host").wait_for(timeout=SECONDS)
+    field(shown, "Place").fill("gcs://elsewhere")
+    shown.get_by_text("expected s3://…").wait_for(timeout=SECONDS)
+    notebook.screenshot("form-problems-light")
+
+
+def test_keys_typed_in_a_form_stay_there(notebook):
+    """The notebook's own shortcuts are single letters: d d deletes a cell, a adds one."""
+    before = len(notebook)
+    shown = form(notebook, 1)
+    place = field(shown, "Place")
+    place.fill("")
+    place.focus()
+    for key in "ddabxyzm":
+        notebook.page.keyboard.press(key)
+    assert place.input_value() == "ddabxyzm"
+    assert len(notebook) == before
+
+
+def test_a_wrong_secret_fails_at_the_step_that_tells(notebook, store):
+    shown = form(notebook, 1)
+    fill(shown, store, secret=WRONG)
+    secret = field(shown, "Secret access key")
+    shown.get_by_role("button", name="Test").click()
+    said(shown, "failed")
+    assert secret.input_value() == ""
+    shown.locator(".dl-kept:visible").wait_for(timeout=SECONDS)
+    assert "signature" in shown.locator(".dl-steps").inner_text().lower()
+    notebook.screenshot("form-failed-light")
+
+
+def test_a_load_that_is_refused_asks_and_goes_on_by_itself(notebook, store):
+    notebook.run(2)
+    kinds = [output["output_type"] for output in notebook.outputs(2)]
+    assert kinds[-1] == "error", "the cell failed, so that Run All stops here"
+    shown = form(notebook, 2)
+    assert "s3://bucket/cars" in shown.locator(".dl-title").inner_text()
+    assert "tried" in shown.locator(".dl-intro").inner_text()
+    assert field(shown, "Place").input_value() == "s3://bucket/cars"
+    notebook.screenshot("form-refused-light")
+    fill(shown, store, secret=store["aws_secret_access_key"])
+    shown.get_by_role("button", name="Test").click()
+    said(shown, "This works")
+    notebook.screenshot("form-tested-light")
+    shown.get_by_role("button", name="Save").click()
+    said(shown, "Loaded s3://bucket/cars")
+    assert shown.get_by_role("button").count() == 0
+    notebook.output(2).get_by_role("grid").wait_for(timeout=SECONDS)
+    notebook.screenshot("form-went-on-light")
+    notebook.run(3)
+    assert notebook.text(3) == "(3, [1, 2, 3])"
+
+
+def test_the_manager_adds_and_forgets(notebook, store):
+    notebook.run(4)
+    shown = form(notebook, 4)
+    row = shown.locator("tr[data-row='s3://bucket/cars']")
+    row.wait_for(timeout=SECONDS)
+    shown.get_by_role("button", name="Add a key").click()
+    fill(shown, store, secret=store["aws_secret_access_key"])
+    field(shown, "Keep").select_option("me")
+    field(shown, "Name of the key").fill("cars_key")
+    shown.get_by_role("button", name="Save").click()
+    said(shown, "Kept as the managed key 'cars_key' of me")
+    managed = shown.locator("tr[data-row='me/cars_key']")
+    managed.get_by_role("button", name="Test").click()
+    said(shown, "all went well")
+    assert store["aws_secret_access_key"][-4:] in managed.inner_text()
+    assert store["aws_secret_access_key"] not in shown.inner_html()
+    notebook.screenshot("keys-light")
+    row.get_by_role("button", name="Delete").click()
+    row.get_by_role("button", name="Really delete").click()
+    row.wait_for(state="detached", timeout=SECONDS)
+    said(shown, "forgotten")
+
+
+def test_a_token_for_a_place_that_cannot_be_reached(notebook):
+    notebook.run(5)
+    shown = form(notebook, 5)
+    secret = field(shown, "Token")
+    secret.fill(TOKEN)
+    shown.get_by_role("button", name="Test").click()
+    said(shown, "failed")
+    assert secret.input_value() == ""
+    secret.fill(f"{TOKEN}-again")
+
+
+def test_the_dark_theme(notebook):
+    notebook.set_theme("dark")
+    notebook.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=SECONDS)
+    for cell, name in ((1, "failed"), (4, "keys"), (5, "token")):
+        form(notebook, cell)
+        notebook.screenshot(f"form-{name}-dark")
+
+
+@pytest.mark.usefixtures("node_modules")
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious(notebook, theme):
+    notebook.set_theme(theme)
+    page = notebook.page
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=SECONDS)
+    page.add_script_tag(path=str(JS / "node_modules" / "axe-core" / "axe.min.js"))
+    for cell in (1, 2, 4, 5):
+        result = page.evaluate("(root) => axe.run(root)", form(notebook, cell).element_handle())
+        serious = [
+            (found["id"], node["html"][:160], node["failureSummary"])
+            for found in result["violations"]
+            if found["impact"] in ("serious", "critical")
+            for node in found["nodes"]
+        ]
+        assert serious == []
+        assert len(result["passes"]) > 5
+
+
+def forms_of(text):
+    """A secret as it could stand somewhere: as it is, for a url, in base64 at each offset."""
+    encoded = {
+        base64.b64encode(b"x" * pad + text.encode())[4 if pad else 0 : -4].decode().strip("=") for pad in range(3)
+    }
+    return {text, quote(text, safe=""), json.dumps(text)[1:-1], *encoded}
+
+
+def test_nothing_that_was_typed_is_anywhere(notebook, lab, store, tmp_path):
+    secrets = {store["aws_secret_access_key"], WRONG, TOKEN}
+    notebook.save()
+    subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook.path), "--output-dir", str(tmp_path)],
+        check=True, capture_output=True, env=lab.env, timeout=120,
+    )  # fmt: skip
+    places = {"exported": (tmp_path / "forms.html").read_bytes()}
+    folder = lab.root.parent
+    data = folder / "data"
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_size < 50_000_000:
+            places[str(path.relative_to(folder))] = path.read_bytes()
+    assert "server.log" in places
+    assert any(name.endswith("forms.ipynb") for name in places)
+    assert any(name.endswith("forms-checkpoint.ipynb") for name in places)
+    history = [name for name in places if name.endswith("history.sqlite")]
+    assert history
+    lines = sqlite3.connect(folder / history[0]).execute("select source from history").fetchall()
+    assert ("get_ipython().run_line_magic('lake', 'creds add')",) in lines
+    assert data.is_dir()
+    places["page"] = notebook.page.content().encode()
+    places["inputs"] = (
+        json.dumps(
+            notebook.page.evaluate(
+                "() => [...document.querySelectorAll('.deeplake-nb-form input, .deeplake-nb-form textarea')]"
+                ".filter((e) => !e.closest('[data-skip]')).map((e) => e.value)"
+            )
+        )
+        .encode()
+        .replace(f"{TOKEN}-again".encode(), b"")
+    )  # typed, and not sent yet: its own field has it
+    places["console"] = "\n".join(notebook.console + notebook.errors).encode()
+    places["storage"] = json.dumps(notebook.page.evaluate(STORED)).encode()
+    places["models"] = json.dumps(notebook.page.evaluate(MODELS)).encode()
+    assert b"widget" in places["models"].lower()
+    needles = {form.encode() for secret in secrets for form in forms_of(secret)}
+    assert {name for name, content in places.items() for needle in needles if needle in content} == set()
+
+
+STORED = """async () => {
+    const found = [JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), document.cookie];
+    for (const { name } of await indexedDB.databases()) {
+        const db = await new Promise((done, fail) => {
+            const request = indexedDB.open(name);
+            request.onsuccess = () => done(request.result);
+            request.onerror = () => fail(request.error);
+        });
+        for (const store of db.objectStoreNames) {
+            const all = await new Promise((done, fail) => {
+                const request = db.transaction(store).objectStore(store).getAll();
+                request.onsuccess = () => done(request.result);
+                request.onerror = () => fail(request.error);
+            });
+            found.push(JSON.stringify(all));
+        }
+        db.close();
+    }
+    return found;
+}"""
+MODELS = """() => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    return [panel.content.model.toJSON(), "widgets"];
+}"""
+
+
+def test_the_console_was_quiet(notebook):
+    assert [error for error in notebook.errors if "ename" not in error] == []
