@@ -451,7 +451,7 @@ def test_explain_and_doctor_name_the_place_and_the_key(lake, hub, s3, place):
     ds.connect(org_id="my_org", creds_key="my_creds_key")
     explained = lake.explain("hub://my_org/cars")
     assert explained.title == "credentials for hub://my_org/cars"
-    assert f"a name of {place}/cars in the hub embedded" in explained["hub"].said
+    assert f"a name of {place}/cars in your own hub in this process" in explained["hub"].said
     assert "by the managed key 'my_creds_key'" in explained["hub"].said
     assert explained["hub (hub://my_org/cars)"].state == "in force"
     report = lake.doctor("hub://my_org/cars")
