@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any], Buffers], None]
 
 _log = logging.getLogger(__name__)
-_WORKERS = 2
+_WORKERS = 4  # a filter and a histogram over many rows leave room for tiles
 
 
 class Dispatcher:

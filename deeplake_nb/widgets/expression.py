@@ -226,7 +226,7 @@ class _Evaluation:
         try:
             with np.errstate(all="ignore"):
                 return Column(_by_value(operate, a, b), counts)
-        except (TypeError, ValueError, np.exceptions.DTypePromotionError):
+        except (TypeError, ValueError, OverflowError):
             raise _wrong(self._text, node, "values of these kinds do not go together") from None
 
     def _operand(self, node: Node, value: Value, other: Value) -> Any:
@@ -263,7 +263,7 @@ class _Evaluation:
             raise _wrong(self._text, node, "this is a constant")
         try:
             return self._computed(name, value)
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, OverflowError, AttributeError):
             raise _wrong(self._text, node, "values of this kind do not go") from None
 
     @staticmethod

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from deeplake_nb.errors import RowError
+from deeplake_nb.widgets import dispatch
 from deeplake_nb.widgets.dispatch import Dispatcher
 from deeplake_nb.widgets.requests import MAX_ROWS, RequestError, sample_request, tiles_request
 
@@ -125,7 +126,8 @@ def test_a_cancelled_request_is_not_answered_and_learns_of_it(page, dispatcher):
     assert learned.get(timeout=SECONDS) is False
 
 
-def test_a_request_waiting_in_the_queue_is_never_run_once_cancelled(page, dispatcher):
+def test_a_request_waiting_in_the_queue_is_never_run_once_cancelled(page, dispatcher, monkeypatch):
+    monkeypatch.setattr(dispatch, "_WORKERS", 2)
     release, run = threading.Event(), []
 
     def slow(content, buffers, is_wanted):

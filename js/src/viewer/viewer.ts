@@ -60,7 +60,7 @@ export class Viewer {
       this.#looked(this.#stage, this.#second, ...look),
     );
     this.#second.root.hidden = true;
-    this.#fields = new Fields(channel, (tensor) => void this.#showBeside(tensor));
+    this.#fields = new Fields(channel, (tensor) => this.#toggleBeside(tensor));
     const bar = element(
       "div",
       "dl-bar",
@@ -128,7 +128,7 @@ export class Viewer {
       clearTimeout(waiting);
       if (this.#request === request) this.root.classList.remove("dl-waiting");
     });
-    if (this.#besideTensor) void this.#showBeside(this.#besideTensor);
+    if (this.#besideTensor) void this.#loadBeside();
   }
 
   async #receive(request: Request<"sample">, asked: Item): Promise<void> {
@@ -195,14 +195,17 @@ export class Viewer {
     return true;
   }
 
-  async #showBeside(tensor: string): Promise<void> {
-    if (tensor === this.#besideTensor && this.#beside !== undefined && !this.#isAnotherRow()) {
+  #toggleBeside(tensor: string): void {
+    if (tensor === this.#besideTensor) {
       this.#closeBeside();
       return;
     }
     this.#besideTensor = tensor;
-    const asked: Item = { tensor, row: this.#row, item: 0 };
-    this.#besideRow = this.#row;
+    void this.#loadBeside();
+  }
+
+  async #loadBeside(): Promise<void> {
+    const asked: Item = { tensor: this.#besideTensor, row: this.#row, item: this.#item };
     this.#beside?.cancel();
     const request = this.channel.ask("sample", { ...asked, box: BOX_PX });
     this.#beside = request;
@@ -210,16 +213,9 @@ export class Viewer {
     try {
       await this.#showOn(this.#second, request, asked, () => this.#beside === request && this.isOpen);
     } catch (error) {
-      if (this.#beside === request) {
-        this.#second.show(null, null, { width: 0, height: 0 }, spokenError(error), "");
-      }
+      if (this.#beside !== request) return;
+      this.#second.show(null, null, { width: 0, height: 0 }, spokenError(error), "");
     }
-  }
-
-  #besideRow = -1;
-
-  #isAnotherRow(): boolean {
-    return this.#besideRow !== this.#row;
   }
 
   #closeBeside(): void {
