@@ -28,6 +28,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import Chunk
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json
 from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
@@ -237,10 +238,25 @@ class State:
         path = keys.tensor_meta(self.commit.id, tensor.key)
         now = self._fetch([path])[path]
         if now is None or TensorMeta.decode(now, path, tensor.key).encode() != tensor.meta.encode():
-            raise StorageError(
-                f"{self.storage.url}: another writer has changed tensor {tensor.meta.name!r} since it was loaded; "
-                "load the dataset again"
-            ) from error
+            raise self._overtaken(tensor) from error
+
+    def _missing(self, tensor: TensorState, path: str) -> LakeError:
+        """What to say of a chunk that is not there: that its rows were changed meanwhile, or that it is lost."""
+        table = keys.chunk_ids(self.commit.id, tensor.key)
+        try:
+            now = self._fetch([table])[table]
+            names = map(keys.chunk_name, ChunkIds.decode(now, table).ids.tolist() if now else [])
+        except LakeError as error:
+            return error
+        if path.rpartition("/")[2] not in names:
+            return self._overtaken(tensor)
+        return FormatError(f"{self.storage.url}: {path} is missing, though the tensor's table names it")
+
+    def _overtaken(self, tensor: TensorState) -> StorageError:
+        return StorageError(
+            f"{self.storage.url}: another writer has changed tensor {tensor.meta.name!r} since it was loaded; "
+            "load the dataset again"
+        )
 
     def load_all_tables(self) -> None:
         """The tables of every tensor, with one round of requests for those not loaded yet."""
@@ -323,7 +339,7 @@ class State:
 
     def _parse(self, tensor: TensorState, path: str, data: memoryview | LakeError) -> LoadedChunk | LakeError:
         if isinstance(data, KeyNotFoundError):
-            return FormatError(f"{self.storage.url}: {path} is missing, though the tensor's table names it")
+            return self._missing(tensor, path)
         if isinstance(data, LakeError):
             return data
         meta = tensor.meta

@@ -502,7 +502,14 @@ def test_a_reader_that_is_overtaken_is_told_so():
     ds.x.pop(0)
     with pytest.raises(StorageError, match="another writer has changed tensor 'x'"):
         reader.x.numpy()
-    assert load(ds._state.storage, read_only=True).x.numpy().shape == (11, 2)
+    reader = load(ds._state.storage, read_only=True)
+    assert reader.x.numpy().shape == (11, 2)
+    reader._state.load_all_tables()
+    ds.text[3] = "changed"
+    ds.close()
+    with pytest.raises(StorageError, match="another writer has changed tensor 'text'"):
+        reader.text.text()
+    assert load(ds._state.storage, read_only=True).text[3].text() == "changed"
 
 
 def test_a_tensor_read_from_memory_belongs_to_the_reader():
