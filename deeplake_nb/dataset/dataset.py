@@ -121,6 +121,11 @@ class Dataset(Placed, Keyed, Versions, Structured, EditableDataset, Views):
         view: Dataset = self[: self.min_len]
         return view
 
+    @property
+    def max_view(self) -> Dataset:
+        """As many rows as the longest tensor has; where another one has none, its sample is empty."""
+        return self._view(index=Index(padded=self.max_len) if self.index.is_whole else self.index)
+
     def __repr__(self) -> str:
         place = f"{self.path}{f'/{self._group}' if self._group else ''}"
         mode = ", read-only" if self.read_only else ""

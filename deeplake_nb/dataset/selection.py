@@ -10,9 +10,9 @@ import numpy as np
 from deeplake_nb.dataset import reader
 from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.errors import DynamicShapeError, LakeError, RowError
-from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
-from deeplake_nb.format.samples import Link
+from deeplake_nb.format.samples import Link, StoredSample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
-    from deeplake_nb.format.samples import StoredSample
 
     Stored = StoredSample | LakeError
     Shape = tuple[int | None, ...]
@@ -47,16 +46,29 @@ class Selection:
 
     def stored(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Stored | list[Stored]]:
         """Undecoded samples of any rows of the tensor; see ``Tensor.stored``."""
-        length = self.tensor.length
+        length, most = self.tensor.length, max(self.tensor.length, self.index.padded)
         wanted = np.asarray(rows, np.int64).reshape(-1)
-        outside = (wanted < 0) | (wanted >= length)
+        outside = (wanted < 0) | (wanted >= most)
         if outside.any():
-            raise RowError(f"{self.what}: row {int(wanted[outside][0])} is out of range; there are {length} rows")
+            raise RowError(f"{self.what}: row {int(wanted[outside][0])} is out of range; there are {most} rows")
+        if (wanted >= length).any():
+            found = iter(self.stored(wanted[wanted < length]))
+            return [next(found) if row < length else self._missing() for row in wanted.tolist()]
         if not self.tensor.meta.is_sequence:
             return list(self._items(wanted))
         spans = [self._span(row) for row in wanted.tolist()]
-        found = iter(self._items(np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])))
-        return [[next(found) for _ in range(*span)] for span in spans]
+        items = iter(self._items(np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])))
+        return [[next(items) for _ in range(*span)] for span in spans]
+
+    def _missing(self) -> Stored | list[Stored]:
+        """What stands for a row beyond the end."""
+        meta = self.tensor.meta
+        if meta.is_sequence:
+            return []
+        is_text = htype_row(meta.htype).payload in TEXT_LIKE and not meta.is_link
+        shape = (1,) if is_text else (0,) * (len(meta.max_shape) or 1)
+        dtype = "uint8" if is_text or meta.dtype is None else meta.dtype
+        return StoredSample(memoryview(b""), shape, dtype, None, meta.htype or "generic", self.what)
 
     def arrays(self) -> list[Any]:
         """The selected samples as arrays (lists of arrays for rows of a sequence, and for polygons)."""
@@ -104,9 +116,11 @@ class Selection:
         """One row whose chunk is in memory, or rows of one shape; None where there is work to be done per row."""
         if self.index.is_single:
             row = int(self.index.rows[0])  # type: ignore[index]
-            return None if self.index.sub else reader.read_one(self.state, self.tensor, row)
+            return (
+                None if self.index.sub or row >= self.tensor.length else reader.read_one(self.state, self.tensor, row)
+            )
         rows = self.rows
-        if aslist or not len(rows) or not _is_plain(self.index.sub):
+        if aslist or not len(rows) or not _is_plain(self.index.sub) or self.index.padded:
             return None
         whole = reader.read_uniform(self.state, self.tensor, rows)
         for items in self.index.sub if whole is not None else ():

@@ -6,7 +6,7 @@ is row 2, ``t[2:9, 0:4]`` takes the first four along the first axis of each samp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,25 +24,27 @@ class Index:
     """A selection.
 
     ``rows`` is None for all rows of however many there are, a ``range``, or an int64 array. ``is_single`` drops the
-    row axis. Each entry of ``sub`` is one bracket's index into a sample, applied one after the other.
+    row axis. Each entry of ``sub`` is one bracket's index into a sample, applied one after the other. ``padded`` is how
+    many rows there are at least: those beyond the end are empty.
     """
 
     rows: range | Ints | None = None
     is_single: bool = False
     sub: tuple[tuple[Any, ...], ...] = ()
+    padded: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether everything is selected."""
-        return self.rows is None and not self.sub
+        return self.rows is None and not self.sub and not self.padded
 
     def count(self, length: int) -> int:
         """How many rows are selected out of ``length``."""
-        return length if self.rows is None else len(self.rows)
+        return max(length, self.padded) if self.rows is None else len(self.rows)
 
     def resolve(self, length: int) -> Ints:
         """Row numbers as an int64 array."""
-        rows = range(length) if self.rows is None else self.rows
+        rows = range(max(length, self.padded)) if self.rows is None else self.rows
         if isinstance(rows, range):
             return np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
         return rows
@@ -90,13 +92,13 @@ class Index:
         """
         items = item if isinstance(item, tuple) else (item,)
         if self.is_single:
-            return Index(self.rows, is_single=True, sub=(*self.sub, items))
+            return replace(self, sub=(*self.sub, items))
         if not items:
             return self
         if items[0] is Ellipsis:  # in front it stands for the rows, and for axes of the sample
-            return Index(self.rows, sub=(*self.sub, items) if items[1:] else self.sub)
-        rows, is_single = _select(self.rows if self.rows is not None else range(length), items[0])
-        return Index(rows, is_single, (*self.sub, items[1:]) if items[1:] else self.sub)
+            return replace(self, sub=(*self.sub, items) if items[1:] else self.sub)
+        rows, is_single = _select(self.rows if self.rows is not None else range(max(length, self.padded)), items[0])
+        return Index(rows, is_single, (*self.sub, items[1:]) if items[1:] else self.sub, self.padded)
 
 
 def _entry(item: Any) -> Any:

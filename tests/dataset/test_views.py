@@ -138,3 +138,28 @@ def test_random_split(ds):
     ds.x.append([1, 1])
     with pytest.raises(SampleError, match="differ in length"):
         ds.random_split([0.5, 0.5])
+
+
+def test_rows_of_the_longest_and_of_the_shortest_tensor():
+    ds = create(memory())
+    ds.create_tensor("x", dtype="int32").extend(np.ones((3, 2), "int32"))
+    ds.create_tensor("text", htype="text").extend(["a"])
+    ds.create_tensor("js", htype="json").append({"a": 1})
+    ds.create_tensor("seq", htype="sequence[generic]", dtype="int32").append([1, 2])
+    ds.create_tensor("nothing")
+    view = ds.max_view
+    assert (len(view), len(ds), len(ds.min_view)) == (3, 0, 0)
+    assert {name: len(tensor) for name, tensor in view.tensors.items()} == dict.fromkeys(ds.tensors, 3)
+    assert view.text.text() == ["a", "", ""]
+    assert view[1].js.dict() == {}
+    assert view[1:].x.numpy().tolist() == [[1, 1], [1, 1]]
+    assert [len(one) for one in view.seq.numpy(aslist=True)] == [2, 0, 0]
+    assert [one.size for one in view.nothing.numpy(aslist=True)] == [0, 0, 0]
+    ds.x.pop(2)
+    ds.text.extend(["b", "c", "d"])
+    assert [one.shape for one in ds.max_view.x.numpy(aslist=True)] == [(2,), (2,), (0,), (0,)]
+    assert ds.max_view[3].x.numpy().shape == (0,)
+    with pytest.raises(ReadOnlyError):
+        ds.max_view.append({})
+    with pytest.raises(IndexError):
+        view[4].x.numpy()
