@@ -22,6 +22,7 @@ from deeplake_nb.errors import (
 from deeplake_nb.hub.routes import ANONYMOUS
 from deeplake_nb.server import translation
 from deeplake_nb.server.answers import answer, failure
+from deeplake_nb.server.outgoing import addresses
 from deeplake_nb.server.requests import bearer, body_of
 
 if TYPE_CHECKING:
@@ -195,8 +196,8 @@ class _Connect:
         if "://" not in place:  # of the machine that asks: never read here
             _member(hub, org)
             return {"generated_id": f"{org}/{translation.local_entry(place)}"}
-        if place.lower().startswith("http"):
-            self._outgoing.check(place)
+        for address in addresses(place):
+            self._outgoing.check(address)
         try:
             made = hub.connect(place, org, asked.maybe("ds_name"), asked.maybe("creds_key"))
         except HubNotFoundError as error:

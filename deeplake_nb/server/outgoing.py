@@ -2,7 +2,8 @@
 
 An endpoint, a token address or an http prefix is resolved and every address it has is looked at: when it is given, and
 again by whoever is about to ask it. What lies on this machine, on its network, or is a cloud's own metadata is refused
-unless the administrator named it.
+unless the administrator named it. The hub's own identity, which some kinds of managed keys let in, is shown to the
+cloud alone: to whom else, the administrator says.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"^\s*https?:", re.IGNORECASE)
 _PART = re.compile(r"(?:^|;)\s*(\w+)\s*=\s*([^;]+)")  # of an Azure connection string
+_AZURE_HOST = re.compile(r"^\s*(?:azure|az|abfss?)://(?:[^/@]*@)?([^/]+\.[^/]+)", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w-]*")
+_AMAZON = re.compile(r"sts(?:-fips)?(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
 _GOOGLE = re.compile(r"(?:[a-z0-9-]+\.)*googleapis\.com|accounts\.google\.com")  # in every key file
+_AZURE = re.compile(r"(?:[a-z0-9-]+\.)+core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PLACES = frozenset({"connect", "set_default_storage", "try_key", "lend", "presign_link"})
 """Hub methods with a ``url``, which may be one of http; addresses in managed keys are checked by the core."""
@@ -51,20 +56,10 @@ class Outgoing:
             UrlError: it cannot be read, or its host is unknown.
             PermissionDeniedError: it leads to a place that is not public.
         """
-        try:
-            parts = urlsplit(address.strip())
-            host, port = (parts.hostname or "").removesuffix("."), parts.port
-        except ValueError:
-            host, port = "", None
-        if not host:
-            raise UrlError("an address among what was given cannot be read: expected https://host[:port]")
-        if host in self._hosts or _GOOGLE.fullmatch(host):
+        host, port = _host(address)
+        if host in self._hosts or _GOOGLE.fullmatch(host) or _AZURE.fullmatch(host):
             return
-        try:
-            found = {entry[4][0] for entry in self._resolve(host, port, type=socket.SOCK_STREAM)}
-        except (OSError, UnicodeError):
-            raise UrlError(f"the hub finds no host {host!r}: look for a typing mistake in the address") from None
-        if not all(self._is_allowed(one) for one in found):
+        if not all(self._is_allowed(one) for one in self._found(host, port)):
             raise PermissionDeniedError(
                 f"{host!r} leads into the hub's own network: give a public address, or ask the hub's administrator "
                 "to name it in DEEPLAKE_NB_HUB_REACH"
@@ -74,10 +69,51 @@ class Outgoing:
         """Let a managed key's fields and its prefixes pass; errors as `check` raises them."""
         for address in addresses([fields, *prefixes]):
             self.check(address)
+        for address in _shown_to(fields):
+            self._check_trusted(address)
+
+    def _check_trusted(self, address: str) -> None:
+        """Refuse to show the hub's own identity there, unless it is the cloud, or the administrator named it."""
+        host, port = _host(address)
+        is_cloud = address.strip().lower().startswith("https:") and (_AMAZON.fullmatch(host) or _GOOGLE.fullmatch(host))
+        if is_cloud or host in self._hosts or all(map(self._is_named, self._found(host, port))):
+            return
+        raise PermissionDeniedError(
+            f"the hub would show its own identity to {host!r}, and does so to the cloud only: leave the address out,"
+            " or ask the hub's administrator to name it in DEEPLAKE_NB_HUB_REACH"
+        )
+
+    def _found(self, host: str, port: int | None) -> set[str]:
+        try:
+            return {entry[4][0] for entry in self._resolve(host, port, type=socket.SOCK_STREAM)}
+        except (OSError, UnicodeError):
+            raise UrlError(f"the hub finds no host {host!r}: look for a typing mistake in the address") from None
 
     def _is_allowed(self, text: str) -> bool:
-        one = _embedded(ipaddress.ip_address(text.partition("%")[0]))
-        return (one.is_global and not one.is_multicast) or any(one in network for network in self._networks)
+        one = _address(text)
+        return (one.is_global and not one.is_multicast) or self._is_named(text)
+
+    def _is_named(self, text: str) -> bool:
+        return any(_address(text) in network for network in self._networks)
+
+
+def _host(address: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(address.strip())
+        host, port = (parts.hostname or "").removesuffix("."), parts.port
+    except ValueError:
+        host, port = "", None
+    if not host:
+        raise UrlError("an address among what was given cannot be read: expected https://host[:port]")
+    return host, port
+
+
+def _shown_to(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Addresses among a key's fields that are asked by the hub as itself: the key has no secret of its own."""
+    if "service_account" in fields:
+        yield from addresses(fields.get("sts_endpoint_url"))
+    elif "role_arn" in fields and "aws_access_key_id" not in fields:
+        yield from addresses(fields.get("sts_endpoint_url") or fields.get("endpoint_url"))
 
 
 def check_given(outgoing: Outgoing, method: str, values: Mapping[str, Any]) -> None:
@@ -92,8 +128,10 @@ def addresses(value: Any) -> Iterator[str]:
     if isinstance(value, Secret):
         yield from addresses(value.reveal())
     elif isinstance(value, dict):
-        for item in value.values():
+        for name, item in value.items():
             yield from addresses(item)
+            if name == "account_name":
+                yield from _of_account(item)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from addresses(item)
@@ -104,6 +142,8 @@ def addresses(value: Any) -> Iterator[str]:
 def _in_text(text: str) -> Iterator[str]:
     if _ADDRESS.match(text):
         yield text
+    elif found := _AZURE_HOST.match(text):  # an account that is written as its host is asked there
+        yield f"https://{found[1]}"
     elif text.lstrip().startswith("{"):
         try:
             content = json.loads(text)
@@ -115,6 +155,17 @@ def _in_text(text: str) -> Iterator[str]:
         yield from (part for name, part in parts.items() if name.endswith("endpoint"))
         if "endpointsuffix" in parts:
             yield f"https://{parts.get('accountname', 'account')}.blob.{parts['endpointsuffix']}"
+
+
+def _of_account(value: Any) -> Iterator[str]:
+    """The server that the name of an Azure account makes, if it is more than a name."""
+    name = str(value.reveal() if isinstance(value, Secret) else value)
+    if not _PLAIN.fullmatch(name):
+        yield f"https://{name}.blob.core.windows.net"
+
+
+def _address(text: str) -> Address:
+    return _embedded(ipaddress.ip_address(text.partition("%")[0]))
 
 
 def _embedded(address: Address) -> Address:

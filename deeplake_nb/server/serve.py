@@ -31,6 +31,7 @@ PORT = 7777
 HERE = ("127.0.0.1", "::1")
 """Both: the original client tries the second one first."""
 
+_INSTALL = "run `pip install 'deeplake-nb[server]'`"
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _BACKLOG = 1024
 _CONNECTIONS = 1024
@@ -94,8 +95,12 @@ def application(environ: Mapping[str, str] | None = None) -> App:
 
     Raises:
         HubError: as `core_from`, or the database is of another version, or sealed with other keys.
+        MissingDependencyError: the extra ``server`` is not installed.
     """
-    from deeplake_nb.server.app import create_app
+    try:
+        from deeplake_nb.server.app import create_app
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"a hub server needs {error.name}: {_INSTALL}") from error
     from deeplake_nb.server.settings import Settings
 
     environ = Environment(os.environ) if environ is None else environ
@@ -128,8 +133,8 @@ def listen(listening: Listening, sockets: list[socket.socket]) -> None:
     """Answer what comes in by these sockets, in this process."""
     try:
         import uvicorn
-    except ImportError as error:
-        raise MissingDependencyError("a hub server needs uvicorn: run `pip install 'deeplake-nb[server]'`") from error
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"a hub server needs {error.name}: {_INSTALL}") from error
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         application(),

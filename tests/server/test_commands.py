@@ -138,6 +138,17 @@ def test_a_setting_that_cannot_be_read(here):
     assert (code, "DEEPLAKE_NB_HUB_ORIGINS" in err) == (2, True)
 
 
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_the_extra_it_says_what_to_install(here, missing):
+    here.init()
+    code = f"import sys; sys.modules[{missing!r}] = None; from deeplake_nb import cli; sys.exit(cli.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "hub", "serve", "--port", "0"]
+    done = subprocess.run(command, env=here.environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "pip install 'deeplake-nb[server]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_it_listens_on_both_addresses_and_ends_well():
     with hub_server() as server:
         for host in ("127.0.0.1", "[::1]"):
