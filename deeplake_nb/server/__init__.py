@@ -6,6 +6,6 @@ how often) with two sets of routes over one `HubCore`: ``api``, our own ``/api/v
 that users give from leading into the server's own network. ``serve`` listens.
 
 A process keeps nothing but the counts of its rate limits and what it has lent: all else is in the database, so that
-several run behind any proxy. Starlette alone, without a framework above it: routes, schemas and documents all come from the signatures of
-the protocol, which a second declaration could only contradict.
+several run behind any proxy. Starlette alone, without a framework above it: routes, schemas and documents all come from
+the signatures of the protocol, which a second declaration could only contradict.
 """
