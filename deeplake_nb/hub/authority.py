@@ -101,7 +101,7 @@ class Authority:
         if row.used_at is None or now - row.used_at > _NOTED:
             with self._store.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(used_at=now))
-        return User(row.user_id, row.name, row.is_administrator, row.scope, row.org, token_id)
+        return User(row.user_id, row.name, row.is_administrator, row.scope, row.org, token_id, row.expires_at)
 
 
 class Tokens(Seat):
@@ -130,6 +130,7 @@ class Tokens(Seat):
         org = self._user.org if org is None else checked(org, "an organisation")
         if self._user.org is not None and org != self._user.org:
             raise PermissionDeniedError(f"a token for {self._user.org!r} may not make one for {org!r}")
+        ttl_seconds = self._lasting(ttl_seconds, as_jwt=as_jwt)
         self._core.token_keys.ready()
         with self._core.store.write() as connection:
             org_id = None if org is None else self._allowed(connection, org, "reader", "make tokens").id
@@ -139,6 +140,19 @@ class Tokens(Seat):
             self._record(connection, "create token", "", f"{self._user.name} {made[0]}", mode=scope)
             row = connection.execute(_TOKENS.where(TOKENS.c.id == made[0])).one()
         return made[1].reveal(), _token(row)
+
+    def _lasting(self, ttl_seconds: int | None, *, as_jwt: bool) -> int | None:
+        """How long a new token lives: not longer than the one that asks."""
+        wanted = _JWT_SECONDS if as_jwt and ttl_seconds is None else ttl_seconds
+        if self._user.expires_at is None:
+            return wanted
+        most = max(1, int((self._user.expires_at - self._now()).total_seconds()))
+        if ttl_seconds is not None and ttl_seconds > most:
+            raise PermissionDeniedError(
+                f"a token that ends at {self._user.expires_at} may not make one that would outlive it: give"
+                f" {most} seconds at most"
+            )
+        return most if wanted is None else min(wanted, most)
 
     def tokens(self) -> Sequence[Token]:
         """The user's tokens that are not revoked, the oldest first."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deeplake_nb.hub.protocol import AuditEntry, Hub, Token
     from deeplake_nb.hub.store import Store
     from deeplake_nb.hub.vault import Vault
+    from deeplake_nb.urls import Url
 
 
 class HubCore:
@@ -96,10 +97,10 @@ class HubCore:
         self.store.check()
         self.token_keys.ready()
 
-    def check_addresses(self, fields: Mapping[str, Any], key: Key) -> None:
-        """Raise if the addresses of a managed key are not to be asked, as the ``guard`` says."""
+    def check_addresses(self, fields: Mapping[str, Any], key: Key, urls: Sequence[Url]) -> None:
+        """Raise if the addresses of a managed key, used at ``urls``, are not to be asked, as the ``guard`` says."""
         if self.guard is not None:
-            self.guard(fields, json.loads(key.prefixes))
+            self.guard(fields, [*json.loads(key.prefixes), *(url.reveal() for url in urls)])
 
     def local_user(self, name: str) -> User:
         """The user of a hub without accounts, its administrator; entered at the first call."""

@@ -323,6 +323,23 @@ def reaches(kind: KeyKind, fields: Mapping[str, Any], url: Url) -> bool:
     return not account or url.authority.partition(".")[0] == account
 
 
+def claim(kind: KeyKind, fields: Mapping[str, Any]) -> str:
+    """Whom the hub acts as with its own identity alone; empty where the key proves whose it is.
+
+    It proves that by a secret, or, for a role of AWS, by the external id that the hub made for it.
+    """
+    if kind == "gcs-impersonation":
+        return str(fields["service_account"]).lower()
+    if kind == "azure-principal" and "client_secret" not in fields:
+        return str(fields.get("client_id", "")).lower()
+    return ""
+
+
+def asks(kind: KeyKind, fields: Mapping[str, Any]) -> bool:
+    """Whether a server is asked for each request that is signed with the key, as it signs none by itself."""
+    return KINDS[kind].is_role or "role_arn" in fields
+
+
 def addresses(kind: KeyKind, fields: Mapping[str, Any]) -> list[str]:
     """Servers that using a key leads to, besides the cloud's own: whoever takes keys from strangers checks these."""
     found = [str(fields[name]) for name in ("endpoint_url", "sts_endpoint_url") if name in fields]

@@ -50,7 +50,7 @@ class Lender:
         self,
         vault: Vault,
         clock: Callable[[], datetime],
-        check: Callable[[Mapping[str, Any], Key], None],
+        check: Callable[[Mapping[str, Any], Key, Sequence[Url]], None],
         *,
         lends_all: bool,
     ) -> None:
@@ -70,7 +70,7 @@ class Lender:
             CredentialsError: the key lends nothing there.
             PermissionDeniedError: the cloud refused it.
         """
-        name = (user, key.id, key.revision, tuple(urls), mode)
+        name = (user, key.id, key.revision, key.lends_itself, tuple(urls), mode)
         now = self._clock()
         held = None if fresh else self._held.get(name)
         if held is not None and now < held.until:
@@ -116,7 +116,7 @@ class Lender:
             raise CredentialsError(
                 f"the managed key {key.name!r} is bound to no urls, so it cannot be lent for links: say where they lie"
             )
-        self._check(fields, key)
+        self._check(fields, key, urls)
         return vend(
             key.kind,
             fields,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from deeplake_nb.urls import Url
 
 _LISTED = 100
+_CLAIMS = ":claims"  # no organisation's name
 _OVERLAP = 30 * 24 * 3600
 
 
@@ -58,9 +59,10 @@ class ManagedKeys(Places):
         bound = [checked_url(prefix, is_local=False) for prefix in prefixes]
         self._check_bound(kind, read, bound)
         self._guard(read, bound)
-        with self._core.store.write(org) as connection:
+        with self._core.store.write(org, _CLAIMS) as connection:
             access = self._allowed(connection, org, "admin", "add managed keys")
             org_id = self._opened(connection, access)
+            self._check_claim(connection, org_id, kind, read)
             if connection.execute(select(KEYS.c.id).where(KEYS.c.org_id == org_id, KEYS.c.name == name)).first():
                 raise HubConflictError(f"the managed key {name!r} is there already: rotate it, or choose another name")
             self._use_key_name(connection, org_id, name)
@@ -77,11 +79,12 @@ class ManagedKeys(Places):
         fields = sealed(fields)
         if not 0 <= overlap_seconds <= _OVERLAP:
             raise UnsupportedError(f"keys cannot overlap by {overlap_seconds} seconds: give 0 to {_OVERLAP} (30 days)")
-        with self._core.store.write(org) as connection:
+        with self._core.store.write(org, _CLAIMS) as connection:
             row = self._key(connection, org, name, "rotate managed keys")
             read = kinds.read(row.kind, fields)
             self._check_bound(row.kind, read, prefixes_of(row))
             self._guard(read, ())
+            self._check_claim(connection, row.org_id, row.kind, read)
             values = self._kept(row.kind, row.id, read) | {"revision": row.revision + 1, "rotated_at": self._now()}
             values |= {"tried_at": None, "tried_good": None, "tried_said": None}
             values |= {"former_fields": None, "overlaps_until": None}
@@ -167,6 +170,17 @@ class ManagedKeys(Places):
         for prefix in prefixes:
             if not kinds.reaches(kind, fields, prefix):
                 raise CredentialsError(f"a key of kind {kind} does not open {prefix}: leave out this prefix")
+
+    def _check_claim(self, connection: Connection, org_id: int, kind: KeyKind, fields: Mapping[str, Any]) -> None:
+        """Refuse an identity that another organisation's keys use: that cloud lets the hub in, not whoever asks it."""
+        wanted = kinds.claim(kind, fields)
+        if not wanted or self._core.is_local:
+            return
+        others = select(KEYS.c.shown).where(KEYS.c.kind == kind, KEYS.c.org_id != org_id)
+        if any(kinds.claim(kind, json.loads(shown)) == wanted for shown in connection.execute(others).scalars()):
+            raise HubConflictError(
+                f"the hub acts as {wanted} for another organisation, and for one only: make an identity of your own"
+            )
 
     def _kept(self, kind: KeyKind, key_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         expires_at = read_time(fields["expires_at"]) if "expires_at" in fields else None

@@ -118,7 +118,8 @@ class ManagedKey:
     Attributes:
         shown: its fields that are no secret, and the last four characters of those that are.
         prefixes: urls below which it may be used; none: anywhere its kind can reach.
-        lends_itself: where a storage lends no short-lived keys, hand out the key itself instead of presigned requests.
+        lends_itself: where a storage lends no short-lived keys, hand out the key itself instead of presigned requests;
+            to members, readers too, and never to others who read a public dataset.
         used_by: paths of the datasets it opens, and ``"default storage"``.
         overlaps_until: after a rotation, when the key before it stops being accepted.
     """
@@ -360,8 +361,9 @@ class Hub(Protocol):
     ) -> tuple[str, Token]:
         """A new API token of the user; the text is shown this once and kept only as a keyed hash.
 
-        ``scope`` and ``org`` narrow what it may do, never beyond the token that asks. ``as_jwt`` gives the form that
-        the original client reads; it ends after a year unless ``ttl_seconds`` says otherwise.
+        ``scope`` and ``org`` narrow what it may do, never beyond the token that asks, which it does not outlive.
+        ``as_jwt`` gives the form that the original client reads; it ends after a year unless ``ttl_seconds`` says
+        otherwise.
         """
 
     def tokens(self) -> Sequence[Token]:

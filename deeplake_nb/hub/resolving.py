@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import select, update
 
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, UnsupportedError
-from deeplake_nb.hub import vending
+from deeplake_nb.hub import kinds, vending
 from deeplake_nb.hub.datasets import Datasets, key_of
 from deeplake_nb.hub.managed import Key, find_key, opened, prefixes_of, usable_at
 from deeplake_nb.hub.names import checked
@@ -37,6 +37,7 @@ class _Target:
     key: Key | None
     mode: Mode
     is_new: bool = False
+    is_members: bool = True
 
 
 class Resolving(Datasets):
@@ -63,7 +64,8 @@ class Resolving(Datasets):
         if row is None or (anew and row.name != name):
             return None
         row = self._seen(access, row, name)
-        return _Target(org, row.name, row.url, key_of(row), self._granted(access, mode))
+        granted = self._granted(access, mode)
+        return _Target(org, row.name, row.url, key_of(row), granted, is_members=access.role is not None)
 
     def _due(
         self, connection: Connection, org: str, name: str, mode: Mode | None, *, is_promised: bool = False
@@ -91,7 +93,7 @@ class Resolving(Datasets):
             return Resolved(target.org, target.name, target.url, {}, target.mode, is_new=target.is_new)
         vended = self._core.lender.lend(
             self._user.id,
-            target.key,
+            target.key if target.is_members else _narrow(target.key),
             (parse(target.url),),
             target.mode,
             fresh=fresh,
@@ -153,6 +155,8 @@ class Resolving(Datasets):
             "external_id": key.external_id or None,
         }
         fields = opened(self._core.vault, key)
+        if kinds.asks(key.kind, fields):  # they may lead elsewhere than when the key was entered
+            self._core.check_addresses(fields, key, (parse(folder),))
         return vending.presign(key.kind, fields, folder, cast("vending.Method", method), name, **arguments)
 
     def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
@@ -192,6 +196,19 @@ class Resolving(Datasets):
             )
         self._granted(access, mode)
         return key
+
+
+def _narrow(key: Key) -> Key:
+    """A key as it is lent to somebody who is no member of its organisation: never as it is.
+
+    Raises:
+        PermissionDeniedError: it cannot be lent otherwise.
+    """
+    if key.kind == "http-token":
+        raise PermissionDeniedError(
+            f"the managed key {key.name!r} is the token of a web server, which cannot be narrowed: it is for members"
+        )
+    return key._replace(lends_itself=False)
 
 
 def _check_mode(mode: Mode | None) -> None:

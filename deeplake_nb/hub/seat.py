@@ -32,6 +32,7 @@ class User:
         scope: the most that the token allows, whatever the user's role.
         org: the only organisation that the token knows; None: all of the user's.
         token_id: of the token; empty where nobody had to show one.
+        expires_at: when the token ends; None: never.
     """
 
     id: int
@@ -40,6 +41,7 @@ class User:
     scope: Role = "admin"
     org: str | None = None
     token_id: str = ""
+    expires_at: datetime | None = None
 
     def narrowed(self, role: str | None, org: str) -> Role | None:
         """The role in an organisation, as far as the token goes."""

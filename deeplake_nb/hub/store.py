@@ -85,8 +85,10 @@ class Store:
             yield connection
 
     @contextlib.contextmanager
-    def write(self, org: str = "") -> Iterator[Connection]:
-        """A transaction that no other write to the same organisation overlaps; committed when the block ends well.
+    def write(self, *orgs: str) -> Iterator[Connection]:
+        """A transaction that no other write to the same organisations overlaps; committed when the block ends well.
+
+        Without a name it is about the hub itself. Whoever gives several gives them in the same order as all others.
 
         In SQLite no write overlaps another. What was read inside the block still holds when it commits.
 
@@ -96,7 +98,8 @@ class Store:
         with _failures(), self._engine.connect() as connection, connection.begin():
             if not self.is_sqlite:
                 lock = text("SELECT pg_advisory_xact_lock(:ours, hashtext(:org))")
-                connection.execute(lock, {"ours": _LOCK, "org": org})
+                for org in orgs or ("",):
+                    connection.execute(lock, {"ours": _LOCK, "org": org})
             yield connection
 
     def upgrade(self) -> int:

@@ -30,7 +30,7 @@ def tried(core: HubCore, key: Key, url: Url) -> Trial:
 
 def _said(core: HubCore, key: Key, url: Url) -> str:
     fields = opened(core.vault, key)
-    core.check_addresses(fields, key)
+    core.check_addresses(fields, key, (url,))
     creds = whole(key.kind, fields)
     if creds is None:
         lent = vend(

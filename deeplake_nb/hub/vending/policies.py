@@ -61,7 +61,9 @@ def statements(places: Iterable[Url], mode: Mode, partition: str = "aws") -> lis
     buckets: dict[str, list[str]] = {}
     for place in places:
         buckets.setdefault(place.authority, []).append(f"{place.path}/" if place.path else "")
-    objects = [f"arn:{partition}:s3:::{name}/{literal(prefix)}*" for name, ends in buckets.items() for prefix in ends]
+    objects = [
+        f"arn:{partition}:s3:::{literal(name)}/{literal(prefix)}*" for name, ends in buckets.items() for prefix in ends
+    ]
     if not objects:
         return []
     found: list[dict[str, Any]] = [{"Effect": "Allow", "Action": list(_ACTIONS[mode]), "Resource": objects}]
@@ -69,7 +71,7 @@ def statements(places: Iterable[Url], mode: Mode, partition: str = "aws") -> lis
         listed: dict[str, Any] = {
             "Effect": "Allow",
             "Action": ["s3:ListBucket"],
-            "Resource": [f"arn:{partition}:s3:::{bucket}"],
+            "Resource": [f"arn:{partition}:s3:::{literal(bucket)}"],
         }
         if "" not in prefixes:  # with the slash: a folder's name may begin another's
             listed["Condition"] = {"StringLike": {"s3:prefix": [f"{literal(prefix)}*" for prefix in prefixes]}}
