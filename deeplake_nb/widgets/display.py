@@ -109,7 +109,7 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
         _show_gallery(ds, name, [])
         return
     layout = grid(min(len(source), MAX_TILES))
-    room = f'<div style="max-width: {layout.width}px; height: {layout.height}px"></div>'
+    room = f'<div style="max-width: {layout.width}px; aspect-ratio: {layout.width} / {layout.height}"></div>'
     words = f"[picture of the first rows of {name!r}]"
     place = {"display_id": uuid4().hex}
     _publish({"text/html": room, "text/plain": words}, transient=place)

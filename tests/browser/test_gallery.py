@@ -109,11 +109,42 @@ def test_boxes_are_switched_off_and_on(notebook):
 
 
 def test_the_static_picture_gives_way_without_moving_the_page(notebook):
+    gallery(notebook, 1)
     outputs = notebook.output(1).locator(".jp-OutputArea-child")
     assert outputs.count() == 3
     assert not outputs.nth(1).is_visible()
     assert outputs.nth(2).is_visible()
     assert outputs.nth(0).get_by_text("40 rows · 4 tensors").is_visible()
+
+
+# Runs a cell again; how high it is in each frame from its three outputs on until a while after the gallery lives.
+_HEIGHTS = """async (index) => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    panel.content.activeCellIndex = index;
+    const { node } = panel.content.widgets[index];
+    const before = node.querySelector(".deeplake-nb");
+    window.jupyterapp.commands.execute("notebook:run-cell");
+    const heights = [];
+    let end = performance.now() + 20000;
+    let isLive = false;
+    while (performance.now() < end) {
+        await new Promise(requestAnimationFrame);
+        const gallery = node.querySelector(".deeplake-nb");
+        if (gallery === null || gallery === before) continue;
+        if (!isLive && !gallery.hidden) {
+            isLive = true;
+            end = performance.now() + 1500;
+        }
+        heights.push(node.offsetHeight);
+    }
+    return isLive ? heights : [];
+}"""
+
+
+def test_nothing_below_moves_when_the_gallery_takes_the_place_of_the_picture(notebook):
+    heights = notebook.page.evaluate(_HEIGHTS, 1)
+    assert len(heights) > 20
+    assert max(heights) - min(heights) <= 8, sorted(set(heights))
 
 
 def test_a_row_near_the_end_of_a_million_is_shown(notebook):

@@ -81,7 +81,7 @@ def test_the_gallery_does_not_wait_for_the_picture_but_its_room_is_kept(shell, c
         display.show(colours)
     _, room, gallery, sheet = captured.outputs
     width, height = (sheet.metadata["image/jpeg"][side] for side in ("width", "height"))
-    assert f"max-width: {width}px; height: {height}px" in room.data["text/html"]
+    assert f"max-width: {width}px; aspect-ratio: {width} / {height}" in room.data["text/html"]
     assert WIDGET in gallery.data
     assert sheet.update
     assert room.transient == sheet.transient != {}
