@@ -44,7 +44,9 @@ class KeyRow:
         key = self.managed
         if key is None:
             return (str(self.url), _SESSION, "", f"{self.url}", "", "", "with the kernel")
-        shown = ", ".join(f"{name} {value}" for name, value in key.shown.items())
+        known = KINDS[key.kind].fields
+        labels = {name: known[name].label if name in known else name for name in key.shown}
+        shown = ", ".join(f"{labels[name]} {value}" for name, value in key.shown.items())
         trial = "never" if key.trial is None else f"{'good' if key.trial.is_good else 'failed'}, {_day(key.trial.at)}"
         return (
             self.id,

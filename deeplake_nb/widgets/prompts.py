@@ -78,7 +78,7 @@ class Prompts:
         if len(content.choices) == 1:
             return content.choices[0]
         labels = [(choice.name, choice.label) for choice in content.choices]
-        name = self._one_of(content.choice_label or "How", labels, content.choice)
+        name = self._one_of(content.choice_label or "How", labels, content.choice or labels[0][0])
         return next(choice for choice in content.choices if choice.name == name)
 
     def _one_of(self, label: str, options: Sequence[tuple[str, str]], usual: str) -> str:

@@ -146,7 +146,10 @@ EXAMPLES = {
 
 def unattended(scheme: str) -> str:
     """What to set or pass where nobody can fill in a form, as the end of a sentence."""
-    named = {p.scheme: p.variables for p in reversed(PROVIDERS.values()) if p.variables}
+    named: dict[str, str] = {}
+    for provider in PROVIDERS.values():
+        if provider.variables:
+            named.setdefault(provider.scheme, provider.variables)
     if scheme in named:
         return f"set {named[scheme]}, or pass creds= to deeplake_nb.load"
     if scheme in ("http", "https"):

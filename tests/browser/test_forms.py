@@ -142,7 +142,7 @@ def test_a_load_that_is_refused_asks_and_goes_on_by_itself(notebook, store):
     shown.get_by_role("button", name="Save").click()
     said(shown, "Loaded s3://bucket/cars")
     assert shown.get_by_role("button").count() == 0
-    notebook.output(2).get_by_role("grid").wait_for(timeout=SECONDS)
+    notebook.output(2).get_by_text("[3]", exact=True).wait_for(timeout=SECONDS)
     notebook.screenshot("form-went-on-light")
     notebook.run(3)
     assert notebook.text(3) == "(3, [1, 2, 3])"

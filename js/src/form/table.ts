@@ -21,7 +21,7 @@ export function table(content: TableMessage, act: (action: string, row: string) 
     cells.forEach((text, place) => {
       row.append(place === 0 ? element("th", "", { scope: "row" }, text) : element("td", "", {}, text));
     });
-    const buttons = element("td", "dl-row");
+    const buttons = element("td");
     for (const action of content.actions) {
       buttons.append(
         TWICE.has(action.name)
