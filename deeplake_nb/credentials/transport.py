@@ -64,7 +64,8 @@ def google_request(url: str, method: str = "GET", body: Any = None, headers: Any
     try:
         with connections(url) as pool:
             kept = {name: more[name] for name in ("timeout", "retries") if more.get(name) is not None}
-            return pool.request(method, url, body=body, headers=headers, **kept)
+            # No redirect is followed: of the address alone it is known that it may be asked.
+            return pool.request(method, url, body=body, headers=headers, redirect=False, **kept)
     except (urllib3().exceptions.HTTPError, ValueError) as error:
         reason = type(getattr(error, "reason", None) or error).__name__
         raise TransportError(reason) from error  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.provider import Secret
 
+_log = logging.getLogger(__name__)
 _BUSY_SECONDS = 30
 _CONNECTIONS = 20
 _LOCK = 0x644C_6E62  # any number: it sets our advisory locks apart from those of others in the same database
@@ -81,7 +83,7 @@ class Store:
         Raises:
             HubError: the database failed.
         """
-        with _failures(), self._reads.connect() as connection:
+        with self._failures(), self._reads.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -95,12 +97,26 @@ class Store:
         Raises:
             HubError: the database failed; nothing was written.
         """
-        with _failures(), self._engine.connect() as connection, connection.begin():
+        with self._failures(), self._engine.connect() as connection, connection.begin():
             if not self.is_sqlite:
                 lock = text("SELECT pg_advisory_xact_lock(:ours, hashtext(:org))")
                 for org in orgs or ("",):
                     connection.execute(lock, {"ours": _LOCK, "org": org})
             yield connection
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            from deeplake_nb.credentials.provider import without_frames
+
+            said, reason = type(error).__name__, str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            if self.is_sqlite:
+                said = f"{said}: {reason}"
+            else:  # a server's reasons name its host and user, which are not for those who ask the hub
+                _log.warning("the hub's database failed: %s", reason)
+            raise HubError(f"the hub's database failed ({said})") from without_frames(error)
 
     def upgrade(self) -> int:
         """Bring the tables to this version, in one transaction; gives the number of steps taken."""
@@ -147,6 +163,9 @@ def _engine(url: Secret) -> Engine:
     except ModuleNotFoundError:
         raise HubError("PostgreSQL needs its driver: pip install 'deeplake-nb[server]'") from None
     if kind == "sqlite":
+        if place.database and not place.database.startswith((":memory:", "file:")):
+            with contextlib.suppress(OSError):  # the first query says what is wrong
+                os.close(os.open(place.database, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite would let others read
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     return engine
@@ -174,14 +193,3 @@ class _Forked:
         engine = self._engine()
         if engine is not None:
             engine.dispose(close=False)
-
-
-@contextlib.contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        from deeplake_nb.credentials.provider import without_frames
-
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise HubError(f"the hub's database failed ({type(error).__name__}: {reason})") from without_frames(error)

@@ -60,7 +60,10 @@ def failure(error: Exception, statuses: dict[int, int] | None = None) -> Respons
         number = secrets.token_hex(4)
         frames = "".join(traceback.format_tb(error.__traceback__))  # a database's message would show what was sent
         _log.error("failure %s: %s\n%s", number, type(error).__name__, frames)
-        return refusal(500, f"the hub failed: its administrator finds the reason in the log under {number}")
+        return refusal(
+            (statuses or {}).get(500, 500),
+            f"the hub failed: its administrator finds the reason in the log under {number}",
+        )
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status, {})
     return refusal((statuses or {}).get(status, status), str(error), headers, kind=error.kind)

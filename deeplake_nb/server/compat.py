@@ -44,10 +44,10 @@ _TTL_SECONDS = (1, 12 * 3600)
 def compat(acting: Acting, outgoing: Outgoing) -> list[Route]:
     """The routes."""
     conflict = {409: 400}
-    all_missing = dict.fromkeys((400, 403, 409, 422, 502, 503), 404)
+    all_missing = dict.fromkeys((400, 403, 409, 422, 500, 502, 503), 404)
     rows: tuple[tuple[str, str, Callable[[Request], Awaitable[Any]], dict[int, int]], ...] = (
         ("GET", "/api/user/profile", _Profile(acting), {}),
-        ("GET", f"{_DATASET}/creds", _ask(acting, _credentials), conflict),
+        ("GET", f"{_DATASET}/creds", _ask(acting, _credentials), conflict | {404: 422}),
         ("GET", f"{_DATASET}/chunks/url/presigned", _ask(acting, _presigned), conflict),
         ("POST", "/api/dataset/create", _ask(acting, _create), conflict),
         ("PUT", "/api/org/{org}/dataset/{name}", _ask(acting, _update), conflict),

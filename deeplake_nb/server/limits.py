@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.server.settings import Settings
 
+_NETWORK_NBYTES = 8  # of an address of IPv6
 _AT_ONCE = 10  # seconds' worth
 _REMEMBERED = 20_000
 _REFUSED_COSTS = 20  # a token that is refused, in requests: guessing is slow
@@ -120,4 +122,8 @@ class Limits:
 def _address(scope: Scope) -> bytes:
     """Of the one who asks; those of IPv6 by their network, as one machine has many."""
     host = (scope.get("client") or ("",))[0]
-    return ":".join(host.split(":")[:4]).encode() if ":" in host else host.encode()
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host.encode()
+    return address.packed[:_NETWORK_NBYTES] if address.version == 6 and not address.ipv4_mapped else host.encode()  # noqa: PLR2004

@@ -1,0 +1,143 @@
+"""What a stranger tries at the door of a hub: each of these once worked, or told too much."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import stat
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+
+from deeplake_nb.credentials import transport
+from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.errors import HubError
+from deeplake_nb.hub.domain import HubCore
+from deeplake_nb.hub.store import Store
+from deeplake_nb.server.app import create_app
+from deeplake_nb.server.limits import _address
+from tests.hub.hubs import core_at
+
+CANARY = "canary-of-the-database"
+
+
+@pytest.fixture
+def core(tmp_path):
+    core = core_at(tmp_path / "hub.db")
+    yield core
+    core.store.close()
+
+
+def asked(core, token, address):
+    """Status and body of one GET, in this process."""
+    parts, sent = urlsplit(address), []
+    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
+    scope = {"type": "http", "method": "GET", "scheme": "http", "path": parts.path, "headers": headers}
+    scope |= {"query_string": parts.query.encode(), "client": ("127.0.0.1", 1), "server": ("localhost", 80)}
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(create_app(core)({**scope, "root_path": "", "http_version": "1.1"}, receive, send))
+    return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent))
+
+
+def test_no_failure_of_the_hub_has_the_original_reset_a_dataset(core, monkeypatch):
+    """It calls a dataset corrupt whose managed keys are answered with 500, and advises to overwrite it."""
+    token = core.add_user("root", is_administrator=True)[0]
+
+    def broken(self, user):
+        raise ZeroDivisionError(CANARY)
+
+    monkeypatch.setattr(HubCore, "acting", broken)
+    status, said = asked(core, token, "/api/org/acme/storage/name?query=k")
+    assert status == 404
+    assert "log under" in said["description"]
+    assert CANARY not in str(said)
+    assert asked(core, token, "/api/org/acme/ds/cars/creds")[0] == 500
+
+
+def test_a_key_that_lacks_something_is_no_404_on_credentials(core, monkeypatch):
+    """The original takes a 404 there for a failure of its own, also when it asks whether a dataset exists."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    token = core.add_user("root", is_administrator=True)[0]
+    root = core.acting(core.local_user("root"))
+    root.create_org("acme")
+    fields = {"role_arn": "arn:aws:iam::123456789012:role/r", "sts_endpoint_url": "http://127.0.0.1:9"}
+    root.add_key("acme", "k", "aws-role", fields, prefixes=["s3://b"])
+    root.connect("s3://b/cars", "acme", "cars", "k")
+    status, said = asked(core, token, "/api/org/acme/ds/cars/creds?mode=r")
+    assert (status, "no identity on AWS" in said["description"]) == (422, True)
+
+
+def test_a_database_that_fails_says_where_it_is_to_the_log_alone(caplog):
+    store = Store(Secret(f"postgresql://hubs-owner:{CANARY}@127.0.0.1:9/hubs-tables"))
+    with caplog.at_level(logging.WARNING), pytest.raises(HubError, match="database failed") as failed, store.read():
+        raise AssertionError("nobody listens there")
+    store.close()
+    for word in ("127.0.0.1", "hubs-owner", "hubs-tables", CANARY):
+        assert word not in str(failed.value)
+    assert "127.0.0.1" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_a_database_named_by_its_address_is_its_owners_alone(tmp_path):
+    store = Store(Secret(f"sqlite:///{tmp_path}/named.db"))
+    store.upgrade()
+    with store.read():
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    store.close()
+    assert modes.keys() >= {"named.db", "named.db-wal"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_token_address_that_leads_elsewhere_is_not_followed():
+    """The address was looked at; where it sends the hub was not."""
+    reached = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            reached.append(self.path)
+            self.send_response(302 if self.path == "/token" else 200)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/latest/meta-data")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        answer = transport.google_request(f"http://127.0.0.1:{server.server_port}/token", "POST", b"grant")
+        server.shutdown()
+        thread.join()
+    assert (answer.status, reached) == (302, ["/token"])
+
+
+@pytest.mark.parametrize("network", ["2001:db8::", "2001:db8:0:1::", "2001:db8:1::", "2001:0:0:5::", "::"])
+def test_one_machine_of_ipv6_is_counted_once(network):
+    ends = ("::1", "::a:0:0:1", "::a:b:c:d", "::b:0:0:0", "::0:0:c:0")
+    names = set()
+    for end in ends:
+        number = int(ipaddress.IPv6Address(network)) | int(ipaddress.IPv6Address(end))
+        names.add(_address({"client": (str(ipaddress.IPv6Address(number)), 1)}))
+    assert len(names) == 1
+    assert _address({"client": ("2001:db8:9:9::1", 1)}) not in names
+
+
+def test_machines_of_ipv4_are_counted_apart():
+    texts = ("10.0.0.1", "10.0.0.2", "::ffff:10.0.0.3", "::ffff:10.0.0.4", "a socket", "")
+    assert len({_address({"client": (text, 1)}) for text in texts}) == len(texts)
+    assert _address({}) == _address({"client": ("", 1)})
