@@ -89,6 +89,12 @@ class KeyRing:
         found = [(len(prefix.path), key) for prefix, key in near if is_below(url, [prefix])]
         if not found:
             return None
+        orgs = sorted({key.org for _, key in found})
+        if len(orgs) > 1:  # any of them may have taken this user in, and nobody but the user knows which one is meant
+            raise CredentialsError(
+                f"several organisations have keys for it, {', '.join(map(repr, orgs))}: say which one is meant, with"
+                " creds={'creds_key': name} and org_id="
+            )
         key = max(found, key=lambda one: one[0])[1]
         return credentials_from(url, _lending(hub, key, url, mode), environ=self._environ)
 

@@ -12,6 +12,7 @@ from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import CredentialsError, HubConflictError, LakeError, PermissionDeniedError
 from deeplake_nb.hub.vending.policies import policy
 from deeplake_nb.server.outgoing import Outgoing
+from deeplake_nb.session.keyring import KeyRing
 from deeplake_nb.urls import Url
 from tests.hub.hubs import Arriving, Clock, core_at
 from tests.suites.hub import KEYS
@@ -135,6 +136,26 @@ def test_a_key_that_cannot_be_narrowed_is_for_members(core, clock, kind, fields,
     ann.set_member("lab", "rob", None)  # what was kept for the member is not given to the stranger
     with contextlib.suppress(PermissionDeniedError, CredentialsError):
         assert user(core, "rob").resolve("lab", "cars", "r").creds == {}
+
+
+def test_nobody_takes_over_a_place_by_taking_somebody_in(core):
+    """Whoever is admin of any organisation makes anybody a member: their key must not come before one's own."""
+    ann, eve = user(core, "ann"), user(core, "eve")
+    ann.add_key("lab", "k", "aws-keys", KEYS, prefixes=["s3://bucket"], lends_itself=True)
+    mine = {"AWS_ACCESS_KEY_ID": "AKIAOWN", "AWS_SECRET_ACCESS_KEY": "its secret"}
+    ring = KeyRing(lambda: ann, mine)
+    place = Url("s3", "bucket", "cars/2030")
+    _, source = ring.sources(place, "w")
+    assert source().aws_access_key_id == KEYS["aws_access_key_id"]
+    eve.set_member("evil", "ann", "writer")
+    theirs = KEYS | {"aws_access_key_id": "AKIAEVIL", "endpoint_url": "http://127.0.0.1:9"}
+    eve.add_key("evil", "k", "aws-keys", theirs, prefixes=["s3://bucket/cars"], lends_itself=True)
+    _, source = KeyRing(lambda: ann, mine).sources(place, "w")
+    assert source() is None
+    assert "'evil'" in source.absent
+    assert "'lab'" in source.absent
+    _, source = KeyRing(lambda: ann, mine).sources(Url("s3", "bucket", "other"), "w")
+    assert source().aws_access_key_id == KEYS["aws_access_key_id"]
 
 
 # ---------------------------------------------------------------------- tokens
