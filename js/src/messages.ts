@@ -125,3 +125,8 @@ export class KernelError extends Error {
 export function spokenError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What to do about a linked file that cannot be shown. */
+export function advice(origin: string): string {
+  return `%lake explain ${/\s/.test(origin) ? JSON.stringify(origin) : origin} says which credentials are tried.`;
+}

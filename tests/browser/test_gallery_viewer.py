@@ -318,6 +318,10 @@ def test_a_broken_link_says_what_and_where_and_the_others_stay(notebook, shown):
     tile(shown, 5).click()
     dialog = shown.get_by_role("dialog")
     dialog.locator(".dl-left .dl-origin", has_text="/5.png").wait_for()
+    notebook.page.keyboard.press("ArrowLeft")
+    field = dialog.locator(".dl-field", has_text="linked")
+    field.locator(".dl-error", has_text="cannot be read").wait_for()
+    assert "%lake explain /" in field.locator(".dl-note").inner_text(), "what to do next"
     notebook.page.keyboard.press("Escape")
 
 

@@ -1,6 +1,7 @@
 // One tile on the page: picture or words, caption, and what a screen reader says of it.
 // Cells are used again for other rows, many times a second: only what changed is written.
 
+import { advice } from "../messages.ts";
 import { element, plural } from "../shared/dom.ts";
 import { type Overlays, paint } from "../shared/paint.ts";
 import type { Tile } from "./tiles.ts";
@@ -61,6 +62,7 @@ export class Cell {
     this.#canvas.hidden = true; // until it is painted: a canvas keeps what it showed before
     this.root.classList.toggle("dl-failed", message?.error !== undefined);
     const origin = message?.origin ? [`from ${message.origin}`] : [];
+    if (message?.error !== undefined && message.origin) origin.push(advice(message.origin));
     this.root.title = message
       ? [message.error ?? "", ...message.notes, ...origin].filter(Boolean).join("\n")
       : "";

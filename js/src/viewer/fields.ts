@@ -1,7 +1,7 @@
 // The tensors of one row, listed beside its picture.
 
 import type { Channel } from "../channel.ts";
-import { type FieldMessage, type Item, spokenError } from "../messages.ts";
+import { advice, type FieldMessage, type Item, spokenError } from "../messages.ts";
 import { button, element } from "../shared/dom.ts";
 
 export class Fields {
@@ -37,6 +37,8 @@ export class Fields {
     const root = element("section", "dl-field", {}, heading, element("p", "dl-about", {}, field.about));
     if (field.origin) root.append(element("p", "dl-origin", { title: "where this file is" }, field.origin));
     if (field.error !== undefined) root.append(element("p", "dl-error", {}, field.error));
+    if (field.error !== undefined && field.origin)
+      root.append(element("p", "dl-note", {}, advice(field.origin)));
     if (field.labels.length) root.append(element("p", "dl-chips", {}, ...field.labels.map(chip)));
     if (field.table.length) root.append(table(field.columns, field.table));
     const data = field.picture?.buffer === undefined ? undefined : buffers[field.picture.buffer];
