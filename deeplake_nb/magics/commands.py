@@ -167,12 +167,19 @@ class Doctor(Call):
 
 @dataclass(frozen=True, slots=True)
 class Connect(Call):
-    """Give a dataset in your own storage a name in a hub, under which it opens without keys of the cloud."""
+    """Give a dataset in your own storage a name in a hub, under which it opens without keys of the cloud.
+
+    Without a NAME it asks for what is needed, in a form.
+    """
 
     example: ClassVar[str] = "connect photos hub://org/photos --key team_bucket"
 
-    dataset: str = _argument("DATASET", "a variable that holds a dataset, or the path of one", "dataset")
-    dest: str = _argument("NAME", "hub://org/name, or hub://org for the last part of its path", "url")
+    dataset: str | None = _argument(
+        "DATASET", "a variable that holds a dataset, or the path of one", "dataset", default=None
+    )
+    dest: str | None = _argument(
+        "NAME", "hub://org/name, or hub://org for the last part of its path", "url", default=None
+    )
     key: str | None = _argument(
         "KEY", "the name of the managed key that opens its storage", "text", "--key", default=None
     )
@@ -180,17 +187,69 @@ class Connect(Call):
     @property
     def arguments_of_call(self) -> dict[str, str]:
         """What ``connect`` is called with."""
-        rest = self.dest.partition("://")[2].rstrip("/")
-        where = {"dest_path": self.dest} if "/" in rest else {"org_id": rest}
+        dest = self.dest or ""
+        rest = dest.partition("://")[2].rstrip("/")
+        where = {"dest_path": dest} if "/" in rest else {"org_id": rest}
         return where if self.key is None else {**where, "creds_key": self.key}
 
     @property
     def python(self) -> str:
         """``NAME.connect(...)``, or ``deeplake_nb.connect(...)`` for a path."""
+        if self.dataset is None or self.dest is None:
+            variable = self.dataset is not None and self.dataset.isidentifier()
+            path = "" if self.dataset is None else f", {self.dataset}.path" if variable else f", {self.dataset!r}"
+            return f"deeplake_nb.widgets.wizards.connect(deeplake_nb.session.default(){path})"
         arguments = [f"{name}={value!r}" for name, value in self.arguments_of_call.items()]
         if self.dataset.isidentifier():
             return f"{self.dataset}.connect({', '.join(arguments)})"
         return f"deeplake_nb.connect({', '.join([repr(self.dataset), *arguments])})"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage(Call):
+    """Say in a form where new datasets of an organisation go: a folder of yours, and the key that opens it."""
+
+    example: ClassVar[str] = "storage team"
+
+    org: str | None = _argument("ORG", "the organisation; it is asked for if left out", "text", default=None)
+
+    @property
+    def python(self) -> str:
+        """``storage(...)``."""
+        org = "" if self.org is None else f", {self.org!r}"
+        return f"deeplake_nb.widgets.wizards.storage(deeplake_nb.session.default(){org})"
+
+
+@dataclass(frozen=True, slots=True)
+class New(Call):
+    """Make a dataset in a form: its tensors, their kinds and compressions; with a NAME, also bind it to that."""
+
+    example: ClassVar[str] = "new s3://bucket/photos as photos"
+
+    url: str | None = _argument("URL", "where; it is asked for if left out", "url", default=None)
+    name: str | None = _argument("NAME", "the variable to bind", "variable", "as", "--as", default=None)
+
+    @property
+    def python(self) -> str:
+        """``new(...)``."""
+        url = "" if self.url is None else f", {self.url!r}"
+        return f"deeplake_nb.widgets.wizards.new(deeplake_nb.session.default(){url})"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFiles(Call):
+    """Link files of a bucket into a dataset, in a form: which ones, by which key; seen before they are written."""
+
+    example: ClassVar[str] = "link photos s3://bucket/raw"
+
+    dataset: str = _argument("DATASET", "a variable that holds a dataset", "dataset")
+    url: str | None = _argument("URL", "the folder of the files; it is asked for if left out", "url", default=None)
+
+    @property
+    def python(self) -> str:
+        """``link(...)``."""
+        url = "" if self.url is None else f", {self.url!r}"
+        return f"deeplake_nb.widgets.wizards.link(deeplake_nb.session.default(), {self.dataset}{url})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +350,9 @@ VERBS: dict[str, type[Command]] = {
     "explain": Explain,
     "doctor": Doctor,
     "connect": Connect,
+    "storage": Storage,
+    "new": New,
+    "link": LinkFiles,
     "creds": Creds,
     "signin": SignIn,
     "signout": SignOut,

@@ -26,11 +26,14 @@ from deeplake_nb.magics.commands import (
     Doctor,
     Explain,
     Help,
+    LinkFiles,
     Load,
     Ls,
+    New,
     Show,
     SignIn,
     SignOut,
+    Storage,
     Why,
 )
 from deeplake_nb.magics.grammar import parse
@@ -137,18 +140,39 @@ class LakeMagics(Magics):
 
     @run.register
     def _connect(self, command: Connect, scope: Mapping[str, Any]) -> object:
-        from deeplake_nb.dataset.dataset import Dataset
+        from deeplake_nb.widgets import wizards
 
-        if not command.dataset.isidentifier():
+        if command.dataset is None or not command.dataset.isidentifier():
+            if command.dataset is None or command.dest is None:
+                return wizards.connect(self.session, command.dataset or "")  # type: ignore[func-returns-value]
             return self.session.connect(command.dataset, **command.arguments_of_call)
-        value = self._evaluate(command.dataset, scope)
-        if not isinstance(value, Dataset):
-            raise CommandError(
-                f"{command.dataset} is of type {type(value).__name__}: %lake connect takes a dataset, or a path (./"
-                f"{command.dataset})"
-            )
+        value = self._dataset(command.dataset, scope, "connect")
+        if command.dest is None:
+            return wizards.connect(self.session, value.path)  # type: ignore[func-returns-value]
         value.connect(**command.arguments_of_call)
         return value
+
+    @run.register
+    def _storage(self, command: Storage, _scope: Mapping[str, Any]) -> None:
+        from deeplake_nb.widgets import wizards
+
+        wizards.storage(self.session, command.org or "")
+
+    @run.register
+    def _new(self, command: New, _scope: Mapping[str, Any]) -> None:
+        from deeplake_nb.widgets import wizards
+
+        def bind(made: Any) -> None:
+            if command.name is not None:
+                self.shell.push({command.name: made})  # type: ignore[no-untyped-call]
+
+        wizards.new(self.session, command.url or "", bind)
+
+    @run.register
+    def _link(self, command: LinkFiles, scope: Mapping[str, Any]) -> None:
+        from deeplake_nb.widgets import wizards
+
+        wizards.link(self.session, self._dataset(command.dataset, scope, "link"), command.url or "")
 
     @run.register
     def _cors(self, command: Cors, _scope: Mapping[str, Any]) -> object:
@@ -203,6 +227,15 @@ class LakeMagics(Magics):
 
             self._session = session.default()
         return self._session
+
+    def _dataset(self, expression: str, scope: Mapping[str, Any], verb: str) -> Any:
+        from deeplake_nb.dataset.dataset import Dataset
+
+        value = self._evaluate(expression, scope)
+        if isinstance(value, Dataset):
+            return value
+        path = f", or a path (./{expression})" if verb == "connect" else ""
+        raise CommandError(f"{expression} is of type {type(value).__name__}: %lake {verb} takes a dataset{path}")
 
     def _evaluate(self, expression: str, scope: Mapping[str, Any]) -> Any:
         try:

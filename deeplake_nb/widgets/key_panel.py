@@ -57,7 +57,7 @@ class KeyPanel:
         self._intro = intro
         self._only = only
         self._saved = saved
-        self._orgs = _administered(session) if org is None else (org,)
+        self._orgs = administered(session) if org is None else (org,)
         self._is_managed = org is not None
         self._sign_in = GoogleSignIn()
 
@@ -217,7 +217,7 @@ def tested(report: Report) -> Outcome:
     return Outcome(f"{failed[0].name.capitalize()} failed.{does}", is_good=False, lines=lines)
 
 
-def _administered(session: Session) -> tuple[str, ...]:
+def administered(session: Session) -> tuple[str, ...]:
     """Organisations one may make keys in; none where no hub can be asked."""
     try:
         hub = session.hub()
