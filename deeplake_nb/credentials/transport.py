@@ -21,13 +21,14 @@ _QUERY = re.compile(r"\?.*")
 _ENVIRON = Environment(os.environ)
 
 
-def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = _ENVIRON) -> Any:
+def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = _ENVIRON, is_direct: bool = False) -> Any:
     """A pool (urllib3's) for requests to the host of ``address``; nothing is asked yet. Thread-safe, not fork-safe.
 
     Args:
         address: an http or https url.
         size: connections to keep.
         environ: where the name of a certificate bundle is looked for; the proxies are the process's own.
+        is_direct: use no proxy, whatever the machine says.
 
     Raises:
         MissingDependencyError: no urllib3.
@@ -45,7 +46,7 @@ def connections(address: str, *, size: int = 1, environ: Mapping[str, str] = _EN
     }
     proxies = getproxies()
     proxy = proxies.get(where.scheme or "http") or proxies.get("all")
-    if not proxy or where.host in _NEVER_BY_PROXY or proxy_bypass(where.netloc or ""):
+    if is_direct or not proxy or where.host in _NEVER_BY_PROXY or proxy_bypass(where.netloc or ""):
         return sdk.PoolManager(**settings)
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     user = sdk.util.parse_url(proxy).auth

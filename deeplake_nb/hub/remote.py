@@ -310,7 +310,9 @@ class HubClient:
             with self._lock:
                 made = self._made
                 if made is None or made[0] != os.getpid():
-                    made = self._made = os.getpid(), transport.connections(self._url, size=_CONNECTIONS)
+                    is_direct = urlsplit(self._url).hostname in _OURSELVES  # a proxy would read the token
+                    pool = transport.connections(self._url, size=_CONNECTIONS, is_direct=is_direct)
+                    made = self._made = os.getpid(), pool
         return made[1]
 
 

@@ -17,6 +17,7 @@ from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import HubError
 from deeplake_nb.hub.domain import HubCore
+from deeplake_nb.hub.remote import HubClient
 from deeplake_nb.hub.store import Store
 from deeplake_nb.server.app import create_app
 from deeplake_nb.server.limits import _address
@@ -124,6 +125,35 @@ def test_a_token_address_that_leads_elsewhere_is_not_followed():
         server.shutdown()
         thread.join()
     assert (answer.status, reached) == (302, ["/token"])
+
+
+def test_a_hub_of_this_machine_is_not_asked_by_way_of_a_proxy(monkeypatch):
+    """Plain http is let pass there, as nothing leaves the machine; a proxy would read the token."""
+    reached = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            reached.append(self.headers["Authorization"])
+            self.send_error(502)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        for host in ("127.0.0.1", "localhost", "[::1]"):
+            client = HubClient(f"http://{host}:9", Secret("dlnb_x"), environ={}, sleep=lambda _: None)
+            with pytest.raises(HubError, match="no hub answers"):
+                client.whoami()
+            client.close()
+        server.shutdown()
+        thread.join()
+    assert reached == []
 
 
 @pytest.mark.parametrize("network", ["2001:db8::", "2001:db8:0:1::", "2001:db8:1::", "2001:0:0:5::", "::"])
