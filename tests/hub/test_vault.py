@@ -121,6 +121,7 @@ def test_keys_of_the_environment_the_newest_first():
         f"{'x' * 65}:{NEW.secret.reveal()}",
         f"{NEW.id}:{NEW.secret.reveal()} {NEW.id}:{OLD.secret.reveal()}",
     ],
+    ids=range(8),
 )
 def test_keys_that_cannot_be_read_are_not_shown(text):
     with pytest.raises(HubError, match="cannot be read") as caught:
