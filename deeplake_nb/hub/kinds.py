@@ -27,6 +27,9 @@ _LONG = 16  # of a shorter secret four characters would tell too much
 _CLIMBS = re.compile(r"(^|[/\\]|%2f|%5c)(\.|%2e){1,2}($|[/\\]|%2f|%5c)", re.IGNORECASE)
 _ROLE = re.compile(r"arn:[\w-]+:iam::\w*:role/([\w+=,.@/-]*/)?[\w+=,.@][\w+=,.@-]*")
 _ACCOUNT = re.compile(r"[A-Za-z0-9][\w.-]*@[\w-]+(\.[\w-]+)+")
+_AZURE_HOST = re.compile(
+    r"[a-z0-9-]+(\.z\d+)?\.(blob|dfs)\.(core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)|storage\.azure\.net)"
+)
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
@@ -321,6 +324,12 @@ def reaches(kind: KeyKind, fields: Mapping[str, Any], url: Url) -> bool:
         return False
     account = azure_account(fields) if kind.startswith("azure-") else ""
     return not account or url.authority.partition(".")[0] == account
+
+
+def names_server(fields: Mapping[str, Any], url: Url) -> bool:
+    """Whether a place says by itself which server is asked: an account of Azure that is written as a host elsewhere."""
+    is_host = url.scheme == "azure" and "." in url.authority and not _AZURE_HOST.fullmatch(url.authority)
+    return is_host and "account_name" not in fields and "endpoint_url" not in fields
 
 
 def claim(kind: KeyKind, fields: Mapping[str, Any]) -> str:

@@ -88,7 +88,13 @@ def usable_at(core: HubCore, key: Key, url: Url) -> None:
         raise CredentialsError(
             f"the managed key {key.name!r} may not be used at {url}: it is bound to {', '.join(map(str, prefixes))}"
         )
-    if not kinds.reaches(key.kind, opened(core.vault, key), url):
+    fields = opened(core.vault, key)
+    if not prefixes and kinds.names_server(fields, url):
+        raise CredentialsError(
+            f"the managed key {key.name!r} is bound to no urls, and is not shown to a server that a url names: an admin"
+            f" binds one to {url}"
+        )
+    if not kinds.reaches(key.kind, fields, url):
         raise CredentialsError(f"the managed key {key.name!r} of kind {key.kind} does not open {url}: use another key")
 
 

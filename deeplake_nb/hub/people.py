@@ -91,6 +91,9 @@ class People(Tokens):
             with self._core.store.write(org) as connection:
                 self._leave(connection, org, user)
         with self._core.store.write() as connection:
+            others = select(USERS.c.id).where(USERS.c.is_administrator, USERS.c.name != user)
+            if connection.execute(others.limit(1)).first() is None:  # whoever asks was forgotten meanwhile
+                raise HubConflictError(f"the hub would have no administrator left: {user!r} is the last one")
             connection.execute(delete(USERS).where(USERS.c.name == user))
             self._record(connection, "delete user", "", user)
 

@@ -251,7 +251,10 @@ class Hub(Protocol):
         """Forget a name. The data is the caller's to remove, before."""
 
     def presign(self, org: str, name: str, method: str, key: str, *, ttl_seconds: int = 3600) -> str:
-        """A url that allows one request (``GET``, ``PUT``, ``HEAD``, ``DELETE``, or ``LIST``) for one object."""
+        """A url that allows one request (``GET``, ``PUT``, ``HEAD``, ``DELETE``, or ``LIST``) for one object.
+
+        It is good for an hour at most.
+        """
 
     # ------------------------------------------------------------------ organisations and people
 

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, UnsupportedError
 from deeplake_nb.hub import kinds, vending
 from deeplake_nb.hub.datasets import Datasets, key_of
+from deeplake_nb.hub.lending import TTL
 from deeplake_nb.hub.managed import Key, find_key, opened, prefixes_of, usable_at
 from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import checked_url
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _RANK: dict[Mode, int] = {"r": 1, "a": 2, "w": 3}
 _NEEDS: dict[str, Mode] = {"GET": "r", "HEAD": "r", "LIST": "r", "PUT": "a", "DELETE": "w"}
-_TTL_SECONDS = 12 * 3600
+_TTL_SECONDS = int(TTL.total_seconds())  # nothing that leaves the hub is good for longer
 
 
 @dataclass(frozen=True, slots=True)
