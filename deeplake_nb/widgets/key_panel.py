@@ -79,6 +79,8 @@ class KeyPanel:
         Raises:
             LakeError: it is no such key, or cannot be kept.
         """
+        if choice not in providers.PROVIDERS:
+            raise CredentialsError(f"there is no provider {choice!r}: choose one of {', '.join(providers.PROVIDERS)}")
         if choice == providers.BROWSER:
             outcome = self._sign_in.act(action, values)
             return self._signed_in(values) if outcome is None else outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from urllib.parse import parse_qs, quote, urlsplit
@@ -214,6 +215,78 @@ def test_a_notebook_that_nobody_watches(lab, environ, tmp_path):
     ]
     assert output.ename == "CredentialsError"
     assert "set GOOGLE_APPLICATION_CREDENTIALS to the path of a key file" in output.evalue
+
+
+# a form
+
+
+def signing_in_by_form(lab):
+    notebook = lab.open(["%load_ext deeplake_nb", "%lake signin gcs://bucket/signed-in"])
+    notebook.run(0)
+    notebook.run(1)
+    shown = notebook.output(1).locator(".deeplake-nb-form")
+    shown.get_by_role("button", name="Sign in with Google").click()
+    return notebook, shown, shown.get_by_role("link", name="Open the sign-in page").get_attribute("href")
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_a_form_signs_in_while_the_kernel_is_free(lab, browser, page, google, where):
+    notebook, shown, link = signing_in_by_form(lab)
+    shown.get_by_text(re.compile(r"[45]:\d\d left")).wait_for()
+    index = notebook.append("6 * 7")
+    notebook.run(index)
+    assert notebook.text(index) == "42"
+    if where == "here":
+        consent(page, link)
+    else:
+        address = consent_elsewhere(browser, link)
+        pasted = shown.get_by_label("Address of the page on which the browser ended")
+        pasted.fill("http://127.0.0.1/?code=x&state=y")
+        pasted.press("Enter")
+        shown.locator(".dl-said", has_text="Not taken: this belongs to another sign-in").wait_for()
+        notebook.screenshot("sign-in-light")
+        pasted.fill(address)
+        pasted.press("Enter")
+    shown.locator(".dl-said", has_text="Signed in; kept on this machine").wait_for(timeout=30_000)
+    index = notebook.append("import deeplake_nb; deeplake_nb.exists('gcs://bucket/signed-in/none')")
+    notebook.run(index)
+    assert notebook.text(index) == "False"
+    notebook.save()
+    saved = notebook.path.read_text()
+    secrets = (*google.given, *google.users, *google.storage.tokens)
+    assert [secret for secret in secrets if secret in saved or quote(secret, safe="") in saved] == []
+
+
+def test_a_form_is_cancelled_and_tried_again_and_signs_out(lab, page, google):
+    notebook, shown, link = signing_in_by_form(lab)
+    shown.get_by_role("button", name="Cancel the sign-in").click()
+    shown.locator(".dl-said", has_text="The sign-in was cancelled").wait_for()
+    shown.get_by_role("button", name="Sign in with Google").click()
+    again = shown.get_by_role("link", name="Open the sign-in page").get_attribute("href")
+    assert again != link
+    consent(page, again, "Deny")
+    shown.locator(".dl-said", has_text="the consent was refused").wait_for(timeout=30_000)
+    shown.get_by_role("button", name="Sign in with Google").click()
+    newest = shown.get_by_role("link", name="Open the sign-in page")
+    consent(page, newest.get_attribute("href"))
+    shown.locator(".dl-said", has_text="Signed in").wait_for(timeout=30_000)
+    index = notebook.append("%lake signout")
+    notebook.run(index)
+    assert notebook.text(index).startswith("forgot ")
+
+
+def test_without_an_oauth_client_the_form_says_what_to_set(browser, tmp_path):
+    running = Lab(tmp_path, browser)
+    try:
+        notebook = running.open(["%load_ext deeplake_nb", "%lake signin gcs://bucket/x"])
+        notebook.run(0)
+        notebook.run(1)
+        shown = notebook.output(1).locator(".deeplake-nb-form")
+        shown.get_by_role("button", name="Sign in with Google").click()
+        shown.locator(".dl-said.dl-bad", has_text="set DEEPLAKE_NB_GCS_CLIENT to the JSON of your own").wait_for()
+        notebook.screenshot("sign-in-no-client-light")
+    finally:
+        running.close()
 
 
 # a terminal

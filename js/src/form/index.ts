@@ -40,7 +40,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     if (said.textContent !== words) said.textContent = words;
   };
 
-  const draw = (drawn: DrawnMessage) => {
+  const draw = (drawn: DrawnMessage, isQuiet = false) => {
     const { content, outcome } = drawn;
     const now = JSON.stringify(content);
     if (now !== shape) {
@@ -68,7 +68,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       signIn.seconds = outcome.seconds;
     } else {
       signIn?.close();
-      const choice = chosen();
+      const choice = sheet?.choice ?? "";
       signIn = new SignIn(outcome.link, outcome.seconds, {
         wait: () => {
           if (!isBusy) void act("wait", choice, sheet?.typed() ?? {});
@@ -78,12 +78,10 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       });
       waiting.replaceChildren(signIn.root);
     }
-    say(outcome.said, outcome.good);
+    if (!isQuiet || outcome.link === "") say(outcome.said, outcome.good); // else a refusal would go by unread
     came.replaceChildren(report(outcome));
     root.classList.toggle("dl-done", outcome.done);
   };
-
-  const chosen = () => root.querySelector<HTMLInputElement>(".dl-choices input:checked")?.value ?? "";
 
   const act = async (action: string, choice: string, typed: Record<string, string>) => {
     while (isBusy && action !== "wait") await new Promise((next) => setTimeout(next, 50));
@@ -99,7 +97,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       if (!isQuiet) say("Still at it …");
     }, BUSY_MS);
     try {
-      draw(await answer);
+      draw(await answer, isQuiet);
     } catch (error) {
       say(spokenError(error), false);
     } finally {

@@ -31,6 +31,11 @@ export class Sheet {
     this.#choose(content.choice, drawn.kept);
   }
 
+  /** The choice that is filled in. */
+  get choice(): string {
+    return this.#choice?.name ?? "";
+  }
+
   /** What is typed in what is asked for. */
   typed(): Record<string, string> {
     return Object.fromEntries(
