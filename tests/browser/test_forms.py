@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import sqlite3
@@ -11,6 +12,7 @@ import sys
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 import deeplake_nb
 from tests.browser.lab import Lab
@@ -28,6 +30,10 @@ CELLS = [
     "(len(cars), cars.x.numpy().ravel().tolist())",
     "%lake creds",
     "%lake creds add https://files.example/data",
+    "%lake connect s3://bucket/cars",
+    "%lake new ./made as made",
+    "%lake link made s3://bucket/raw",
+    "%lake storage",
 ]
 
 
@@ -182,10 +188,86 @@ def test_a_token_for_a_place_that_cannot_be_reached(notebook):
     secret.fill(f"{TOKEN}-again")
 
 
+def test_the_wizard_makes_a_key_on_the_way_and_shows_the_path(notebook, store):
+    notebook.run(6)
+    shown = form(notebook, 6)
+    assert field(shown, "Dataset").input_value() == "s3://bucket/cars"
+    field(shown, "Name").fill("hub://me/autos")
+    field(shown, "Key").select_option("+")
+    shown.get_by_role("button", name="Connect").click()
+    shown.get_by_role("heading", name="Credentials for s3://bucket/cars").wait_for(timeout=SECONDS)
+    fill(shown, store, secret=store["aws_secret_access_key"])
+    field(shown, "Name of the key").fill("wizards_key")
+    notebook.screenshot("wizard-key-light")
+    shown.get_by_role("button", name="Save").click()
+    said(shown, "Choose Connect to go on")
+    assert field(shown, "Name").input_value() == "hub://me/autos"
+    assert field(shown, "Key").input_value() == "me/wizards_key"
+    notebook.screenshot("wizard-back-light")
+    shown.get_by_role("button", name="Connect").click()
+    shown.get_by_text("hub://me/autos", exact=True).wait_for(timeout=SECONDS)
+    shown.get_by_role("button", name="Copy hub://me/autos").click()
+    notebook.screenshot("wizard-done-light")
+
+
+def test_a_dataset_is_made_by_keyboard_alone(notebook):
+    notebook.run(7)
+    shown = form(notebook, 7)
+    field(shown, "Tensor").focus()
+    press = notebook.page.keyboard
+    press.type("labels")
+    press.press("Tab")
+    press.type("class")  # a select takes the option that begins so
+    press.press("Tab")
+    press.press("Tab")
+    press.press("Enter")
+    said(shown, "labels is on the list")
+    field(shown, "Tensor").fill("images")
+    field(shown, "Kind").select_option("image")
+    shown.get_by_role("button", name="Add tensor").click()
+    said(shown, "images is on the list")
+    notebook.screenshot("new-light")
+    shown.get_by_role("button", name="Make the dataset").click()
+    said(shown, "Made ")
+    index = notebook.append("[(name, tensor.htype) for name, tensor in made.tensors.items()]")
+    notebook.run(index)
+    assert notebook.text(index) == "[('labels', 'class_label'), ('images', 'image')]"
+
+
+def test_links_are_previewed(notebook, store):
+    picture = io.BytesIO()
+    Image.new("RGB", (96, 64), (220, 20, 30)).save(picture, "png")
+    admin = {name: store[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+    client = moto.client(store["endpoint_url"], **admin)
+    client.put_object(Bucket="bucket", Key="raw/a.png", Body=picture.getvalue())
+    keep = "import deeplake_nb; deeplake_nb.keep_creds('s3://bucket', lambda: deeplake_nb.hub().lend("
+    index = notebook.append(f"{keep}'me', 'cars_key', url='s3://bucket/cars').creds)")
+    notebook.run(index)
+    notebook.run(8)
+    shown = form(notebook, 8)
+    field(shown, "Pattern").fill("*.png")
+    field(shown, "Tensor").fill("linked")
+    shown.get_by_role("button", name="Preview").click()
+    said(shown, "1 files: a.png")
+    notebook.screenshot("link-light")
+    shown.get_by_role("button", name="Write the links").click()
+    said(shown, "linked has 1 more links")
+
+
+def test_the_default_storage(notebook):
+    notebook.run(9)
+    shown = form(notebook, 9)
+    field(shown, "Folder").fill("s3://bucket/new")
+    field(shown, "Key").select_option("me/wizards_key")
+    shown.get_by_role("button", name="Save").click()
+    shown.locator(".dl-said.dl-bad").wait_for(timeout=SECONDS)  # the key is for s3://bucket/cars only
+    notebook.screenshot("storage-refused-light")
+
+
 def test_the_dark_theme(notebook):
     notebook.set_theme("dark")
     notebook.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=SECONDS)
-    for cell, name in ((1, "failed"), (4, "keys"), (5, "token")):
+    for cell, name in ((1, "failed"), (4, "keys"), (5, "token"), (8, "link"), (9, "storage")):
         form(notebook, cell)
         notebook.screenshot(f"form-{name}-dark")
 
@@ -197,7 +279,7 @@ def test_axe_finds_nothing_serious(notebook, theme):
     page = notebook.page
     page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=SECONDS)
     page.add_script_tag(path=str(JS / "node_modules" / "axe-core" / "axe.min.js"))
-    for cell in (1, 2, 4, 5):
+    for cell in (1, 2, 4, 5, 6, 7, 8, 9):
         result = page.evaluate("(root) => axe.run(root)", form(notebook, cell).element_handle())
         serious = [
             (found["id"], node["html"][:160], node["failureSummary"])
