@@ -100,7 +100,7 @@ class LakeMagics(Magics):
         except REFUSED as refusal:
             from deeplake_nb.widgets import going_on
 
-            if not going_on.can_ask(command.url):
+            if not going_on.can_ask(self.shell, command.url):
                 raise
             answered = going_on.ask_and_go_on(self.session, command.url, refusal, load, bind)
             if answered is None:

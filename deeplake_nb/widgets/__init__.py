@@ -1,4 +1,4 @@
-"""What a notebook shows: a dataset's summary, a static picture, and a live gallery.
+"""What a notebook shows and asks: a dataset's summary, a static picture, a live gallery, and forms.
 
 ``source`` turns rows of a dataset into tiles, with what ``annotations`` draws over them; ``rows`` says which rows are
 shown, by an ``expression`` over ``columns`` of values; ``inspector`` looks at one sample closely. ``gallery`` is the
@@ -10,4 +10,11 @@ kernel, and the living widget takes its place on the page. Image bytes travel as
 as traits, so that no saved notebook grows by them. A filter is read by Python's parser and evaluated here, on whole
 columns: nothing that is typed into a page is ever run. Rejected: a web server in the kernel (ports, proxies, accounts)
 and data URIs in HTML (the file grows, and GitHub strips them).
+
+A form is a ``fields.Panel``: what to show, and what its actions do. ``form`` draws one in the page, ``prompts`` asks
+the same in a terminal, ``asking`` finds out which of them there is, and is an error at once where there is neither. No
+form has traits: what is typed comes in the buffer of a message, once, and stays in the kernel. The panels are
+``key_panel`` (credentials, over the table of ``providers``), ``key_table``, ``hub_panels`` and ``dataset_panels``;
+``keys`` and ``wizards`` are what one calls, and ``going_on`` is what a refused load does afterwards. Rejected:
+ipywidgets' own Password, whose value is state and so is saved with the notebook.
 """

@@ -175,7 +175,7 @@ class LinkPanel:
         if action == "test":
             first = ", ".join(f"{entry.key} ({byte_count(entry.nbytes or 0)})" for entry in found[:_SHOWN])
             more = f", and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-            return Outcome(f"{len(found):,} files: {first}{more}.")
+            return Outcome(f"{_count(len(found), 'file')}: {first}{more}.")
         name, key = text_of(values, "tensor"), text_of(values, "key", _NO)
         htype = f"link[{text_of(values, 'kind', 'image')}]"
         creds_key = None if key == _NO else key
@@ -186,7 +186,7 @@ class LinkPanel:
             elif not str(self._ds[name].htype).startswith("link["):
                 raise LinkError(f"{name} is there and holds no links: give another name, such as linked_{name}")
             self._ds[name].extend(links)
-        return Outcome(f"{name} has {len(links):,} more links.", is_done=True)
+        return Outcome(f"Wrote {_count(len(links), 'link')} to {name}.", is_done=True)
 
     def close(self) -> None:
         """Nothing is under way."""
@@ -200,6 +200,10 @@ class LinkPanel:
         if len(found) > _MOST:
             raise UrlError(f"more than {_MOST:,} files fit {pattern!r}: narrow it, and link them part by part")
         return found
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _compression(key: str) -> str:

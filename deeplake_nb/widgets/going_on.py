@@ -13,15 +13,21 @@ from deeplake_nb.widgets.providers import EXAMPLES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from IPython.core.interactiveshell import InteractiveShell
+
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.session import Session
 
+_GOES_ON = "Once this is filled in and saved, the load goes on by itself."
 _SCHEMES = {*EXAMPLES, "http"}
 
 
-def can_ask(url: str) -> bool:
-    """Whether there is a form for this place, and somebody to fill it in."""
-    return parse(url).scheme in _SCHEMES and asking.where() != "nowhere"
+def can_ask(shell: InteractiveShell, url: str) -> bool:
+    """Whether there is a form for this place, somebody to fill it in, and nothing set against it."""
+    from deeplake_nb.widgets.settings import settings
+
+    is_wished = settings(shell).ask
+    return is_wished and parse(url).scheme in _SCHEMES and asking.where() != "nowhere"
 
 
 def ask_and_go_on(
@@ -51,7 +57,7 @@ def ask_and_go_on(
         below.show(loaded)
         return f"Loaded {loaded.path}."
 
-    asking.show_form(KeyPanel(session, url, intro=f"{refusal}", saved=go_on))
+    asking.show_form(KeyPanel(session, url, intro=f"{refusal}. {_GOES_ON}", saved=go_on))
     below.make_room()
     return None
 

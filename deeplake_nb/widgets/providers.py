@@ -105,15 +105,12 @@ def schemes_of(name: str) -> tuple[str, ...]:
     return _SCHEMES.get(scheme, (scheme,))
 
 
-def choices(
-    url: str, before: tuple[Field, ...] = (), after: tuple[Field, ...] = (), *, scheme: str = ""
-) -> tuple[Choice, ...]:
+def choices(url: str, after: tuple[Field, ...] = (), *, scheme: str = "") -> tuple[Choice, ...]:
     """The choices with a field for the place.
 
     Args:
         url: what the place is at first.
-        before: fields that stand before those of the choice.
-        after: fields that stand after them.
+        after: fields that stand after those of a choice that makes a key.
         scheme: of the only storage that is asked for; empty for all.
     """
     found = []
@@ -129,7 +126,7 @@ def choices(
             value=url if url.partition("://")[0] in (*schemes, "") else "",
             read=place(*schemes),
         )
-        fields = (*before, where, *provider_fields(name), *after)
+        fields = (where, *provider_fields(name), *(after if provider.kind is not None else ()))
         actions = ("sign_in", "paste", "wait", "cancel") if provider.kind is None else ("test", "save")
         about = provider.help or (KINDS[provider.kind].help if provider.kind else "")
         found.append(Choice(name, provider.label, fields, about, actions))

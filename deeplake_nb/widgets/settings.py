@@ -20,6 +20,12 @@ class Lake(Configurable):
         "which holds a small copy of the data. The live gallery is shown either way.",
     ).tag(config=True)
 
+    ask = Bool(
+        True,
+        help="Whether a load that is refused for want of credentials asks for them, and goes on once it has them. "
+        "Where nobody can be asked it never does.",
+    ).tag(config=True)
+
 
 def register(shell: InteractiveShell) -> None:
     """Make the settings known to ``%config``."""

@@ -248,10 +248,10 @@ def test_links_are_previewed(notebook, store):
     field(shown, "Pattern").fill("*.png")
     field(shown, "Tensor").fill("linked")
     shown.get_by_role("button", name="Preview").click()
-    said(shown, "1 files: a.png")
+    said(shown, "1 file: a.png")
     notebook.screenshot("link-light")
     shown.get_by_role("button", name="Write the links").click()
-    said(shown, "linked has 1 more links")
+    said(shown, "Wrote 1 link to linked.")
 
 
 def test_the_default_storage(notebook):

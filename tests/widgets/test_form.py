@@ -96,7 +96,7 @@ def test_every_provider_asks_for_what_it_needs_and_no_more(session, open_page):
     fields = {choice["name"]: [f["name"] for f in choice["fields"] if not f["more"]] for choice in content["choices"]}
     assert fields["aws-role"] == ["url", "role_arn", "aws_region", "keep", "name"]
     assert fields["azure-principal"] == ["url", "tenant_id", "client_id", "client_secret", "keep", "name"]
-    assert fields["gcs-browser"] == ["url", "keep", "name"]
+    assert fields["gcs-browser"] == ["url"]
     assert fields["http-token"] == ["url", "token", "keep", "name"]
     kinds = {f["name"]: f["kind"] for choice in content["choices"] for f in choice["fields"]}
     secret = {name for name, kind in kinds.items() if kind in ("secret", "file")}
