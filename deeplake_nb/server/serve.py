@@ -37,7 +37,6 @@ _BACKLOG = 1024
 _CONNECTIONS = 1024
 _IDLE_SECONDS = 15
 _LEAVE_SECONDS = 10
-_HEADERS_NBYTES = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +132,14 @@ def listen(listening: Listening, sockets: list[socket.socket]) -> None:
     """Answer what comes in by these sockets, in this process."""
     try:
         import uvicorn
+
+        from deeplake_nb.server.connection import Connection
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"a hub server needs {error.name}: {_INSTALL}") from error
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         application(),
+        http=Connection,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -152,7 +154,6 @@ def listen(listening: Listening, sockets: list[socket.socket]) -> None:
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LEAVE_SECONDS,
-        h11_max_incomplete_event_size=_HEADERS_NBYTES,
     )
     uvicorn.Server(config).run(sockets)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import logging
+import socket
 import stat
+import time
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 
 from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.provider import Secret
@@ -19,6 +24,7 @@ from deeplake_nb.errors import HubError
 from deeplake_nb.hub.domain import HubCore
 from deeplake_nb.hub.remote import HubClient
 from deeplake_nb.hub.store import Store
+from deeplake_nb.server import connection
 from deeplake_nb.server.app import create_app
 from deeplake_nb.server.limits import _address
 from tests.hub.hubs import core_at
@@ -154,6 +160,77 @@ def test_a_hub_of_this_machine_is_not_asked_by_way_of_a_proxy(monkeypatch):
         server.shutdown()
         thread.join()
     assert reached == []
+
+
+@pytest.fixture
+def listening(core, monkeypatch):
+    """The address of a server with the connections of `serve`, which waits for half a second only."""
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.5)
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            create_app(core), http=connection.Connection, lifespan="off", ws="none", log_config=None
+        )
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, args=([one],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield one.getsockname()
+        server.should_exit = True
+        thread.join()
+
+
+HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def said(client, nbytes=1 << 16):
+    with contextlib.suppress(ConnectionResetError):
+        return client.recv(nbytes)
+    return b""
+
+
+@pytest.mark.parametrize("begun", [HEAD + b"X: ", b"GET /", HEAD], ids=["one header", "an address", "many headers"])
+def test_nobody_fills_the_memory_before_the_first_line_is_read(listening, begun):
+    more = b"X: y\r\n" * 2000 if begun is HEAD else b"a" * 12_000
+    with socket.create_connection(listening, timeout=20) as client:
+        sent = len(begun)
+        client.sendall(begun)
+        with contextlib.suppress(OSError):
+            while sent < 4 << 20:
+                client.sendall(more)
+                sent += len(more)
+                time.sleep(0.01)
+        assert sent < 1 << 20
+        assert said(client)[:12] in {b"HTTP/1.1 400", b""}
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET", HEAD], ids=["nothing", "a word", "half"])
+def test_nobody_holds_a_connection_by_saying_nothing(listening, begun):
+    began = time.monotonic()
+    with socket.create_connection(listening, timeout=20) as client:
+        client.sendall(begun)
+        assert said(client) == b""
+    assert 0.3 < time.monotonic() - began < 10
+
+
+def test_a_server_that_runs_has_these_connections(server):
+    parts = urlsplit(server.url)
+    with socket.create_connection(("127.0.0.1", parts.port), timeout=20) as client:
+        client.sendall(HEAD + b"X: " + b"a" * (connection.HEAD_NBYTES + 1))
+        assert said(client)[:12] == b"HTTP/1.1 400"
+
+
+def test_requests_on_one_connection_are_answered_as_before(listening):
+    client = HTTPConnection(*listening, timeout=20)
+    for _ in range(3):
+        client.request("GET", "/health", headers={"Host": "localhost", "X-Long": "a" * 20_000})
+        answer = client.getresponse()
+        assert (answer.status, answer.read()) == (200, b'{"status":"up"}')
+        kept = client.sock
+        time.sleep(0.7)  # longer than a head may take: nobody waits for one that has not begun
+    assert client.sock is kept
+    client.close()
 
 
 @pytest.mark.parametrize("network", ["2001:db8::", "2001:db8:0:1::", "2001:db8:1::", "2001:0:0:5::", "::"])
