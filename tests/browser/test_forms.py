@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -51,11 +52,23 @@ def store():
         yield owner
 
 
+class TalkativeLab(Lab):
+    """A server and kernels that log all they can."""
+
+    def _start(self):
+        config = Path(self.env["JUPYTER_CONFIG_DIR"], "jupyter_server_config.json")
+        config.write_text(json.dumps({"ServerApp": {"log_level": "DEBUG"}}))
+        profile = Path(self.env["IPYTHONDIR"], "profile_default")
+        profile.mkdir()
+        (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 10\n")
+        super()._start()
+
+
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     env = {"DEEPLAKE_NB_DATA": str(folder / "data"), "AWS_EC2_METADATA_DISABLED": "true"}
-    running = Lab(folder, browser, env)
+    running = TalkativeLab(folder, browser, env)
     yield running
     running.close()
 
@@ -188,6 +201,52 @@ def test_a_token_for_a_place_that_cannot_be_reached(notebook):
     secret.fill(f"{TOKEN}-again")
 
 
+# Of each provider: the field that is secret, and what is typed there.
+REFUSED = {
+    "AWS keys": ("Session token", "s3ssionCanary-thatNobodyMaySee-0123456789"),
+    "Azure key": ("Account key", "acc0untCanaryThatNobodyMaySee0123456789aa=="),
+    "Azure SAS": ("SAS token", "sv=2024-01-01&sig=s4sCanaryThatNobodyMaySee0123456789"),
+    "Azure service principal": ("Client secret", "cl1entCanary-thatNobodyMaySee-0123456789"),
+    "GCS service account": ("Key", '{"type": "service_account", "private_key": "k3yCanaryThatNobodyMaySee"'),
+    "HTTP token": ("Token", "b3arerCanary-thatNobodyMaySee-0123456789"),
+}
+PLACES = {
+    "AWS": "s3://bucket/x",
+    "Azure": "azure://account/box/x",
+    "GCS": "gcs://bucket/x",
+    "HTTP": "http://127.0.0.1:9/x",
+}
+
+
+def test_secrets_that_are_refused_are_gone_from_the_page_at_once(notebook):
+    """Refused twice: for what else is missing, then by the test of the whole."""
+    index = notebook.append("%lake creds add")
+    notebook.run(index)
+    shown = form(notebook, index)
+    for provider, (label, canary) in REFUSED.items():
+        shown.get_by_label(provider, exact=True).check()
+        field(shown, "Place").fill("")
+        secret = field(shown, label)
+        secret.fill(canary)
+        shown.get_by_role("button", name="Save").click()
+        said(shown, "Some fields need another look")
+        assert secret.input_value() == ""
+        assert field(shown, "Place").get_attribute("aria-invalid") == "true"
+        field(shown, "Place").fill(PLACES[provider.split()[0]])
+        for other in ("Tenant id", "Client id", "Access key id"):
+            if field(shown, other).count():
+                field(shown, other).fill("00000000-0000-0000-0000-000000000000")
+        if field(shown, "Secret access key").count():
+            field(shown, "Secret access key").fill(WRONG)
+        if provider in ("HTTP token", "GCS service account", "Azure key", "Azure SAS"):
+            secret.fill(f"{canary}-again")
+            shown.get_by_role("button", name="Test").click()
+            shown.locator(".dl-said.dl-bad", has_not_text="Some fields").wait_for(timeout=SECONDS)
+            assert secret.input_value() == ""
+            notebook.screenshot(f"refused-{provider.split()[0]}")
+    assert shown.get_by_role("button", name="Save").is_enabled()
+
+
 def test_the_wizard_makes_a_key_on_the_way_and_shows_the_path(notebook, store):
     notebook.run(6)
     shown = form(notebook, 6)
@@ -300,7 +359,8 @@ def forms_of(text):
 
 
 def test_nothing_that_was_typed_is_anywhere(notebook, lab, store, tmp_path):
-    secrets = {store["aws_secret_access_key"], WRONG, TOKEN}
+    secrets = {store["aws_secret_access_key"], WRONG, TOKEN, "k3yCanaryThatNobodyMaySee"}
+    secrets |= {canary for _, canary in REFUSED.values()} | {"s4sCanaryThatNobodyMaySee0123456789"}
     notebook.save()
     subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook.path), "--output-dir", str(tmp_path)],
@@ -312,7 +372,7 @@ def test_nothing_that_was_typed_is_anywhere(notebook, lab, store, tmp_path):
     for path in folder.rglob("*"):
         if path.is_file() and path.stat().st_size < 50_000_000:
             places[str(path.relative_to(folder))] = path.read_bytes()
-    assert "server.log" in places
+    assert b"comm_msg" in places["server.log"], "the log has every message"
     assert any(name.endswith("forms.ipynb") for name in places)
     assert any(name.endswith("forms-checkpoint.ipynb") for name in places)
     history = [name for name in places if name.endswith("history.sqlite")]
