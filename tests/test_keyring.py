@@ -112,6 +112,7 @@ def test_the_endpoint_of_a_key_is_not_the_environments(lake, s3, place, monkeypa
 def test_a_hub_that_is_away_stops_nobody_who_has_other_credentials(s3, place, monkeypatch):
     monkeypatch.setenv("DEEPLAKE_NB_HUB", "http://127.0.0.1:9")
     monkeypatch.setenv("DEEPLAKE_NB_TOKEN", "dlnb_none")
+    monkeypatch.setenv("DEEPLAKE_NB_ORG", "org")
     for name, value in s3.items():
         monkeypatch.setenv({"endpoint_url": "AWS_ENDPOINT_URL"}.get(name, name.upper()), value)
     made(Session(), f"{place}/cars")
@@ -148,3 +149,27 @@ def test_the_module_keeps_for_the_default_session(place):
     deeplake_nb.keep_creds(place, BAD)
     assert in_force(deeplake_nb, place) == "session key"
     assert deeplake_nb.forget_creds(place)
+
+
+class OnAServer(EmbeddedHub):
+    """A hub of several organisations, of which one does not know who made one a member."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._core.url = "https://hub.example.org"
+
+
+def test_on_a_server_the_user_says_whose_keys_are_meant(tmp_path, s3, place, monkeypatch):
+    hub = OnAServer(tmp_path / "hub")
+    assert hub.url == "https://hub.example.org"
+    hub.create_org("evil")
+    hub.add_key("evil", "k", "aws-keys", {**BAD, "endpoint_url": "http://127.0.0.1:9"}, prefixes=[place])
+    hub.create_org("org")
+    hub.add_key("org", "k", "aws-keys", s3, prefixes=["s3://bucket"])
+    report = Session(hub=hub).explain(place)
+    assert "say whose are meant, with org_id= or DEEPLAKE_NB_ORG" in str(report)
+    made(Session(hub=hub), f"{place}/cars", org_id="org")
+    monkeypatch.setenv("DEEPLAKE_NB_ORG", "org")
+    assert len(Session(hub=hub).load(f"{place}/cars").x) == 3
+    assert in_force(Session(hub=hub), place) == "managed key"
+    hub.close()

@@ -10,16 +10,24 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.errors import CredentialsError, HubError, HubNotFoundError, LakeError, PermissionDeniedError
+from deeplake_nb.errors import (
+    CredentialsError,
+    HubError,
+    HubNotFoundError,
+    LakeError,
+    MissingCredentialsError,
+    PermissionDeniedError,
+)
 from deeplake_nb.session.names import Lending
 from deeplake_nb.urls import Url, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from deeplake_nb.credentials.provider import CredentialProvider, Credentials
     from deeplake_nb.hub.protocol import Hub, ManagedKey, Mode
 
+ORGANISATION = "DEEPLAKE_NB_ORG"
 _ASKED_AGAIN_SECONDS = 60
 
 
@@ -35,7 +43,7 @@ class KeyRing:
         self._hub = hub
         self._environ = environ
         self._kept: dict[Url, Any] = {}
-        self._managed: tuple[float, list[ManagedKey]] = (0.0, [])
+        self._managed: dict[str | None, tuple[float, list[ManagedKey]]] = {}
         self._lock = threading.Lock()
 
     def keep(self, prefix: Url, creds: Any) -> None:
@@ -58,11 +66,15 @@ class KeyRing:
         """The prefixes that this session keeps credentials for."""
         return tuple(sorted(self._kept, key=str))
 
-    def sources(self, url: Url, mode: Mode) -> tuple[CredentialProvider, CredentialProvider]:
-        """The two sources for a place, in order: this session's, then the hub's. Neither is asked yet."""
+    def sources(self, url: Url, mode: Mode, org: str | None = None) -> tuple[CredentialProvider, CredentialProvider]:
+        """The two sources for a place, in order: this session's, then the hub's. Neither is asked yet.
+
+        On a server the user says whose keys are meant (``org``, else ``DEEPLAKE_NB_ORG``): anybody may take a user
+        into an organisation, and a key of theirs, with an endpoint of theirs, must not come by itself.
+        """
         return (
             _Source("session key", "none kept for this place", lambda: self._of_session(url)),
-            _Source("managed key", "none that is bound to this place", lambda: self._of_hub(url, mode), _HUBS_OWN),
+            _Source("managed key", "none that is bound to this place", lambda: self._of_hub(url, mode, org), _HUBS_OWN),
         )
 
     def _of_session(self, url: Url) -> CredentialProvider | None:
@@ -79,13 +91,16 @@ class KeyRing:
         lending = creds if callable(creds) else _Named(f"session key for {prefix}", creds)
         return credentials_from(url, lending, environ=self._environ)
 
-    def _of_hub(self, url: Url, mode: Mode) -> CredentialProvider | None:
+    def _of_hub(self, url: Url, mode: Mode, org: str | None) -> CredentialProvider | None:
         hub = self._hub()
         if hub is None:
             return None
+        org = org or self._environ.get(ORGANISATION, "").strip() or None
+        if org is None and hub.url != "embedded":
+            raise MissingCredentialsError(f"say whose are meant, with org_id= or {ORGANISATION}")
         from deeplake_nb.hub.kinds import is_below
 
-        near = ((parse(prefix), key) for key in self._keys(hub) for prefix in key.prefixes)
+        near = ((parse(prefix), key) for key in self._keys(hub, org) for prefix in key.prefixes)
         found = [(len(prefix.path), key) for prefix, key in near if is_below(url, [prefix])]
         if not found:
             return None
@@ -98,21 +113,20 @@ class KeyRing:
         key = max(found, key=lambda one: one[0])[1]
         return credentials_from(url, _lending(hub, key, url, mode), environ=self._environ)
 
-    def _keys(self, hub: Hub) -> list[ManagedKey]:
-        asked, keys = self._managed
+    def _keys(self, hub: Hub, org: str | None) -> list[ManagedKey]:
+        asked, keys = self._managed.get(org, (0.0, []))
         good_seconds = 0 if hub.url == "embedded" else _ASKED_AGAIN_SECONDS
         if not asked or time.monotonic() - asked > good_seconds:
-            keys = list(_usable(hub))
-            self._managed = (time.monotonic(), keys)
+            keys = [key for one in (hub.orgs() if org is None else [org]) for key in _usable(hub, one)]
+            self._managed[org] = (time.monotonic(), keys)
         return keys
 
 
-def _usable(hub: Hub) -> Iterator[ManagedKey]:
-    for org in hub.orgs():
-        try:
-            yield from hub.keys(org)
-        except (PermissionDeniedError, HubNotFoundError):  # a reader uses keys by the names of datasets
-            continue
+def _usable(hub: Hub, org: str) -> Sequence[ManagedKey]:
+    try:
+        return hub.keys(org)
+    except (PermissionDeniedError, HubNotFoundError):  # a reader uses keys by the names of datasets
+        return ()
 
 
 def _lending(hub: Hub, key: ManagedKey, url: Url, mode: Mode) -> Lending:

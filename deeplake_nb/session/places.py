@@ -165,7 +165,7 @@ class Places:
             self._sign_in.ensure(url)
         if isinstance(creds, str) and creds == "ENV":  # v3's word for what is in force without creds=
             creds = None
-        kept = () if creds is not None else self.keyring.sources(url, mode or "w")
+        kept = () if creds is not None else self.keyring.sources(url, mode or "w", access.org)
         return credentials_from(url, creds, environ=self._environ, kept=kept), None, access
 
     def lending(self, key: str, access: Access, *, url: Url, mode: Mode) -> Lending:
