@@ -70,5 +70,7 @@ def sign_in(session: Session, url: str) -> None:
     url = DiscreetText(url)
     if parse(url).scheme != "gcs":
         raise CredentialsError(f"{parse(url)} is no place of Google's: %lake creds add asks for what it needs")
-    panel = KeyPanel(session, url, only=providers.BROWSER)
+    there = next((line for line in session.explain(url).lines if line.state == "in force"), None)
+    intro = "" if there is None else f"There are credentials already, from {there.name}: sign in to use others."
+    panel = KeyPanel(session, url, intro=intro, only=providers.BROWSER)
     asking.ask(panel, "%lake signin", providers.unattended("gcs"))

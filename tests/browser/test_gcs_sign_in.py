@@ -251,6 +251,9 @@ def test_a_form_signs_in_while_the_kernel_is_free(lab, browser, page, google, wh
     index = notebook.append("import deeplake_nb; deeplake_nb.exists('gcs://bucket/signed-in/none')")
     notebook.run(index)
     assert notebook.text(index) == "False"
+    index = notebook.append("%lake signin gcs://bucket/signed-in")
+    notebook.run(index)
+    notebook.output(index).get_by_text("There are credentials already, from session key").wait_for(timeout=30_000)
     notebook.save()
     saved = notebook.path.read_text()
     secrets = (*google.given, *google.users, *google.storage.tokens)
