@@ -166,6 +166,8 @@ class Places:
         if isinstance(creds, str) and creds == "ENV":  # v3's word for what is in force without creds=
             creds = None
         kept = () if creds is not None else self.keyring.sources(url, mode or "w", access.org)
+        if url.scheme in ("http", "https"):  # asked without credentials unless there are some for just this place
+            creds = next((source for source in kept if source() is not None), creds)
         return credentials_from(url, creds, environ=self._environ, kept=kept), None, access
 
     def lending(self, key: str, access: Access, *, url: Url, mode: Mode) -> Lending:
