@@ -118,6 +118,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 
   const unwatch = [
     watch(model, "revision", () => {
+      show(); // who changes the rows is alive, and the first tiles that were asked for are not wanted any more
       viewer.close();
       restart();
       toolbar.count();
@@ -126,6 +127,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     }),
     watch(model, "tensor", () => {
       if (read(model, "tensor") === tensor) return; // our own doing
+      show();
       tensor = read(model, "tensor");
       toolbar.choose(tensor);
       restart();
