@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import logging
 import os
 import socket
 import ssl
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ HERE = ("127.0.0.1", "::1")
 
 _INSTALL = "run `pip install 'deeplake-nb[server]'`"
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+_SWITCH_SECONDS = 0.0005  # the loop must not wait 5 ms, as it does by default, for a thread that computes
 _BACKLOG = 1024
 _CONNECTIONS = 1024
 _IDLE_SECONDS = 15
@@ -150,12 +153,23 @@ def listen(listening: Listening, sockets: list[socket.socket]) -> None:
         forwarded_allow_ips=listening.proxies,
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.private,
-        backlog=_BACKLOG,
+        backlog=1,  # asyncio takes so many connections at a time, and leaves none to the process beside
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LEAVE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()  # what is there now stays, and need not be looked through again and again
+    server = uvicorn.Server(config)
+    started = server.startup
+
+    async def startup(sockets: list[socket.socket] | None = None) -> None:
+        await started(sockets)
+        for one in sockets or ():
+            one.listen(_BACKLOG)  # as many may wait
+
+    server.startup = startup  # type: ignore[method-assign]
+    server.run(sockets)
 
 
 def _check_certificate(listening: Listening) -> None:
