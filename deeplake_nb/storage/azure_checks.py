@@ -18,10 +18,11 @@ _NAMES = ("upn", "unique_name", "app_displayname", "appid", "oid")  # the first 
 
 
 def checks(storage: AzureStorage) -> Sequence[Check]:
-    """Who we are, the kind of account, its rules for browsers."""
+    """Who we are, the kind of account, its region as far as it is told, its rules for browsers."""
     return (
         Check("identity", lambda: _identity(storage.account.name(found := storage.account.credentials()), found)),
         Check("account", lambda: _kind(storage)),
+        Check("region", lambda: "nobody who asks for data is told, and none need be given"),
         Check("CORS", lambda: _cors(storage)),
     )
 
