@@ -13,6 +13,7 @@ from deeplake_nb.credentials import azure_identity
 from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, LakeError, UrlError
 from deeplake_nb.storage import azure_errors, azure_listing, bodies
 from deeplake_nb.storage.azure_account import Account, Call
+from deeplake_nb.storage.bodies import BodyReads
 from deeplake_nb.storage.provider import (
     Check,
     Entry,
@@ -20,7 +21,6 @@ from deeplake_nb.storage.provider import (
     check_key,
     check_length,
     check_prefix,
-    flat,
     in_parallel,
     parts,
 )
@@ -44,7 +44,7 @@ _AT_ONCE = 8
 _PAGE_LENGTH = 5000  # as long as the service makes them
 
 
-class AzureStorage:
+class AzureStorage(BodyReads):
     """``azure://account/container/folder``, through the blob API; folders as a whole through the data lake's.
 
     Works with and without a hierarchical namespace. Requests are tried again on throttling and broken connections (5
@@ -63,22 +63,8 @@ class AzureStorage:
 
     # ------------------------------------------------------------------ reading
 
-    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes; one GET (a HEAD for an empty range, and one more for a range behind the end)."""
-        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-        return self._get(key, asked, lambda body: bodies.received(body, asked), memoryview(b""))
-
-    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
-        """Read the object from ``start`` on straight into the buffer; one GET."""
-        target = flat(buffer)
-        asked = ByteRange(start, start + len(target))
-        return self._get(key, asked, lambda body: bodies.received_into(body, asked, target), 0)
-
     def _get(self, key: str, asked: ByteRange | None, receive: Callable[[bodies.Body], R], nothing: R) -> R:
-        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
-            self.size(key)
-            return nothing
-        headers = {} if asked is None else {"Range": f"bytes={asked.start}-{asked.stop - 1}"}
+        headers = {} if asked is None else {"Range": asked.header}
 
         def read(answer: Any) -> R:
             return receive(bodies.Body(answer, self._nbytes(key, answer), answer.headers.get("Content-Range")))

@@ -8,14 +8,19 @@ from __future__ import annotations
 import re
 import time
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from deeplake_nb.credentials.provider import without_frames
+from deeplake_nb.storage.provider import flat
 from deeplake_nb.storage.ranges import ByteRange, cut
 from deeplake_nb.storage.retries import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+R = TypeVar("R")
 
 PATIENCE_SECONDS = 60.0
 SLOWEST_PER_SECOND = 4096.0
@@ -30,15 +35,49 @@ class Body(NamedTuple):
         raw: urllib3's response.
         nbytes: its ``Content-Length``; ``None`` if the server sends chunks.
         content_range: the header of that name; ``None`` if the body is the whole object.
+        check: raises for bytes of a whole object that are not those the storage keeps.
     """
 
     raw: Any
     nbytes: int | None
     content_range: str | None
+    check: Callable[[memoryview], None] | None = None
 
 
 class BodyError(TransientError):
     """A body that broke off, came too slowly, or is not what was asked for; the text is the reason in a few words."""
+
+
+class BodyReads:
+    """``get`` and ``get_into`` of a storage over HTTP, which adds how it asks (``_get``) and ``size``."""
+
+    if TYPE_CHECKING:
+
+        def size(self, key: str) -> int: ...  # noqa: D102
+        def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R: ...
+
+    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
+        """The object's bytes; one GET (a HEAD for an empty range)."""
+        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
+        return self._read(key, asked, lambda body: received(body, asked), memoryview(b""))
+
+    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
+        """Read the object from ``start`` on straight into the buffer; one GET."""
+        target = flat(buffer)
+        asked = ByteRange(start, start + len(target))
+        return self._read(key, asked, lambda body: received_into(body, asked, target), 0)
+
+    def _read(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R:
+        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
+            self.size(key)
+            return nothing
+        return self._get(key, asked, read, nothing)
+
+
+def length(answer: Any) -> int | None:
+    """``Content-Length`` of an answer, if it says one."""
+    said = answer.headers.get("Content-Length", "")
+    return int(said) if said.isdecimal() else None
 
 
 def received(body: Body, asked: ByteRange | None) -> memoryview:
@@ -48,7 +87,10 @@ def received(body: Body, asked: ByteRange | None) -> memoryview:
         BodyError: it broke off, came too slowly, or has other bytes.
     """
     if asked is None:
-        return read(body.raw, body.nbytes)
+        data = read(body.raw, body.nbytes)
+        if body.check is not None:
+            body.check(data)
+        return data
     given = answered_range(body.content_range, asked, body.nbytes)
     nbytes = body.nbytes if given is not None or body.nbytes is None else min(body.nbytes, asked.stop)
     return cut(read(body.raw, nbytes), given, asked)

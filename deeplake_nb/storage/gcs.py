@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from deeplake_nb.errors import KeyNotFoundError, LakeError, PermissionDeniedError, UrlError
-from deeplake_nb.storage import bodies, gcs_checksum
-from deeplake_nb.storage.bodies import Body
+from deeplake_nb.storage import gcs_checksum
+from deeplake_nb.storage.bodies import Body, BodyReads
 from deeplake_nb.storage.gcs_api import DONE, Answer, Api, drain, read_json
-from deeplake_nb.storage.provider import Entry, Stored, check_key, check_prefix, flat, in_parallel, parts
-from deeplake_nb.storage.ranges import ByteRange
+from deeplake_nb.storage.provider import Entry, Stored, check_key, check_prefix, in_parallel, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.provider import CredentialProvider
     from deeplake_nb.storage.provider import Check
+    from deeplake_nb.storage.ranges import ByteRange
     from deeplake_nb.urls import Url
 
 R = TypeVar("R")
@@ -32,7 +32,7 @@ _FEW = 8
 _SMALL_NBYTES = 1 << 20
 
 
-class GcsStorage:
+class GcsStorage(BodyReads):
     """``gcs://bucket/folder``, over connections that are made when they are first needed.
 
     Requests are tried again, after pauses, on throttling and broken connections. The log has one line per request.
@@ -47,39 +47,19 @@ class GcsStorage:
 
     # ------------------------------------------------------------------ reading
 
-    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes as they are stored; one GET. A whole object is checked against its checksum."""
-        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-
-        def read(body: Body, kept: str) -> memoryview:
-            data = bodies.received(body, asked)
-            if asked is None:
-                gcs_checksum.check(data, kept)
-            return data
-
-        return self._get(key, asked, read, memoryview(b""))
-
-    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
-        """Read the object from ``start`` on straight into the buffer; one GET."""
-        target = flat(buffer)
-        asked = ByteRange(start, start + len(target))
-        return self._get(key, asked, lambda body, _: bodies.received_into(body, asked, target), 0)
-
-    def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body, str], R], nothing: R) -> R:
-        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
-            self.size(key)
-            return nothing
+    def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R:
         headers = {"Accept-Encoding": "gzip"}  # or the storage unpacks what is stored compressed
         if asked is not None:
-            headers["Range"] = f"bytes={asked.start}-{asked.stop - 1}"
+            headers["Range"] = asked.header
 
         def answered(answer: Answer) -> R:
             if answer.status == _PAST_END:
                 drain(answer)
                 return nothing
             length, ranged = answer.headers.get("content-length"), answer.headers.get("content-range")
-            body = Body(answer.body, int(length) if length is not None else None, ranged)
-            return read(body, answer.headers.get("x-goog-hash", ""))
+            kept = answer.headers.get("x-goog-hash", "")
+            nbytes = int(length) if length is not None else None
+            return read(Body(answer.body, nbytes, ranged, lambda data: gcs_checksum.check(data, kept)))
 
         address = f"/download{self._object(key)}?alt=media"
         return self._ask("get", key, address, answered, headers=headers, accept=DONE | {_PAST_END})

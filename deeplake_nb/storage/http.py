@@ -14,8 +14,8 @@ from urllib.parse import unquote, urljoin
 from deeplake_nb.credentials import transport
 from deeplake_nb.errors import ReadOnlyError, StorageError, UnsupportedError
 from deeplake_nb.storage import bodies, http_errors
-from deeplake_nb.storage.bodies import Body
-from deeplake_nb.storage.provider import Check, Entry, check_key, flat
+from deeplake_nb.storage.bodies import Body, BodyReads
+from deeplake_nb.storage.provider import Check, Entry, check_key
 from deeplake_nb.storage.ranges import ByteRange
 from deeplake_nb.storage.retries import retrying
 from deeplake_nb.urls import Url, parse
@@ -36,7 +36,7 @@ _PARTIAL, _PAST_END = 206, 416
 _NO_HEAD = (400, 403, 405, 501)  # what is signed for GET refuses HEAD
 
 
-class HttpStorage:
+class HttpStorage(BodyReads):
     """``https://host/folder``: GET and HEAD, with ranges. Web servers list nothing and take nothing.
 
     Proxies come from ``HTTPS_PROXY`` and the like, certificates from the system. A user and password in the address
@@ -53,27 +53,13 @@ class HttpStorage:
         self._process = 0
         self._lock = threading.Lock()
 
-    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes; one GET (a HEAD for an empty range)."""
-        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-        return self._get(key, asked, lambda body: bodies.received(body, asked), memoryview(b""))
-
-    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
-        """Read the object from ``start`` on straight into the buffer; one GET."""
-        target = flat(buffer)
-        asked = ByteRange(start, start + len(target))
-        return self._get(key, asked, lambda body: bodies.received_into(body, asked, target), 0)
-
     def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R:
-        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
-            self.size(key)
-            return nothing
 
         def answered(answer: Any) -> R:
             if answer.status == _PAST_END and asked is not None:
                 return nothing
             ranged = answer.headers.get("Content-Range") if answer.status == _PARTIAL else None
-            return read(Body(answer, _length(answer), ranged))
+            return read(Body(answer, bodies.length(answer), ranged))
 
         return self._request("get", key, asked, answered)
 
@@ -81,13 +67,13 @@ class HttpStorage:
         """Bytes of the object; one HEAD, then a GET of one byte where the server answers no HEAD."""
 
         def by_head(answer: Any) -> int | None:
-            return None if answer.status in _NO_HEAD else _length(answer)
+            return None if answer.status in _NO_HEAD else bodies.length(answer)
 
         def by_get(answer: Any) -> int | None:
             if answer.status == _PAST_END:
                 return 0
             total = answer.headers.get("Content-Range", "").rpartition("/")[2]
-            return int(total) if total.isdecimal() else _length(answer) if answer.status != _PARTIAL else None
+            return int(total) if total.isdecimal() else bodies.length(answer) if answer.status != _PARTIAL else None
 
         nbytes = self._request("size", key, None, by_head)
         if nbytes is None:
@@ -169,7 +155,7 @@ class HttpStorage:
     def _send(self, method: str, place: Url, asked: ByteRange | None, *, is_own: bool) -> Any:
         headers = {"Accept-Encoding": "identity", "User-Agent": "deeplake-nb"}
         if asked is not None:
-            headers["Range"] = f"bytes={asked.start}-{asked.stop - 1}"
+            headers["Range"] = asked.header
         token = self._token() if is_own else None
         if token is not None:
             headers["Authorization"] = f"Bearer {token.reveal()}"
@@ -237,8 +223,3 @@ def _origin(url: Url) -> tuple[str, str]:
 
 def _host(url: Url) -> str:
     return url.authority.rpartition("@")[2]
-
-
-def _length(answer: Any) -> int | None:
-    length = answer.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None

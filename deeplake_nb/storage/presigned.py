@@ -17,9 +17,8 @@ from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import LakeError, StorageError
 from deeplake_nb.storage import bodies, s3_errors, s3_listing
-from deeplake_nb.storage.bodies import Body
-from deeplake_nb.storage.provider import Entry, Stored, check_key, check_prefix, flat, parts
-from deeplake_nb.storage.ranges import ByteRange
+from deeplake_nb.storage.bodies import Body, BodyReads
+from deeplake_nb.storage.provider import Entry, Stored, check_key, check_prefix, parts
 from deeplake_nb.storage.retries import TransientError, retrying
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from deeplake_nb.storage.ranges import ByteRange
     from deeplake_nb.storage.s3_listing import Page
     from deeplake_nb.urls import Url
 
@@ -83,7 +83,7 @@ class _Refusal(NamedTuple):
     headers: Any
 
 
-class PresignedStorage:
+class PresignedStorage(BodyReads):
     """A folder of which each request is signed elsewhere, as by a hub that lends no keys.
 
     Addresses are kept until they end, so that reading an object again asks for nothing; one that is refused is asked
@@ -110,34 +110,20 @@ class PresignedStorage:
 
     # ------------------------------------------------------------------ reading
 
-    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes; one GET (a HEAD for an empty range)."""
-        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-        return self._get(key, asked, lambda body: bodies.received(body, asked), memoryview(b""))
-
-    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
-        """Read the object from ``start`` on straight into the buffer; one GET."""
-        target = flat(buffer)
-        asked = ByteRange(start, start + len(target))
-        return self._get(key, asked, lambda body: bodies.received_into(body, asked, target), 0)
-
     def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R:
-        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
-            self.size(key)
-            return nothing
 
         def answered(answer: Any) -> R:
             if answer.status == _PAST_END:
                 return nothing
             ranged = answer.headers.get("Content-Range") if answer.status == _PARTIAL else None
-            return read(Body(answer, _length(answer), ranged))
+            return read(Body(answer, bodies.length(answer), ranged))
 
-        headers = {} if asked is None else {"Range": f"bytes={asked.start}-{asked.stop - 1}"}
+        headers = {} if asked is None else {"Range": asked.header}
         return self._ask("get", "GET", check_key(key), answered, headers=headers)
 
     def size(self, key: str) -> int:
         """Bytes of the object; one HEAD."""
-        return self._ask("size", "HEAD", check_key(key), lambda answer: _length(answer) or 0)
+        return self._ask("size", "HEAD", check_key(key), lambda answer: bodies.length(answer) or 0)
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects in key order; one LIST per 1,000. Empty objects that stand for folders are left out."""
@@ -286,11 +272,6 @@ def _failure(refusal: _Refusal, action: str) -> LakeError:
         return TransientError(f"cannot {action} ({refusal.code} from the storage): it is overloaded or broken")
     region = refusal.headers.get("x-amz-bucket-region", "")
     return s3_errors.refusal(refusal.code, action, "presigned requests", refusal.status, region)
-
-
-def _length(answer: Any) -> int | None:
-    length = answer.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
 
 
 def _done(answer: Any) -> None:

@@ -16,6 +16,11 @@ class ByteRange(NamedTuple):
     start: int
     stop: int
 
+    @property
+    def header(self) -> str:
+        """As HTTP's ``Range`` says it; of a range that is not empty."""
+        return f"bytes={self.start}-{self.stop - 1}"
+
 
 Request = tuple[str, ByteRange | None]
 """A key and which of its bytes; ``None`` is all of them."""

@@ -19,9 +19,8 @@ from deeplake_nb.errors import (
     PermissionDeniedError,
 )
 from deeplake_nb.storage import bodies, s3_errors, s3_parts
-from deeplake_nb.storage.bodies import Body
-from deeplake_nb.storage.provider import Check, Entry, Stored, check_key, check_prefix, flat, parts
-from deeplake_nb.storage.ranges import ByteRange
+from deeplake_nb.storage.bodies import Body, BodyReads
+from deeplake_nb.storage.provider import Check, Entry, Stored, check_key, check_prefix, parts
 from deeplake_nb.storage.retries import ATTEMPTS, TransientError, retrying
 from deeplake_nb.urls import redact
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from deeplake_nb.credentials.provider import CredentialProvider
+    from deeplake_nb.storage.ranges import ByteRange
     from deeplake_nb.urls import Url
 
 R = TypeVar("R")
@@ -41,7 +41,7 @@ _READ_SECONDS = 60
 _MD5_DIGITS = 32
 
 
-class S3Storage:
+class S3Storage(BodyReads):
     """``s3://bucket/folder``, through one SDK client that is made at the first request.
 
     The SDK repeats requests on throttling and broken connections, after pauses (5 attempts, unless
@@ -62,22 +62,8 @@ class S3Storage:
 
     # ------------------------------------------------------------------ reading
 
-    def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
-        """The object's bytes; one GET (a HEAD for an empty range)."""
-        asked = ByteRange(max(byte_range.start, 0), byte_range.stop) if byte_range is not None else None
-        return self._get(key, asked, lambda body: bodies.received(body, asked), memoryview(b""))
-
-    def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
-        """Read the object from ``start`` on straight into the buffer; one GET."""
-        target = flat(buffer)
-        asked = ByteRange(start, start + len(target))
-        return self._get(key, asked, lambda body: bodies.received_into(body, asked, target), 0)
-
     def _get(self, key: str, asked: ByteRange | None, read: Callable[[Body], R], nothing: R) -> R:
-        if asked is not None and asked.stop <= asked.start:  # HTTP cannot ask for nothing
-            self.size(key)
-            return nothing
-        wanted = {} if asked is None else {"Range": f"bytes={asked.start}-{asked.stop - 1}"}
+        wanted = {} if asked is None else {"Range": asked.header}
 
         def attempt() -> R:
             try:
