@@ -1,36 +1,19 @@
-"""The original's side of a hub: run by its own interpreter, told what to do by JSON lines, answering in JSON lines.
+"""The original's side of a hub: run by its own interpreter.
 
 The package is as it was installed; one name in it is bound to where the hub is, as there is no setting for that.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import sys
-import traceback
-import warnings
 
-ANSWERS = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # the original prints
+import answering  # the network is off from here on
 
-ask = socket.getaddrinfo
-
-
-def here_only(host, *arguments, **options):
-    if host not in ("localhost", "127.0.0.1", "::1"):
-        raise OSError("the tests' original has no network beyond this machine")
-    return ask(host, *arguments, **options)
-
-
-socket.getaddrinfo = here_only
-warnings.simplefilter("ignore")
-
-import deeplake  # noqa: E402
-import numpy as np  # noqa: E402
-from deeplake.client import client  # noqa: E402
-from deeplake.core import lock  # noqa: E402
+# isort: split
+import deeplake
+import numpy as np
+from deeplake.client import client
+from deeplake.core import lock
 
 deeplake.constants.SPINNER_ENABLED = False
 QUIET = {"verbose": False}
@@ -223,13 +206,5 @@ CALLS = {
     name: one for name, one in list(globals().items()) if callable(one) and getattr(one, "__module__", "") == "__main__"
 }
 
-for line in sys.stdin:
-    call = json.loads(line)
-    os.chdir(call.pop("folder"))
-    try:
-        answer = {"gives": CALLS[call.pop("do")](**call)}
-    except Exception as error:  # noqa: BLE001 - the caller gets it
-        answer = {"error": type(error).__name__, "trace": traceback.format_exc()}
-    release()
-    print(json.dumps(answer), file=ANSWERS, flush=True)
+answering.serve(CALLS, after=release)
 os._exit(0)  # threads of its telemetry would wait for an answer

@@ -1,30 +1,11 @@
-"""The original's side for links with credentials keys; as `peer.py`, but it may reach this machine's own servers."""
+"""The original's side for links with credentials keys."""
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import sys
-import traceback
-import warnings
+import answering  # the network is off from here on
 
-ANSWERS = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # the original prints
-
-_resolve = socket.getaddrinfo
-
-
-def loopback_only(host, *arguments, **options):
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise OSError("the tests' original has no network")
-    return _resolve(host, *arguments, **options)
-
-
-socket.getaddrinfo = loopback_only
-warnings.simplefilter("ignore")
-
-import deeplake  # noqa: E402
+# isort: split
+import deeplake
 
 deeplake.constants.SPINNER_ENABLED = False
 
@@ -67,11 +48,4 @@ def go_on(path, given, links, renamed):
 
 CALLS = {f.__name__: f for f in (write, read, go_on)}
 
-for line in sys.stdin:
-    call = json.loads(line)
-    os.chdir(call.pop("folder"))
-    try:
-        answer = {"gives": CALLS[call.pop("do")](**call)}
-    except Exception as error:  # noqa: BLE001 - the caller gets it
-        answer = {"error": type(error).__name__, "trace": traceback.format_exc()}
-    print(json.dumps(answer), file=ANSWERS, flush=True)
+answering.serve(CALLS)

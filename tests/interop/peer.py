@@ -1,35 +1,18 @@
-"""The original's side: run by its own interpreter, told what to do by JSON lines, answering in JSON lines.
-
-Each call is `{"do": name of a function below, ...its arguments}`; each answer `{"gives": ...}` or `{"error", "trace"}`.
-"""
+"""The original's side: run by its own interpreter."""
 
 from __future__ import annotations
 
 import gc
-import json
-import os
-import socket
-import sys
-import traceback
-import warnings
 
-ANSWERS = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # the original prints
+import answering  # the network is off from here on
 
-
-def refuse(*_):
-    raise OSError("the tests' original has no network")
-
-
-socket.getaddrinfo = refuse  # it asks for newer versions of itself
-warnings.simplefilter("ignore")
-
-import deeplake  # noqa: E402
-import values  # noqa: E402
-from deeplake.core import lock  # noqa: E402
-from deeplake.util.version_control import integrity_check  # noqa: E402
-from programs import EVERY, repeat  # noqa: E402
-from programs.steps import STEPS  # noqa: E402
+# isort: split
+import deeplake
+import values
+from deeplake.core import lock
+from deeplake.util.version_control import integrity_check
+from programs import EVERY, repeat
+from programs.steps import STEPS
 
 deeplake.constants.SPINNER_ENABLED = False
 held = {}
@@ -136,13 +119,11 @@ def release():
 
 CALLS = {f.__name__: f for f in (program, describe, check, again, change, views, step, hold, free)}
 
-for line in sys.stdin:
-    call = json.loads(line)
-    os.chdir(call.pop("folder"))
-    try:
-        answer = {"gives": CALLS[call.pop("do")](**call)}
-    except Exception as error:  # noqa: BLE001 - the caller gets it
-        answer = {"error": type(error).__name__, "trace": traceback.format_exc()}
+
+def release_unheld():
+    """Between calls no lock is left but those of `hold`."""
     if not held:
         release()
-    print(json.dumps(answer), file=ANSWERS, flush=True)
+
+
+answering.serve(CALLS, after=release_unheld)
