@@ -1,4 +1,4 @@
-"""Changing and removing rows of what users hold: the parts of ``Tensor`` and ``Dataset`` with v3's methods for it."""
+"""Changing and removing rows of a tensor, and parts of them: the half of ``Tensor`` with v3's methods for it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import updates
-from deeplake_nb.errors import ReadOnlyError, RowError, SampleError, TensorNotFoundError, did_you_mean
+from deeplake_nb.errors import ReadOnlyError, RowError, SampleError
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.payloads import Encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -146,7 +146,7 @@ class EditableTensor:
             ReadOnlyError: opened for reading.
         """
         writer = self._changing(whole=True)
-        updates.remove(writer, {self._tensor.key: _rows_to_remove(index, self._tensor.length)})
+        updates.remove(writer, {self._tensor.key: rows_to_remove(index, self._tensor.length)})
 
     def clear(self) -> None:
         """Remove all rows.
@@ -166,81 +166,12 @@ class EditableTensor:
         return self._writer
 
 
-class EditableDataset:
-    """Rows changed and removed in all tensors at once."""
+def rows_to_remove(index: int | Iterable[int] | None, length: int) -> Ints:
+    """What ``pop`` is asked to remove, in order; without a number the last row.
 
-    _state: State
-    _writer: Writer | None
-    index: Index
-
-    if TYPE_CHECKING:
-        tensors: Any  # tensors by name
-        path: Any
-
-        def __getitem__(self, item: Any) -> Any: ...
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        """``ds["x"] += 1`` ends in this; any other value goes to all rows of the tensor."""
-        self[name][:] = value
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, EditableTensor) and not name.startswith("_"):
-            self[name][:] = value  # ``ds.x += 1``
-        else:
-            super().__setattr__(name, value)
-
-    def update(self, sample: Mapping[str, Any]) -> None:
-        """Give the rows of this selection new values, in all tensors named or in none.
-
-        Args:
-            sample: by tensor, a value where this is a single row; else as many values as there are rows.
-
-        Raises:
-            SampleError: a value that does not fit, or another number of values; nothing changed.
-            TensorNotFoundError: no such tensor.
-            ReadOnlyError: opened for reading.
-        """
-        tensors = self.tensors
-        columns = {}
-        for name, value in sample.items():
-            if name not in tensors:
-                raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, tensors)}")
-            tensor = tensors[name]
-            tensor._changing()  # noqa: SLF001 - the other half of this file
-            rows = self.index.resolve(tensor._tensor.length)  # noqa: SLF001
-            columns[tensor.key] = rows, tensor._values(self.index, value)  # noqa: SLF001
-        if columns and self._writer is not None:
-            updates.update(self._writer, columns)
-
-    def pop(self, index: int | Sequence[int] | None = None) -> None:
-        """Remove rows by number from all tensors that have them; without one, the last row of the longest.
-
-        Raises:
-            RowError: no tensor has such a row, or a number twice.
-            ReadOnlyError: opened for reading.
-        """
-        tensors = self.tensors.values()
-        lengths = {tensor.key: len(tensor) for tensor in tensors}
-        rows = _rows_to_remove(index, max(lengths.values(), default=0))
-        for tensor in tensors:
-            writer = tensor._changing(whole=True)  # noqa: SLF001 - the other half of this file
-        if rows.size:
-            updates.remove(writer, {key: rows[rows < length] for key, length in lengths.items()})
-
-    def clear(self) -> None:
-        """Remove all rows of all tensors.
-
-        Raises:
-            ReadOnlyError: opened for reading.
-        """
-        tensors = list(self.tensors.values())
-        for tensor in tensors:
-            writer = tensor._changing(whole=True)  # noqa: SLF001 - the other half of this file
-        if tensors:
-            updates.clear(writer, [tensor.key for tensor in tensors])
-
-
-def _rows_to_remove(index: int | Iterable[int] | None, length: int) -> Ints:
+    Raises:
+        RowError: no such row, or a number twice.
+    """
     if index is None and not length:
         raise RowError("there are no rows to remove")
     wanted = [length - 1] if index is None else [index] if isinstance(index, (int, np.integer)) else list(index)

@@ -9,23 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import linked_creds
+from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.errors import CredentialsError, UnsupportedError
 from deeplake_nb.storage.open import sealed
 
 if TYPE_CHECKING:
     from deeplake_nb.dataset.host import Host
-    from deeplake_nb.dataset.state import State
-    from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.format.meta import LinkedCreds
 
 
-class Keyed:
+class Keyed(Rows):
     """A dataset's credentials keys."""
-
-    _state: State
-
-    def _write(self) -> Writer:
-        raise NotImplementedError
 
     @property
     def link_creds(self) -> LinkedCreds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.errors import UnsupportedError
 from deeplake_nb.storage.open import sealed
 from deeplake_nb.urls import DiscreetText
@@ -13,31 +14,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from deeplake_nb.dataset.host import Host
-    from deeplake_nb.dataset.state import State
-    from deeplake_nb.dataset.writer import Writer
-    from deeplake_nb.format.index import Index
     from deeplake_nb.storage.cors import Cors
     from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.urls import Url
 
 
-class Placed:
+class Placed(Rows):
     """A dataset's place. Only a whole dataset can be moved or named, not a selection of its rows."""
-
-    _state: State
-    _writer: Writer | None
-    _group: str
-    index: Index
-
-    @property
-    def url(self) -> Url:
-        """Where it is; ``hub://org/name`` for one of a hub."""
-        return self._state.storage.url
-
-    @property
-    def path(self) -> str:
-        """Where it is, as text without secrets."""
-        return str(self.url)
 
     def hosted_by(self, host: Host) -> None:
         """Let ``host`` do what needs other storages, credentials or a hub; the session that opened this does so."""
@@ -135,8 +118,7 @@ class Placed:
         """Whoever opened this, when everything is written."""
         if self._group or not self.index.is_whole or self._state.host is None:
             raise UnsupportedError(f"only a whole dataset can be {done}: load {self.path}, and take that")
-        if self._writer is not None:
-            self._writer.flush()
+        self.flush()
         return self._state.host
 
     def _move(self, storage: StorageProvider) -> None:

@@ -5,47 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import schema
+from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.tensor import Tensor
-from deeplake_nb.errors import HtypeError, TensorNotFoundError, UnsupportedError, did_you_mean
+from deeplake_nb.errors import HtypeError, UnsupportedError
 from deeplake_nb.format.creation import TensorSpec
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.writer import Writer
-    from deeplake_nb.format.index import Index
 
 _LARGE = 10**9
 """Bytes from which on a tensor is only deleted if that is said."""
 
 
-class Structured:
-    """What a ``Dataset`` (or a group) consists of; it is one, and adds the rest."""
-
-    _state: State
-    _writer: Writer | None
-    _group: str
-    index: Index
-
-    if TYPE_CHECKING:
-        path: Any
-        tensors: Any
-
-        def _write(self) -> Writer: ...
-        def _tensor(self, name: str) -> Tensor: ...
-        def _view(self, *, index: Index | None = None, group: str | None = None) -> Self: ...
-
-    @property
-    def groups(self) -> dict[str, Self]:
-        """Groups directly below, by name."""
-        prefix = self._full("")
-        below = {name[len(prefix) :].split("/")[0] for name in self._state.meta.groups if name.startswith(prefix)}
-        return {name: self._view(group=prefix + name) for name in sorted(below - {""})}
-
-    def _full(self, name: str) -> str:
-        """A name as the whole dataset knows it."""
-        return f"{self._group}/{name}" if self._group else name
+class Structured(Rows):
+    """Making, renaming and deleting tensors and groups, also within a group."""
 
     def create_tensor(  # noqa: PLR0917 - v3's signature
         self,
@@ -184,7 +159,7 @@ class Structured:
 
     def size_approx(self) -> int:
         """Bytes of the tensors (also hidden ones), from the number of their chunks: an estimate."""
-        prefix = self._full("") if self._group else ""
+        prefix = self._full("")
         return self._size([name for name in self._state.meta.tensor_names if name.startswith(prefix)])
 
     def _size(self, names: list[str]) -> int:
@@ -198,14 +173,14 @@ class Structured:
     def _known(self, name: str) -> str:
         full = self._full(name)
         if full not in self._state.meta.tensor_names:
-            raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, self.tensors)}")
+            raise self._unknown(name, list(self.tensors))
         return full
 
     def _below(self, group: str) -> tuple[list[str], list[str]]:
         """Tensors (but for companions, which go along) and groups in a group, by full names; itself included."""
         full, meta = self._full(group), self._state.meta
         if full not in meta.groups:
-            raise TensorNotFoundError(f"no group {group!r} in {self.path}{did_you_mean(group, self.groups)}")
+            raise self._unknown(group, list(self.groups))
         companions = {key for tensor in self._state.tensors.values() for key in tensor.meta.links}
         tensors = [name for name, key in meta.tensor_names.items() if key not in companions]
         return (

@@ -8,22 +8,17 @@ from deeplake_nb.dataset import commits
 from deeplake_nb.dataset.difference import difference, has_changes
 from deeplake_nb.dataset.lock import write_lock
 from deeplake_nb.dataset.merge import RESOLUTIONS, merge
+from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.writer import Writer
 from deeplake_nb.errors import MergeError, ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
 
 if TYPE_CHECKING:
     from deeplake_nb.dataset.state import State
-    from deeplake_nb.format.index import Index
     from deeplake_nb.format.versions import Commit
 
 
-class Versions:
-    """What a ``Dataset`` knows of its versions; it is one, and adds the rest."""
-
-    _state: State
-    _writer: Writer | None
-    _group: str
-    index: Index
+class Versions(Rows):
+    """The version of a dataset that this is, and the others there are."""
 
     # ------------------------------------------------------------------ where this is
 
@@ -86,7 +81,7 @@ class Versions:
         """Whether this is a head that differs from the commit before; the first one always does."""
         if not self._state.commit.is_head:
             return False
-        self._flush()
+        self.flush()
         return has_changes(self._state.storage, self._state.commit)
 
     def diff(self, id_1: str | None = None, id_2: str | None = None, as_dict: bool = False) -> dict[str, Any] | None:
@@ -102,7 +97,7 @@ class Versions:
         Raises:
             VersionNotFoundError: no such branch or commit.
         """
-        self._flush()
+        self.flush()
         tree = commits.read_tree(self._state.storage)
         found, text = difference(self._state.storage, tree, self._state.commit, id_1, id_2)
         if as_dict:
@@ -135,7 +130,7 @@ class Versions:
             SampleError: a branch to create exists already.
             ReadOnlyError: a branch cannot be made of something opened for reading.
         """
-        self._flush()
+        self.flush()
         if create:
             self._branch_off(address)
         try:
@@ -207,7 +202,7 @@ class Versions:
         writer = self._versioning()
         if conflict_resolution not in RESOLUTIONS:
             raise MergeError(f"conflict_resolution is 'ours', 'theirs' or None, got {conflict_resolution!r:.60}")
-        self._flush()
+        self.flush()
         theirs = self._state.at(target_id)
         if theirs.commit.is_head and theirs.commit.id != self._state.commit.id:
             theirs = self._closed(theirs)
@@ -242,7 +237,7 @@ class Versions:
         if self._state.is_read_only or name == self.branch:
             why = "is checked out" if name == self.branch else "cannot be deleted: the dataset was opened for reading"
             raise ReadOnlyError(f"branch {name!r} of {self._state.storage.url} {why}")
-        self._flush()
+        self.flush()
         commits.delete_branch(self._state.storage, name)
         self._state.tree = commits.read_tree(self._state.storage)
 
@@ -264,10 +259,6 @@ class Versions:
             why = "was opened for reading" if self._state.commit.is_head else "is at a closed commit"
             raise ReadOnlyError(f"{self._state.storage.url} {why}; check out a branch of it with read_only=False")
         return self._writer
-
-    def _flush(self) -> None:
-        if self._writer is not None:
-            self._writer.flush()
 
 
 def _details(node: Commit) -> dict[str, Any]:

@@ -14,12 +14,12 @@ import numpy as np
 from deeplake_nb.dataset.below import Below
 from deeplake_nb.dataset.lock import short_lock
 from deeplake_nb.dataset.values import values_of
+from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.errors import (
     FormatError,
     KeyNotFoundError,
     ReadOnlyError,
     SampleError,
-    TensorNotFoundError,
     UnsupportedError,
     VersionNotFoundError,
     did_you_mean,
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
-    from deeplake_nb.dataset.state import State
-    from deeplake_nb.dataset.writer import Writer
     from deeplake_nb.storage.provider import StorageProvider
 
 _ROWS = "VDS_INDEX"
@@ -120,24 +118,8 @@ class ViewEntry:
         self._dataset.delete_view(self.info["id"])
 
 
-class Views:
-    """What a ``Dataset`` does with selections of its rows; it is one, and adds the rest."""
-
-    _state: State
-    _writer: Writer | None
-    _group: str
-    index: Index
-
-    if TYPE_CHECKING:
-        path: Any
-        tensors: Any
-        commit_id: Any
-        has_head_changes: Any
-        create: Any
-        open: Any
-
-        def __getitem__(self, item: Any) -> Any: ...
-        def __len__(self) -> int: ...
+class Views(Versions):
+    """Selections of rows: made by a condition or at random, saved, found again."""
 
     # ------------------------------------------------------------------ making selections
 
@@ -299,15 +281,12 @@ class Views:
             storage.put(keys.VIEWS_LIST, encode_json(change(entries)))
 
     def _keep_numbers(self, view: Any, *, hidden: bool) -> None:
-        rows = self.index.resolve(min((tensor._tensor.length for tensor in self.tensors.values()), default=0))  # noqa: SLF001
+        rows = self.index.resolve(self._length)
         view.create_tensor(_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
 
     def _copy_rows(self, view: Any, tensors: Sequence[str] | None, *, unlink: bool, skip_bad: bool = False) -> None:
-        known = self.tensors
-        for name in tensors if tensors is not None else known:
-            if name not in known:
-                raise TensorNotFoundError(f"no tensor {name!r} in {self.path}{did_you_mean(name, known)}")
-            tensor = known[name]
+        for name in tensors if tensors is not None else self.tensors:
+            tensor = self._visible(name)
             copy = view.create_tensor_like(name, tensor, unlink)
             if self.index.sub:
                 copy.extend(tensor.numpy(aslist=True))
@@ -327,7 +306,7 @@ class Views:
         sub = Index.sub_from_json(info.get("sub-sample-index"))
         state = self._state.at(info["source-dataset-version"] or keys.FIRST_COMMIT)
         is_single = not info.get("first-index-subscriptable", True)
-        return type(self)(state, None, Index(rows, is_single, sub))  # type: ignore[call-arg]
+        return type(self)(state, None, Index(rows, is_single, sub))
 
     def _optimized(self, info: dict[str, Any], tensors: Sequence[str] | None, *, unlink: bool) -> dict[str, Any]:
         self._saving()

@@ -1,0 +1,121 @@
+"""Rows added, changed and removed in all tensors at once: the part of ``Dataset`` with v3's methods for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.dataset import updates
+from deeplake_nb.dataset.editable import EditableTensor, rows_to_remove
+from deeplake_nb.dataset.rows import Rows
+from deeplake_nb.errors import SampleError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Changeable(Rows):
+    """Rows as wholes: one value for each tensor."""
+
+    def append(self, sample: Mapping[str, Any], skip_ok: bool = False, append_empty: bool = False) -> None:
+        """Add one row: a value for each tensor, all or none.
+
+        Args:
+            sample: the values, by tensor.
+            skip_ok: tensors without a value get none, and stay shorter.
+            append_empty: tensors without a value get an empty sample.
+
+        Raises:
+            SampleError: a tensor is missing or unknown, tensors differ in length, or a value does not fit.
+        """
+        self.extend({name: [value] for name, value in sample.items()}, skip_ok, append_empty)
+
+    def extend(
+        self,
+        samples: Mapping[str, Any],
+        skip_ok: bool = False,
+        append_empty: bool = False,
+        ignore_errors: bool = False,
+        progressbar: bool = False,  # noqa: ARG002 - v3's argument
+    ) -> None:
+        """Add rows: as many values for each tensor, all or none.
+
+        Args:
+            samples: the values, by tensor: sequences, or arrays whose first axis is rows.
+            skip_ok: tensors without values get none, and stay shorter.
+            append_empty: tensors without values get empty samples.
+            ignore_errors: leave out rows with a value that does not fit, instead of all of them.
+            progressbar: changes nothing.
+
+        Raises:
+            SampleError: a tensor is missing or unknown, numbers of values differ, or a value does not fit.
+        """
+        writer, tensors = self._write(), self.tensors
+        columns = {}
+        for name, values in samples.items():
+            columns[self._visible(name).key] = values if hasattr(values, "__len__") else list(values)
+        counts = {name: len(columns[tensors[name].key]) for name in samples}
+        if len(set(counts.values())) > 1:
+            raise SampleError(f"tensors have different numbers of values: {counts}; rows need one for each of them")
+        missing = sorted(set(tensors) - set(samples))
+        if missing and append_empty:
+            columns |= {tensors[name].key: [None] * max(counts.values(), default=0) for name in missing}
+        elif missing and not skip_ok:
+            raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
+        writer.extend(columns, in_step=True, skip_bad=ignore_errors)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """``ds["x"] += 1`` ends in this; any other value goes to all rows of the tensor."""
+        self[name][:] = value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, EditableTensor) and not name.startswith("_"):
+            self[name][:] = value  # ``ds.x += 1``
+        else:
+            super().__setattr__(name, value)
+
+    def update(self, sample: Mapping[str, Any]) -> None:
+        """Give the rows of this selection new values, in all tensors named or in none.
+
+        Args:
+            sample: by tensor, a value where this is a single row; else as many values as there are rows.
+
+        Raises:
+            SampleError: a value that does not fit, or another number of values; nothing changed.
+            TensorNotFoundError: no such tensor.
+            ReadOnlyError: opened for reading.
+        """
+        columns = {}
+        for name, value in sample.items():
+            tensor = self._visible(name)
+            tensor._changing()  # noqa: SLF001 - of what this consists of
+            rows = self.index.resolve(tensor._tensor.length)  # noqa: SLF001
+            columns[tensor.key] = rows, tensor._values(self.index, value)  # noqa: SLF001
+        if columns and self._writer is not None:
+            updates.update(self._writer, columns)
+
+    def pop(self, index: int | Sequence[int] | None = None) -> None:
+        """Remove rows by number from all tensors that have them; without one, the last row of the longest.
+
+        Raises:
+            RowError: no tensor has such a row, or a number twice.
+            ReadOnlyError: opened for reading.
+        """
+        tensors = self.tensors.values()
+        lengths = {tensor.key: len(tensor) for tensor in tensors}
+        rows = rows_to_remove(index, max(lengths.values(), default=0))
+        for tensor in tensors:
+            writer = tensor._changing(whole=True)  # noqa: SLF001 - of what this consists of
+        if rows.size:
+            updates.remove(writer, {key: rows[rows < length] for key, length in lengths.items()})
+
+    def clear(self) -> None:
+        """Remove all rows of all tensors.
+
+        Raises:
+            ReadOnlyError: opened for reading.
+        """
+        tensors = list(self.tensors.values())
+        for tensor in tensors:
+            writer = tensor._changing(whole=True)  # noqa: SLF001 - of what this consists of
+        if tensors:
+            updates.clear(writer, [tensor.key for tensor in tensors])

@@ -1,0 +1,195 @@
+"""Rows of one version of a dataset: what every part of ``Dataset`` stands on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb.dataset.info import Info
+from deeplake_nb.dataset.state import State
+from deeplake_nb.dataset.tensor import Tensor
+from deeplake_nb.dataset.writer import Writer
+from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
+from deeplake_nb.format import keys
+from deeplake_nb.format.index import Index
+from deeplake_nb.format.meta import DatasetMeta
+from deeplake_nb.format.versions import VersionTree
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from deeplake_nb.dataset.host import OpenLinks
+    from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.urls import Url
+
+
+class Rows:
+    """All rows of a version, or a selection of them; in all tensors, or in those of a group."""
+
+    def __init__(self, state: State, writer: Writer | None, index: Index | None = None, group: str = "") -> None:
+        self._state = state
+        self._writer = writer
+        self._group = group
+        self.index = index or Index()
+
+    @classmethod
+    def open(
+        cls, storage: StorageProvider, open_links: OpenLinks, *, address: str | None = None, read_only: bool = False
+    ) -> Self:
+        """Load what is at ``storage``; costs two rounds of requests. A closed commit opens for reading.
+
+        Raises:
+            DatasetNotFoundError: nothing there.
+            VersionNotFoundError: no branch or commit ``address``.
+            FormatError: damaged metadata.
+        """
+        state = State.load(storage, address, open_links)
+        state.is_read_only = read_only
+        return cls(state, None if read_only or not state.commit.is_head else Writer(state))
+
+    @classmethod
+    def create(cls, storage: StorageProvider, open_links: OpenLinks) -> Self:
+        """Write an empty dataset; the caller has made sure that the place is free."""
+        tree = VersionTree()
+        state = State(storage, tree, tree.commits[keys.FIRST_COMMIT], open_links)
+        storage.put(keys.DATASET_META, DatasetMeta().encode())  # which alone is a dataset without a history
+        storage.put(keys.VERSION_CONTROL, tree.encode())
+        return cls(state, Writer(state))
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def url(self) -> Url:
+        """Where it is; ``hub://org/name`` for one of a hub."""
+        return self._state.storage.url
+
+    @property
+    def path(self) -> str:
+        """Where it is, as text without secrets."""
+        return str(self.url)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writing is refused."""
+        return self._writer is None
+
+    @property
+    def info(self) -> Info:
+        """The user's own description of the dataset."""
+
+        def changed(info: dict[str, Any]) -> None:
+            self._write().set_info(None, info)
+
+        return Info(self._state.dataset_info, changed)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Visible tensors by name (relative to the group), in order of creation."""
+        meta = self._state.meta
+        hidden = set(meta.hidden_tensors)
+        names = {key: name for name, key in meta.tensor_names.items()}
+        prefix = self._full("")
+        return {
+            names[key].removeprefix(prefix): self._tensor(names[key])
+            for key in meta.tensors
+            if key not in hidden and key in names and names[key].startswith(prefix)
+        }
+
+    @property
+    def groups(self) -> dict[str, Self]:
+        """Groups directly below, by name."""
+        prefix = self._full("")
+        below = {name[len(prefix) :].split("/")[0] for name in self._state.meta.groups if name.startswith(prefix)}
+        return {name: self._view(group=prefix + name) for name in sorted(below - {""})}
+
+    def __len__(self) -> int:
+        return self.index.count(self._length)
+
+    @property
+    def _length(self) -> int:
+        """Rows that all tensors have, whatever is selected of them."""
+        return min((tensor._tensor.length for tensor in self.tensors.values()), default=0)  # noqa: SLF001
+
+    # ------------------------------------------------------------------ finding tensors and rows
+
+    def __getitem__(self, item: Any) -> Any:
+        """A tensor or group by name; else rows, as a view: number, slice, list of numbers or mask.
+
+        Raises:
+            TensorNotFoundError: no such name.
+            RowError: out of range.
+        """
+        if isinstance(item, str):
+            name = self._full(item)
+            if name in self._state.meta.tensor_names:
+                return self._tensor(name)
+            if name in self._state.meta.groups:
+                return self._view(group=name)
+            raise self._unknown(item, [*self.tensors, *self.groups])
+        if self.index.is_single:
+            raise SampleError("this is a single row; index one of its tensors")
+        return self._view(index=self.index.narrowed(item, self._length))
+
+    def _visible(self, name: str) -> Tensor:
+        """A tensor that users see.
+
+        Raises:
+            TensorNotFoundError: no such tensor.
+        """
+        tensors = self.tensors
+        if name not in tensors:
+            raise self._unknown(name, list(tensors))
+        return tensors[name]
+
+    def _unknown(self, name: str, known: list[str]) -> TensorNotFoundError:
+        there = ", ".join(known) or "none yet"
+        return TensorNotFoundError(
+            f"no tensor or group {name!r} in {self.path}{did_you_mean(name, known)}; there are: {there}"
+        )
+
+    def _full(self, name: str) -> str:
+        """A name as the whole dataset knows it."""
+        return f"{self._group}/{name}" if self._group else name
+
+    def _tensor(self, name: str) -> Tensor:
+        return Tensor(self._state, self._state.tensor(name), self._writer, self.index)
+
+    def _view(self, *, index: Index | None = None, group: str | None = None) -> Self:
+        return type(self)(self._state, self._writer, index or self.index, self._group if group is None else group)
+
+    # ------------------------------------------------------------------ writing
+
+    def flush(self) -> None:
+        """Write everything that is not written yet; when it returns, it survives the end of this process."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Flush, and let other processes write at once instead of a minute from now."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        """Hold writes back until the block ends, which is much faster for many small appends."""
+        if self._writer is not None:
+            self._writer.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.end()
+
+    def _write(self) -> Writer:
+        """The writing end of the whole version.
+
+        Raises:
+            ReadOnlyError: opened for reading, or a selection of rows.
+        """
+        if not self.index.is_whole:
+            raise ReadOnlyError(f"this is a selection of {self.path}; write to the dataset itself")
+        if self._writer is None:
+            closed = "a closed commit" if not self._state.commit.is_head else "opened for reading"
+            raise ReadOnlyError(f"{self.path} is {closed}; load a branch with read_only=False to write")
+        return self._writer
