@@ -25,7 +25,8 @@
     ├── CredentialsError
     │   ├── MissingCredentialsError               nothing found; names every source tried
     │   ├── PartialCredentialsError               half a set given
-    │   └── ExpiredCredentialsError
+    │   ├── ExpiredCredentialsError
+    │   └── RefusedCredentialsError               also a PermissionDeniedError: not genuine, whatever they may do
     ├── PermissionDeniedError (PermissionError)   found, signed, refused
     ├── HubError (OSError)                        a hub that cannot be reached, or failed
     │   ├── HubTokenError                         no token, or one that the hub refuses
@@ -208,6 +209,12 @@ class PermissionDeniedError(LakeError, PermissionError):
     """Credentials were found and the storage refused them."""
 
     kind = "permission-denied"
+
+
+class RefusedCredentialsError(CredentialsError, PermissionDeniedError):
+    """Credentials were found and sent, and are not accepted: a wrong secret, an unknown id, an altered token."""
+
+    kind = "credentials-refused"
 
 
 class HubError(LakeError, OSError):

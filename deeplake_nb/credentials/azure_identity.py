@@ -17,7 +17,7 @@ from deeplake_nb.errors import (
     ExpiredCredentialsError,
     LakeError,
     MissingDependencyError,
-    PermissionDeniedError,
+    RefusedCredentialsError,
 )
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class _Tokens:
                 f"{self._source} got no token ({reason}): check the network, the proxy and AZURE_AUTHORITY_HOST"
             )
         if isinstance(error, ClientAuthenticationError):
-            kind = ExpiredCredentialsError if self._is_login else PermissionDeniedError
+            kind = ExpiredCredentialsError if self._is_login else RefusedCredentialsError
             return kind(f"{self._source} was refused a token ({reason}): {self._advice}")
         return CredentialsError(f"{self._source} cannot be used ({reason}): {self._advice}")
 

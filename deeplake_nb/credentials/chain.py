@@ -45,12 +45,14 @@ class Finding(NamedTuple):
         state: ``failed`` stops the search as an error; ``overridden`` has some, but another is in force.
         said: the credentials without their secrets, why there are none, or the error.
         found: the credentials themselves, if there are any.
+        failure: what kind of error it failed with.
     """
 
     source: str
     state: Literal["in force", "none", "failed", "overridden", "not asked"]
     said: str
     found: Credentials | None = None
+    failure: type[LakeError] | None = None
 
 
 class Chain:
@@ -170,7 +172,9 @@ class Chain:
             try:
                 found = source()
             except LakeError as error:
-                findings.append(Finding(source.name, "overridden" if decided else "failed", str(error)))
+                findings.append(
+                    Finding(source.name, "overridden" if decided else "failed", str(error), failure=type(error))
+                )
                 decided = True
                 continue
             if found is None:

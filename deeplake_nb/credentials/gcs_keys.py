@@ -17,6 +17,7 @@ from deeplake_nb.errors import (
     MissingDependencyError,
     PartialCredentialsError,
     PermissionDeniedError,
+    RefusedCredentialsError,
     did_you_mean,
 )
 
@@ -167,7 +168,7 @@ def _impersonated(key: dict[str, Any]) -> Any:
 
 
 _KEY_REFUSED = (
-    PermissionDeniedError,
+    RefusedCredentialsError,
     "the key was deleted or belongs to another account, or the clock of this machine is wrong; else make a new key",
 )
 _LOGIN_OVER = (ExpiredCredentialsError, "the login is over or was revoked: run `gcloud auth application-default login`")

@@ -44,6 +44,7 @@ _KINDS = {
     "credentials-missing": "give one of the sources above what it lacks, or pass creds=",
     "credentials-partial": "give the whole set, or none of it",
     "credentials-expired": "sign in again, or get new temporary keys",
+    "credentials-refused": "copy them once more, whole and without spaces; else make new ones",
     "credentials": "mend what the line says of these credentials, or pass others as creds=",
     "permission-denied": "use an identity that may, or pass other creds=",
     "key-not-found": "what was written is not found again: is this storage consistent, and the endpoint the right one?",

@@ -42,24 +42,28 @@ def connection(endpoint: str, clock: Clock) -> Iterator[Line]:
     except (HTTPError, ValueError) as error:
         names = [base.__name__ for base in type(error).__mro__]
         following = next((_NEXT[name] for name in names if name in _NEXT), _NEXT["HTTPError"])
-        yield Line("failed", "connection", f"cannot reach {endpoint} ({names[0]})", following)
+        yield Line("failed", "connection", f"cannot reach {endpoint} ({names[0]})", following, "reached")
 
 
 def _encryption(endpoint: str, sock: Any) -> Line:
     if urlsplit(endpoint).scheme != "https":
-        return Line("ok", "TLS", f"{endpoint} is not encrypted: fine on this machine or a private network only")
+        said = f"{endpoint} is not encrypted: fine on this machine or a private network only"
+        return Line("ok", "TLS", said, step="reached")
     if not isinstance(sock, ssl.SSLSocket):
-        return Line("unknown", "TLS", f"{endpoint} answers, encrypted in a way that is not told")
+        return Line("unknown", "TLS", f"{endpoint} answers, encrypted in a way that is not told", step="reached")
     end = (sock.getpeercert() or {}).get("notAfter", "unknown")
-    return Line("ok", "TLS", f"{sock.version()} with {endpoint}, whose certificate is trusted until {end}")
+    said = f"{sock.version()} with {endpoint}, whose certificate is trusted until {end}"
+    return Line("ok", "TLS", said, step="reached")
 
 
 def _skew(date: str, clock: Clock) -> Line:
     try:
         seconds = (clock() - parsedate_to_datetime(date)).total_seconds()
     except (ValueError, TypeError):  # none, or of no zone
-        return Line("unknown", "clock", "the server names no time to compare with")
+        return Line("unknown", "clock", "the server names no time to compare with", step="clock")
     said = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"
     if abs(seconds) > _SKEW_SECONDS:
-        return Line("failed", "clock", said, "set this machine's clock: what is signed at another time is refused")
-    return Line("ok", "clock", said)
+        return Line(
+            "failed", "clock", said, "set this machine's clock: what is signed at another time is refused", "clock"
+        )
+    return Line("ok", "clock", said, step="clock")

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING
 from deeplake_nb.credentials.chain import utc_now
 from deeplake_nb.diagnosis.advice import advice
 from deeplake_nb.diagnosis.connection import connection
-from deeplake_nb.diagnosis.explain import explain
+from deeplake_nb.diagnosis.explain import Inquiry
 from deeplake_nb.diagnosis.report import Line, Report
-from deeplake_nb.errors import KeyExistsError, LakeError, ReadOnlyError, StorageError, UnsupportedError
+from deeplake_nb.errors import (
+    KeyExistsError,
+    LakeError,
+    PermissionDeniedError,
+    ReadOnlyError,
+    RefusedCredentialsError,
+    StorageError,
+    UnsupportedError,
+)
 from deeplake_nb.storage.provider import Checkable, exists
 from deeplake_nb.storage.ranges import ByteRange
 
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.chain import Clock
     from deeplake_nb.credentials.provider import CredentialProvider
+    from deeplake_nb.diagnosis.report import State, Step
     from deeplake_nb.storage.provider import StorageProvider
 
 _THROWAWAY = "deeplake_nb-doctor-"
@@ -41,53 +50,85 @@ def examine(storage: StorageProvider, provider: CredentialProvider | None, clock
 
 
 def _lines(storage: StorageProvider, provider: CredentialProvider | None, clock: Clock) -> Iterator[Line]:
-    sources = explain(storage.url, provider, clock)
+    inquiry = Inquiry(storage.url, provider)
+    sources = inquiry.report(clock)
     yield from sources.lines
     if not sources:
         yield Line("skipped", "storage", "nothing is asked of it without credentials")
         return
+    who = inquiry.in_force
+    if who is not None:
+        yield inquiry.expiry(clock)
     if isinstance(storage, Checkable):
         try:
             endpoint = storage.endpoint()
         except LakeError as error:
-            yield Line("failed", "endpoint", str(error), advice("endpoint", storage.url, error))
+            yield Line("failed", "endpoint", str(error), advice("endpoint", storage.url, error), "reached")
             return
         yield from connection(endpoint, clock)
         for check in storage.checks():
-            line = _step(storage, check.name, check.run)
-            yield line._replace(state="unknown") if line.state == "failed" else line
+            line, _ = _tried(storage, check.name, check.run)
+            state: State = "unknown" if line.state == "failed" else line.state  # of use, and no condition
+            yield line._replace(state=state, step="identity" if check.name == "identity" else "")
     with _no_trace(storage):
-        yield from _Verbs(storage).lines()
+        yield from _Verbs(storage, is_signed=who is not None and not getattr(who, "anonymous", False)).lines()
 
 
 class _Verbs:
     """List, write, lock, read and delete, with throwaway objects below the storage's root."""
 
-    def __init__(self, storage: StorageProvider) -> None:
+    def __init__(self, storage: StorageProvider, *, is_signed: bool) -> None:
         self._storage = storage
+        self._is_signed = is_signed
         self._key = _THROWAWAY + secrets.token_hex(8)
         self._lock = f"{self._key}.lock"
         self._there = ""
+        self._errors: list[LakeError | None] = []
 
     def lines(self) -> list[Line]:
-        """How each of them went; whatever happens, nothing is left behind."""
-        lines = [self._step("list", self._look), self._step("write", self._write)]
-        if lines[-1].state != "ok":
-            lines.append(Line("skipped", "lock", "nothing can be written"))
-            lines.append(self._step("read", self._read_another))
-            lines.append(Line("skipped", "delete", "nothing was written"))
+        """How each of them went; whatever happens, nothing is left behind.
+
+        A place that refuses goes on to the next verb, as rights are given one by one; one that fails does not.
+        """
+        listed, error = self._tried("list", self._look, "list")
+        if isinstance(error, RefusedCredentialsError):
+            return self._refused(error)
+        if listed.state == "failed" and not isinstance(error, PermissionDeniedError):
+            why = "it would fail as the listing does"
+            return [listed, *(Line("skipped", name, why) for name in ("write", "lock", "read", "delete"))]
+        lines = [listed, *self._with_throwaways()]
+        if not self._is_signed:
+            return lines
+        refusal = next((error for error in self._errors if isinstance(error, RefusedCredentialsError)), None)
+        if refusal is not None:
+            return self._refused(refusal)
+        return [_ACCEPTED if any(line.state == "ok" for line in lines) else _UNTOLD, *lines]
+
+    def _with_throwaways(self) -> list[Line]:
+        written, _ = self._tried("write", self._write, "write")
+        if written.state != "ok":
+            read, _ = self._tried("read", self._read_another, "read")
             with contextlib.suppress(LakeError):  # a write whose answer was lost
                 self._delete()
-            return lines
+            lock, delete = (Line("skipped", name, "nothing can be written") for name in ("lock", "delete"))
+            return [written, lock, read, delete]
+        lines = [written]
         try:
-            lines.append(self._step("lock", self._take_twice))
-            lines.append(self._step("read", self._read_back))
+            lines.append(self._tried("lock", self._take_twice, "write")[0])
+            lines.append(self._tried("read", self._read_back, "read")[0])
         finally:
-            lines.append(self._step("delete", self._delete))
+            lines.append(self._tried("delete", self._delete, "write")[0])
         return lines
 
-    def _step(self, name: str, run: Callable[[], str]) -> Line:
-        return _step(self._storage, name, run)
+    def _refused(self, error: LakeError) -> list[Line]:
+        line = Line("failed", "signed", str(error), advice("signed", self._storage.url, error), "signed")
+        why = "nothing is done for credentials that are not accepted"
+        return [line, *(Line("skipped", name, why) for name in ("list", "write", "lock", "read", "delete"))]
+
+    def _tried(self, name: str, run: Callable[[], str], step: Step) -> tuple[Line, LakeError | None]:
+        line, error = _tried(self._storage, name, run)
+        self._errors.append(error)
+        return line._replace(step=step), error
 
     def _look(self) -> str:
         self._there = next((entry.key for entry in self._storage.list()), "")
@@ -124,13 +165,19 @@ class _Verbs:
         return "removed what was written"
 
 
-def _step(storage: StorageProvider, name: str, run: Callable[[], str]) -> Line:
+def _tried(storage: StorageProvider, name: str, run: Callable[[], str]) -> tuple[Line, LakeError | None]:
     try:
-        return Line("ok", name, run())
+        return Line("ok", name, run()), None
     except (ReadOnlyError, UnsupportedError) as error:  # how this storage is, and no fault
-        return Line("skipped", name, str(error))
+        return Line("skipped", name, str(error)), error
     except LakeError as error:
-        return Line("failed", name, str(error), advice(name, storage.url, error))
+        return Line("failed", name, str(error), advice(name, storage.url, error)), error
+
+
+_ACCEPTED = Line("ok", "signed", "the storage takes these credentials", step="signed")
+_UNTOLD = Line(
+    "unknown", "signed", "all is refused; whether for who asks or for what they may do is not told", step="signed"
+)
 
 
 @contextlib.contextmanager

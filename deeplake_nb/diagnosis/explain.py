@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from deeplake_nb.credentials.chain import Chain, Finding, utc_now
+from deeplake_nb.credentials.chain import Chain, utc_now
 from deeplake_nb.credentials.provider import Secret
-from deeplake_nb.diagnosis.report import Line, Report
+from deeplake_nb.diagnosis.report import Line, Report, Step
+from deeplake_nb.errors import ExpiredCredentialsError, LakeError, PartialCredentialsError, PermissionDeniedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from deeplake_nb.credentials.chain import Clock
+    from deeplake_nb.credentials.chain import Clock, Finding
     from deeplake_nb.credentials.provider import CredentialProvider, Credentials
     from deeplake_nb.urls import Url
 
@@ -25,18 +27,51 @@ def explain(url: Url, provider: CredentialProvider | None, clock: Clock = utc_no
         provider: as `deeplake_nb.credentials.chain.credentials_from` gives it.
         clock: gives the time, aware of its zone.
     """
-    if provider is None:
-        return Report(f"credentials for {url}", (Line("ok", "credentials", "none are needed"),))
-    chain = provider if isinstance(provider, Chain) else Chain(str(url), [provider], settings={}, advice="Pass creds=")
-    findings = chain.findings()
+    return Inquiry(url, provider).report(clock)
+
+
+class Inquiry:
+    """What the sources for a url said; each is asked once.
+
+    Attributes:
+        findings: source by source; none where no credentials are needed.
+    """
+
+    def __init__(self, url: Url, provider: CredentialProvider | None) -> None:
+        self._url = url
+        if isinstance(provider, Chain) or provider is None:
+            self._chain = provider
+        else:
+            self._chain = Chain(str(url), [provider], settings={}, advice="Pass creds=")
+        self.findings = [] if self._chain is None else self._chain.findings()
+
+    @property
+    def in_force(self) -> Credentials | None:
+        """The credentials that are used; also those of nobody, by which one asks anonymously."""
+        return next((found.found for found in self.findings if found.state == "in force"), None)
+
+    def report(self, clock: Clock) -> Report:
+        """A line for each source."""
+        if self._chain is None:
+            return Report(f"credentials for {self._url}", (Line("ok", "credentials", "none are needed"),))
+        return Report(f"credentials for {self._url}", tuple(_lines(self._chain, self.findings, clock)))
+
+    def expiry(self, clock: Clock) -> Line:
+        """Until when the credentials in force are good."""
+        end = None if self.in_force is None else self.in_force.expires_at
+        said = "they name no end" if end is None else f"{_moment(end)} ({_rest(end, clock)})"
+        return Line("ok", "expiry", said, step="expiry")
+
+
+def _lines(chain: Chain, findings: Sequence[Finding], clock: Clock) -> list[Line]:
     decisive = next((found.source for found in findings if found.state in ("in force", "failed")), "")
     lines = [_line(found, decisive, clock) for found in findings]
     settings = ", ".join(f"{name}={value}" for name, value in sorted(chain.settings.items()))
     if settings:
         lines.append(Line("ok", "settings", f"{settings} (these hold whatever the source)"))
     if not decisive:
-        lines.append(Line("failed", "credentials", "no source has any", chain.advice))
-    return Report(f"credentials for {url}", tuple(lines))
+        lines.append(Line("failed", "credentials", "no source has any", chain.advice, "found"))
+    return lines
 
 
 def _line(finding: Finding, decisive: str, clock: Clock) -> Line:
@@ -45,10 +80,12 @@ def _line(finding: Finding, decisive: str, clock: Clock) -> Line:
         if finding.state == "overridden":
             said += f"; {decisive!r} comes before it"
         elif finding.found.expires_at is not None and finding.found.expires_at <= clock():
-            return Line("failed", finding.source, said, "they are past their time: sign in again, or get new ones")
-        return Line(finding.state, finding.source, said)
+            return Line("failed", finding.source, said, _OVER, "expiry")
+        return Line(finding.state, finding.source, said, step="found" if finding.state == "in force" else "")
     if finding.state == "failed":
-        return Line("failed", finding.source, finding.said, "this ends the search: mend it, or pass other creds=")
+        kind = finding.failure or LakeError
+        step: Step = next((step for known, step in _STEPS if issubclass(kind, known)), "found")
+        return Line("failed", finding.source, finding.said, "this ends the search: mend it, or pass other creds=", step)
     said = f"{decisive!r} decided it" if finding.state == "not asked" else finding.said
     return Line(finding.state, finding.source, said)
 
@@ -58,8 +95,12 @@ def _shown(found: Credentials, clock: Clock) -> str:
     values = {field.name: getattr(found, field.name) for field in fields(found)}
     source, end = values.pop("source"), values.pop("expires_at")
     there = [f"{name}={value}" for name, value in values.items() if value not in _NOTHING]
-    until = "" if end is None else f"; until {end:%Y-%m-%d %H:%M:%S %Z} ({_rest(end, clock)})"
+    until = "" if end is None else f"; until {_moment(end)} ({_rest(end, clock)})"
     return f"{source}: {', '.join(there) or 'nothing'}{until}"
+
+
+def _moment(end: datetime) -> str:
+    return f"{end:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _rest(end: datetime, clock: Clock) -> str:
@@ -70,4 +111,10 @@ def _rest(end: datetime, clock: Clock) -> str:
     return f"{hours} h {minutes} min left" if hours else f"{minutes} min left" if minutes else f"{seconds} s left"
 
 
+_OVER = "they are past their time: sign in again, or get new ones"
+_STEPS: tuple[tuple[type[LakeError], Step], ...] = (
+    (ExpiredCredentialsError, "expiry"),
+    (PermissionDeniedError, "signed"),  # somebody was asked for a token
+    (PartialCredentialsError, "parsed"),
+)
 _NOTHING: tuple[object, ...] = (None, "", Secret(""))

@@ -6,21 +6,24 @@ import textwrap
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 State = Literal["ok", "in force", "none", "failed", "unknown", "overridden", "not asked", "skipped"]
+Step = Literal["", "found", "parsed", "reached", "clock", "signed", "identity", "list", "read", "write", "expiry"]
+"""What a line answers of a test of credentials, in the order in which each can fail."""
 
 _WIDTH = 110
 _COLOURS: dict[State, str] = {"ok": "green", "in force": "green", "failed": "crimson", "unknown": "darkorange"}
 
 
 class Line(NamedTuple):
-    """One thing: how it stands, what it is, what was found, and what to do about it."""
+    """One thing: how it stands, what it is, what was found, what to do about it, and the step of a test it answers."""
 
     state: State
     name: str
     said: str
     advice: str = ""
+    step: Step = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class Report:
     def failures(self) -> tuple[Line, ...]:
         """The lines that failed."""
         return tuple(line for line in self.lines if line.state == "failed")
+
+    @property
+    def steps(self) -> tuple[Line, ...]:
+        """The lines that answer a step of a test, called after it, in the order of the steps."""
+        found = {line.step: line for line in reversed(self.lines) if line.step}
+        found |= {line.step: line for line in reversed(self.failures) if line.step}
+        return tuple(found[step]._replace(name=step) for step in get_args(Step) if step in found)
 
     def __getitem__(self, name: str) -> Line:
         """The line of that name; the first, if there are several.

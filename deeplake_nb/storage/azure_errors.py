@@ -12,6 +12,7 @@ from deeplake_nb.errors import (
     KeyNotFoundError,
     LakeError,
     PermissionDeniedError,
+    RefusedCredentialsError,
     StorageError,
     UrlError,
 )
@@ -50,7 +51,7 @@ _REFUSED = {"account_key": _KEY, "sas_token": _SAS, "access_token": _TOKEN, "ano
 _RULE = "a network rule of the account forbids it: ask the account's owner"
 _FORBIDDEN = {
     "sas_token": f"the SAS token is of too little scope or altered: make a new one; or {_RULE}",
-    "account_key": _RULE,
+    "account_key": f"{_KEY}; or {_RULE}",
     "access_token": _RULE,
     "anonymous": _NOBODY,
 }
@@ -77,8 +78,8 @@ _BY_CODE: dict[str, tuple[type[LakeError], str | Mapping[str, str]]] = {
     "DirectoryNotEmpty": (FolderError, "it is a folder"),
     "PathConflict": (FolderError, "it, or something above it, is a file and not a folder"),
     "InvalidPath": (FolderError, "it, or something above it, is a file and not a folder"),
-    "AuthenticationFailed": (PermissionDeniedError, _REFUSED),
-    "InvalidAuthenticationInfo": (PermissionDeniedError, _REFUSED),
+    "AuthenticationFailed": (RefusedCredentialsError, _REFUSED),
+    "InvalidAuthenticationInfo": (RefusedCredentialsError, _REFUSED),
     "NoAuthenticationInformation": (PermissionDeniedError, _NOBODY),
     "PublicAccessNotPermitted": (PermissionDeniedError, "the account allows nobody without credentials: pass creds="),
     "KeyBasedAuthenticationNotPermitted": (
@@ -160,12 +161,18 @@ class Refusal(NamedTuple):
         kind, advice = _BY_CODE.get(self.code) or _BY_CODE.get(
             _BY_STATUS.get(self.status, ""), (StorageError, _UNKNOWN)
         )
-        if kind is PermissionDeniedError and (now := _time(self.headers.get("date", ""))):
+        if issubclass(kind, PermissionDeniedError) and (now := _time(self.headers.get("date", ""))):
             if found.expires_at is not None and found.expires_at <= now:
                 kind, advice = ExpiredCredentialsError, f"they ended at {found.expires_at}: renew them"
             elif abs(skew := now - datetime.now(UTC)) > _SKEW:
                 minutes = round(skew.total_seconds() / 60)
                 kind, advice = StorageError, f"the clock of this machine is {abs(minutes)} minutes off: set it"
+        if (
+            self.code == "AuthorizationFailure" and found.account_key
+        ):  # a key may do all: it is the wrong one, or barred
+            kind = RefusedCredentialsError
+        if kind is RefusedCredentialsError and found.anonymous:
+            kind = PermissionDeniedError
         if not isinstance(advice, str):
             advice = next((text for way, text in advice.items() if getattr(found, way)), _UNKNOWN)
         failure = _failure(kind, self.code, action, where, advice)

@@ -12,6 +12,7 @@ from deeplake_nb.errors import (
     KeyNotFoundError,
     LakeError,
     PermissionDeniedError,
+    RefusedCredentialsError,
     StorageError,
 )
 from deeplake_nb.storage.retries import TransientError
@@ -35,7 +36,7 @@ _UNKNOWN = "see the cause with the full traceback"
 _NO_BUCKET = "there is no such bucket: check its name, and endpoint_url if one is set"
 # https://cloud.google.com/storage/docs/json_api/v1/status-codes
 _BY_REASON: dict[str, tuple[type[LakeError], str]] = {
-    "authError": (PermissionDeniedError, _TOKEN),
+    "authError": (RefusedCredentialsError, _TOKEN),
     "ACCESS_TOKEN_EXPIRED": (ExpiredCredentialsError, _TOKEN),
     "insufficientPermissions": (PermissionDeniedError, _SCOPE),
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (PermissionDeniedError, _SCOPE),
@@ -58,7 +59,7 @@ _BY_REASON: dict[str, tuple[type[LakeError], str]] = {
 }
 _BY_STATUS: dict[int, tuple[type[LakeError], str]] = {
     400: (StorageError, f"check the bucket's name; if {_PAYS}"),
-    401: (PermissionDeniedError, _TOKEN),
+    401: (RefusedCredentialsError, _TOKEN),
     403: (PermissionDeniedError, _DENIED),
     404: (KeyNotFoundError, ""),
     412: (KeyExistsError, ""),
@@ -132,8 +133,8 @@ def translate(
     kind, advice = _BY_REASON.get(error.reason) or _BY_STATUS.get(error.status) or (StorageError, _UNKNOWN)
     if kind is KeyExistsError and error.reason not in ("", "conditionNotMet"):  # a policy says so, too
         kind, advice = StorageError, _UNKNOWN
-    if is_anonymous and error.status in (401, 403) and kind is PermissionDeniedError:
-        advice = _NOBODY
+    if is_anonymous and error.status in (401, 403) and issubclass(kind, PermissionDeniedError):
+        kind, advice = PermissionDeniedError, _NOBODY
     if is_issued and error.status == _UNKNOWN_TOKEN:
         kind = ExpiredCredentialsError
     verb, _, shown = action.partition(" ")

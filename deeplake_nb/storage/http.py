@@ -129,7 +129,7 @@ class HttpStorage(BodyReads):
                 with http_errors.ours(f"{verb} {target}"), self._answer(method, target, asked) as answer:
                     status = str(answer.status)
                     if answer.status not in says_how:
-                        http_errors.check(answer, f"{verb} {target}")
+                        http_errors.check(answer, f"{verb} {target}", has_token=self._credentials is not None)
                     return answered(answer)
             finally:
                 milliseconds = (time.perf_counter() - began) * 1000

@@ -6,7 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.provider import without_frames
-from deeplake_nb.errors import KeyNotFoundError, LakeError, PermissionDeniedError, StorageError, UrlError
+from deeplake_nb.errors import (
+    KeyNotFoundError,
+    LakeError,
+    PermissionDeniedError,
+    RefusedCredentialsError,
+    StorageError,
+    UrlError,
+)
 from deeplake_nb.storage.bodies import BodyError
 from deeplake_nb.storage.retries import TransientError
 
@@ -15,7 +22,9 @@ if TYPE_CHECKING:
 
 _OK = 400  # from here on statuses are refusals
 _NETWORK = "check the address and the network"
-_DENIED = "no credentials but those in an address are sent to web servers: use one that is signed or public"
+_DENIED = "nothing says who you are: use an address that is signed or public, or pass creds={'token': …}"
+_REFUSED = "the token is wrong, was revoked, or its time is over: get a new one"
+_RIGHT = "the token does not cover this: ask the server's owner, or use another token"
 _BUSY = "the server is overloaded or broken: try again in a moment"
 _BY_STATUS: dict[int, tuple[type[LakeError], str]] = {
     401: (PermissionDeniedError, _DENIED),
@@ -30,6 +39,10 @@ _BY_STATUS: dict[int, tuple[type[LakeError], str]] = {
     503: (TransientError, _BUSY),
     504: (TransientError, _BUSY),
 }
+_OF_TOKENS: dict[int, tuple[type[LakeError], str]] = {
+    401: (RefusedCredentialsError, _REFUSED),
+    403: (PermissionDeniedError, _RIGHT),
+}
 # By the name of urllib3's class; the nearest base class that is listed counts.
 _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
     "SSLError": (StorageError, "its certificate is not trusted: check the address, or set SSL_CERT_FILE"),
@@ -40,12 +53,13 @@ _BY_CLASS: dict[str, tuple[type[LakeError], str]] = {
 }
 
 
-def check(answer: Any, action: str) -> None:
+def check(answer: Any, action: str, *, has_token: bool = False) -> None:
     """Nothing, for an answer with what was asked for.
 
     Args:
         answer: urllib3's.
         action: what was asked, on which redacted address: ``get https://host/key``.
+        has_token: whether a token went with it.
 
     Raises:
         LakeError: by the table above.
@@ -55,7 +69,8 @@ def check(answer: Any, action: str) -> None:
         if encoding != "identity":
             raise StorageError(f"cannot {action}: the server sends it as {encoding}, though it was asked not to")
         return
-    kind, advice = _BY_STATUS.get(answer.status, (StorageError, _NETWORK))
+    known = _OF_TOKENS if has_token and answer.status in _OF_TOKENS else _BY_STATUS
+    kind, advice = known.get(answer.status, (StorageError, _NETWORK))
     if kind is KeyNotFoundError:
         raise kind(f"no object {action.partition(' ')[2]}")
     raise kind(f"cannot {action} ({answer.status} {answer.reason or ''}): {advice}".replace(" )", ")"))

@@ -9,7 +9,13 @@ import socket
 import pytest
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, PermissionDeniedError, StorageError
+from deeplake_nb.errors import (
+    KeyExistsError,
+    KeyNotFoundError,
+    PermissionDeniedError,
+    RefusedCredentialsError,
+    StorageError,
+)
 from deeplake_nb.storage import gcs_errors
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import ByteRange
@@ -59,7 +65,7 @@ def newer(status, reason):
         (400, "userProjectMissing", StorageError, "whoever asks pays here"),
         (400, "userProjectInvalid", StorageError, "check user_project and GOOGLE_CLOUD_QUOTA_PROJECT"),
         (400, "invalid", StorageError, "check the bucket's name"),
-        (401, "authError", PermissionDeniedError, "the token is wrong, was revoked, or its time is over"),
+        (401, "authError", RefusedCredentialsError, "the token is wrong, was revoked, or its time is over"),
         (401, "AuthenticationRequiredRequesterPays", StorageError, "whoever asks pays here"),
         (403, "forbidden", PermissionDeniedError, "ask for the permission on this bucket"),
         (403, "insufficientPermissions", PermissionDeniedError, "the token's scope does not cover this"),
@@ -110,7 +116,7 @@ def test_a_refusal_in_the_newer_form(server, storage, reason, kind, advice):
     [
         (Answer(404, b"No such object: bucket/x/k"), KeyNotFoundError),
         (Answer(403, b"somebody does not have storage.objects.get access"), PermissionDeniedError),
-        (Answer(401, b"Anonymous caller"), PermissionDeniedError),
+        (Answer(401, b"Anonymous caller"), RefusedCredentialsError),
         (Answer(400, b"Bucket is a requester pays bucket but no user project provided."), StorageError),
         (Answer(502, b"<html>a proxy's page"), StorageError),
         (Answer(400, b'{"error": "text"}'), StorageError),

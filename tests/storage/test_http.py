@@ -253,8 +253,8 @@ def test_a_body_that_was_encoded_is_refused(web, storage):
 @pytest.mark.parametrize(
     ("status", "kind", "message", "attempts"),
     [
-        (401, PermissionDeniedError, "(401 Unauthorized): no credentials but those in an address are sent", 1),
-        (403, PermissionDeniedError, "(403 Forbidden): no credentials but those in an address are sent", 1),
+        (401, PermissionDeniedError, "(401 Unauthorized): nothing says who you are: use an address that is signed", 1),
+        (403, PermissionDeniedError, "(403 Forbidden): nothing says who you are: use an address that is signed", 1),
         (404, KeyNotFoundError, "no object", 1),
         (410, KeyNotFoundError, "no object", 1),
         (418, StorageError, "(418 I'm a Teapot): check the address", 1),

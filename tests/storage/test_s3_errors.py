@@ -13,6 +13,7 @@ from deeplake_nb.errors import (
     KeyExistsError,
     KeyNotFoundError,
     PermissionDeniedError,
+    RefusedCredentialsError,
     StorageError,
 )
 from deeplake_nb.storage import s3_errors
@@ -47,11 +48,11 @@ def storage(server, monkeypatch):
         (404, "NoSuchBucket", StorageError, "there is no such bucket"),
         (403, "AccessDenied", PermissionDeniedError, "ask for the permission on this bucket"),
         (403, "AllAccessDisabled", PermissionDeniedError, "ask for the permission on this bucket"),
-        (403, "SignatureDoesNotMatch", PermissionDeniedError, "aws_secret_access_key does not belong"),
-        (403, "InvalidAccessKeyId", PermissionDeniedError, "does not know aws_access_key_id"),
+        (403, "SignatureDoesNotMatch", RefusedCredentialsError, "aws_secret_access_key does not belong"),
+        (403, "InvalidAccessKeyId", RefusedCredentialsError, "does not know aws_access_key_id"),
         (403, "RequestTimeTooSkewed", StorageError, "clock of this machine is wrong"),
         (401, "Unauthorized", PermissionDeniedError, "ask for the permission"),
-        (400, "InvalidToken", PermissionDeniedError, "aws_session_token does not belong to these keys"),
+        (400, "InvalidToken", RefusedCredentialsError, "aws_session_token does not belong to these keys"),
         (400, "ExpiredToken", ExpiredCredentialsError, "get new temporary keys"),
         (400, "TokenRefreshRequired", ExpiredCredentialsError, "get new temporary keys"),
         (400, "AuthorizationHeaderMalformed", StorageError, "aws_region"),
