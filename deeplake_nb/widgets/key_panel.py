@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import CredentialsError, LakeError
 from deeplake_nb.hub import kinds
-from deeplake_nb.hub.lending import whole
 from deeplake_nb.urls import parse
 from deeplake_nb.widgets import providers
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, declared, text_of
 from deeplake_nb.widgets.sign_in_panel import ENVIRON, GoogleSignIn
+from deeplake_nb.widgets.typed_key import TypedKey, tried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from deeplake_nb.diagnosis.report import Report
-    from deeplake_nb.hub.protocol import KeyKind, ManagedKey
+    from deeplake_nb.hub.protocol import ManagedKey
     from deeplake_nb.session import Session
     from deeplake_nb.widgets.fields import Values
 
@@ -27,7 +26,6 @@ _SAVE = Action("save", "Save", is_main=True)
 _SIGN_IN = Action("sign_in", "Sign in with Google", is_main=True)
 _SESSION = "session"
 _OWN = "me"  # in this user's own hub an organisation comes into being when it is first written to
-_STEPS = ("list", "read", "write", "delete")
 
 
 class KeyPanel:
@@ -84,10 +82,9 @@ class KeyPanel:
         if choice == providers.BROWSER:
             outcome = self._sign_in.act(action, values)
             return self._signed_in(values) if outcome is None else outcome
-        key = Typed.of(choice, values)
         if action == "test":
-            return tested(self._session.doctor(key.url, key.creds()))
-        return self._kept(key, values)
+            return tried(self._session, choice, values)
+        return self._kept(TypedKey.of(choice, values), values)
 
     def close(self) -> None:
         """End a sign-in that is under way."""
@@ -107,7 +104,7 @@ class KeyPanel:
                      options=options, value=_SESSION)  # fmt: skip
         return (keep, name)
 
-    def _kept(self, key: Typed, values: Values) -> Outcome:
+    def _kept(self, key: TypedKey, values: Values) -> Outcome:
         org = text_of(values, "keep", self._orgs[0] if self._is_managed else _SESSION)
         if org == _SESSION:
             self._session.keep_creds(key.url, key.creds())
@@ -166,57 +163,6 @@ class RotatePanel:
 
     def close(self) -> None:
         """Nothing is under way."""
-
-
-class Typed:
-    """A key as it was filled in: checked, its secrets sealed."""
-
-    def __init__(self, kind: KeyKind, fields: Mapping[str, Any], url: str) -> None:
-        self.kind = kind
-        self.fields = fields
-        self.url = url
-
-    @classmethod
-    def of(cls, choice: str, values: Values) -> Typed:
-        """What one choice of a form holds.
-
-        Raises:
-            CredentialsError: it is no such key.
-        """
-        provider = providers.PROVIDERS[choice]
-        if provider.kind is None:
-            raise CredentialsError(f"{provider.label} keeps no key: sign in with it")
-        names = {*provider.required, *provider.optional, *provider.more}
-        fields = kinds.read(provider.kind, {name: values[name] for name in sorted(names & set(values))})
-        return cls(provider.kind, fields, text_of(values, "url"))
-
-    def creds(self) -> Mapping[str, Any] | Callable[[], Mapping[str, Any]]:
-        """As ``creds=`` takes it; a role as a function that asks for what it lends."""
-        given = whole(self.kind, self.fields)
-        return given if given is not None else self._lent
-
-    def _lent(self) -> Mapping[str, Any]:
-        from deeplake_nb.hub.vending import vend
-
-        lent = vend(self.kind, self.fields, self.url, "w")
-        if lent.creds is None:
-            raise CredentialsError(f"a key of kind {self.kind} lends nothing for {parse(self.url)}")
-        return {**lent.creds, "expires_at": lent.expires_at} if lent.expires_at else lent.creds
-
-
-def tested(report: Report) -> Outcome:
-    """What a doctor's report says, in one sentence and its steps."""
-    lines = tuple(
-        line._replace(name="found") if line.name == "argument" else line
-        for line in report.lines
-        if line.state not in ("none", "not asked")
-    )
-    works = [line.name for line in report.lines if line.state == "ok" and line.name in _STEPS]
-    failed = report.failures
-    if not failed:
-        return Outcome(f"This works: {', '.join(works)}." if works else "This works.", lines=lines)
-    does = f" What works: {', '.join(works)}." if works else ""
-    return Outcome(f"{failed[0].name.capitalize()} failed.{does}", is_good=False, lines=lines)
 
 
 def administered(session: Session) -> tuple[str, ...]:

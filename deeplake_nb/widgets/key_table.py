@@ -10,7 +10,8 @@ from deeplake_nb.errors import CredentialsError
 from deeplake_nb.hub.kinds import KINDS
 from deeplake_nb.urls import parse
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Table, place, text_of
-from deeplake_nb.widgets.key_panel import KeyPanel, RotatePanel, tested
+from deeplake_nb.widgets.key_panel import KeyPanel, RotatePanel
+from deeplake_nb.widgets.typed_key import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,7 +179,7 @@ def act_on(session: Session, row: KeyRow, action: str) -> Outcome:
 def _act_on_kept(session: Session, url: Url, action: str) -> Outcome:
     match action:
         case "test":
-            return tested(session.doctor(url))
+            return outcome_of(session.doctor(url).steps)
         case "rotate":
             return Outcome(opens=KeyPanel(session, str(url)))
         case "delete":

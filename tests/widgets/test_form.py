@@ -176,7 +176,7 @@ def test_a_tested_key_need_not_be_typed_again_to_be_saved_and_is_used_by_the_nex
 def test_the_steps_say_what_a_reader_may_not_and_the_right_it_needs(session, open_page, store):
     outcome = open_page(KeyPanel(session)).act("test", "s3-compatible", typed(store["reader"]))
     lines = {line[1]: line for line in outcome["lines"]}
-    assert outcome["said"] == "Write failed. What works: list, read."
+    assert outcome["said"] == "This fails at: write. What works: list, read."
     assert lines["list"][0] == lines["read"][0] == "ok"
     assert lines["write"][0] == "failed"
     assert "s3:PutObject on the bucket's objects" in lines["write"][3]

@@ -11,8 +11,9 @@ from deeplake_nb.credentials.s3 import S3Credentials
 from deeplake_nb.errors import CredentialsError
 from deeplake_nb.session import Session
 from deeplake_nb.widgets.fields import sealed_values
-from deeplake_nb.widgets.key_panel import KeyPanel, Typed
+from deeplake_nb.widgets.key_panel import KeyPanel
 from deeplake_nb.widgets.providers import PROVIDERS, provider_fields, schemes_of
+from deeplake_nb.widgets.typed_key import TypedKey
 from tests.fakes import moto
 
 ACCOUNT_KEY = "YWNjb3VudGtleWFjY291bnRrZXlhY2NvdW50a2V5YWNjb3VudGtleQ=="
@@ -63,7 +64,7 @@ def test_a_role_is_asked_for_what_it_lends(session, monkeypatch):
 
 def test_a_sign_in_keeps_no_key():
     with pytest.raises(CredentialsError, match="sign in with it"):
-        Typed.of("gcs-browser", {})
+        TypedKey.of("gcs-browser", {})
 
 
 @pytest.mark.parametrize("choice", PROVIDERS)
