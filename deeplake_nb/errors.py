@@ -20,6 +20,7 @@
     ├── SampleError (ValueError)                  a value that does not fit its tensor
     ├── DynamicShapeError (ValueError)            one array asked of samples of several shapes
     ├── FormatError (ValueError)                  stored bytes that break the format
+    ├── VectorStoreError (ValueError)             a vector store asked what it cannot answer
     ├── UnsupportedError (NotImplementedError)    valid, but not something we can do
     ├── LinkError (OSError)                       a linked file that cannot be read
     ├── CredentialsError
@@ -33,6 +34,7 @@
     │   ├── HubNotFoundError                      no organisation, user or token that one may see
     │   └── HubConflictError                      what is asked for contradicts what is there
     ├── StorageError (OSError)                    the storage failed for another reason
+    ├── CancelledError                            a long job that its user cancelled
     └── MissingDependencyError (ImportError)      an optional package; names the install command
 
 Each class has a stable ``kind`` (for messages and logs) and ``retryable``. A message says what failed,
@@ -169,6 +171,12 @@ class FormatError(LakeError, ValueError):
     kind = "format"
 
 
+class VectorStoreError(LakeError, ValueError):
+    """A vector store asked for what it cannot do: arguments that contradict each other, a vector of another width."""
+
+    kind = "vector-store"
+
+
 class UnsupportedError(LakeError, NotImplementedError):
     """Something valid that this version cannot do."""
 
@@ -246,6 +254,16 @@ class StorageError(LakeError, OSError):
 
     kind = "storage"
     retryable = True
+
+
+class CancelledError(LakeError):
+    """A long job was cancelled by its user; the message says what became of the work."""
+
+    kind = "cancelled"
+
+    def _render_traceback_(self) -> list[str]:
+        """One line where IPython would show a traceback: its user knows why."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class MissingDependencyError(LakeError, ImportError):

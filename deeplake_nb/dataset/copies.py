@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from deeplake_nb.errors import DatasetExistsError, UrlError
 from deeplake_nb.format import keys
-from deeplake_nb.progress import ProgressBar
+from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import Checkable, exists
 from deeplake_nb.storage.transfer import check_unchanged, plan, transfer
 from deeplake_nb.storage.wrappers import innermost
@@ -29,20 +28,22 @@ def copy_dataset(source: StorageProvider, target: StorageProvider, *, progressba
         DatasetExistsError: the target holds other files.
         StorageError: something failed, or the source was written to meanwhile; copying again goes on from there.
     """
-    todo = plan(source, target, leave_out=_is_left_out)
-    is_resumed = exists(target, _MARK)
-    if todo.foreign and not is_resumed:
-        raise DatasetExistsError(
-            f"{target.url} holds other files (such as {todo.foreign[0]!r}), which a dataset would be mixed with; "
-            "choose a new path"
-        )
-    target.put(_MARK, f"a copy of {source.url} to this place is under way, or broke off: copy again\n".encode())
-    for key in todo.foreign:
-        target.delete(key)
-    last = [one for key in _LAST for one in (*todo.missing, *todo.present) if one.key == key]
-    first = [one for one in todo.missing if one not in last]
-    nbytes = sum(one.nbytes for one in (*first, *last))
-    with ProgressBar(f"copy to {target.url}", nbytes) if progressbar else nullcontext(lambda _: None) as progress:
+    undone = "what is there already is kept: copying again goes on from there"
+    with Progress(f"copy to {target.url}", "B", undone=undone, is_shown=progressbar) as progress:
+        todo = plan(source, target, leave_out=_is_left_out)
+        is_resumed = exists(target, _MARK)
+        if todo.foreign and not is_resumed:
+            raise DatasetExistsError(
+                f"{target.url} holds other files (such as {todo.foreign[0]!r}), which a dataset would be mixed with; "
+                "choose a new path"
+            )
+        mark = f"a copy of {source.url} to this place is under way, or broke off: copy again\n"
+        target.put(_MARK, mark.encode())
+        for key in todo.foreign:
+            target.delete(key)
+        last = [one for key in _LAST for one in (*todo.missing, *todo.present) if one.key == key]
+        first = [one for one in todo.missing if one not in last]
+        progress.total = sum(one.nbytes for one in (*first, *last))
         transfer(source, target, first, progress=progress)
         check_unchanged(source, todo, leave_out=_is_left_out)
         target.delete(_MARK)

@@ -26,6 +26,12 @@ class Lake(Configurable):
         "Where nobody can be asked it never does.",
     ).tag(config=True)
 
+    progress = Bool(
+        True,
+        help="Whether what takes longer than a second shows how far it is. The environment variable "
+        "DEEPLAKE_NB_PROGRESS=0 switches it off in every shell and program.",
+    ).tag(config=True)
+
 
 def register(shell: InteractiveShell) -> None:
     """Make the settings known to ``%config``."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 import traceback
 import uuid
 
@@ -21,7 +19,6 @@ from deeplake_nb.errors import (
     UnsupportedError,
     UrlError,
 )
-from deeplake_nb.progress import ProgressBar
 from deeplake_nb.session import Session, places
 from deeplake_nb.storage.open import open_storage
 from tests.suites.storage import Faulty
@@ -189,52 +186,3 @@ def test_credentials_are_never_shown(ds, creds):
         for frame, _ in traceback.walk_tb(caught.value.__traceback__):
             if frame.f_code.co_filename != __file__:
                 assert CANARY not in repr(frame.f_locals)
-
-
-# the bar
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_a_terminal_shows_how_far_it_is():
-    out = Terminal()
-    with ProgressBar("copy to x", 2_000_000, out) as bar:
-        bar(500_000)
-        assert repr(bar).startswith("copy to x [=====               ] 25% of 2 MB, ")
-        bar(1_500_000)
-    lines = out.getvalue().split("\r\x1b[K")
-    assert "0% of 2 MB" in lines[1]
-    assert lines[-1].startswith(f"copy to x [{'=' * 20}] 100% of 2 MB, ")
-    assert lines[-1].endswith("/s\n")
-
-
-def test_a_file_and_a_pipe_get_nothing():
-    out = io.StringIO()
-    with ProgressBar("copy", 10, out) as bar:
-        bar(10)
-    assert out.getvalue() == ""
-
-
-def test_nothing_to_do_is_done():
-    assert "100% of 0 B" in repr(ProgressBar("copy", 0))
-
-
-def test_a_notebook_draws_in_place(monkeypatch, ds):
-    shown = []
-
-    class Handle:
-        def update(self, bar):
-            shown.append(bar._repr_html_())
-
-    class Shell:
-        kernel = object()
-
-    monkeypatch.setattr("IPython.get_ipython", Shell)
-    monkeypatch.setattr("IPython.display.display", lambda bar, display_id: Handle())
-    assert "IPython" in sys.modules
-    ds.copy(place())
-    assert '<progress value="0.000" max="1"></progress> 0% of ' in shown[0]
-    assert '<progress value="1.000" max="1"></progress> 100% of ' in shown[-1]
