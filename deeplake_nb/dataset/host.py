@@ -24,8 +24,22 @@ class OpenLinks(Protocol):
 class Host(Protocol):
     """The session, as one dataset sees it. Where it gives a storage, the dataset goes on there."""
 
-    def copy(self, storage: StorageProvider, dest: Any, *, overwrite: bool, creds: Any, progressbar: bool) -> Any:
-        """Copy a storage to another path; the dataset there."""
+    def copy(
+        self,
+        storage: StorageProvider,
+        dest: Any,
+        *,
+        overwrite: bool,
+        creds: Any,
+        progressbar: bool,
+        options: dict[str, Any],
+        tensors: Sequence[str] | None = None,
+    ) -> Any:
+        """Copy a storage, or some tensors of all its versions, to another path; the dataset there."""
+        ...
+
+    def empty(self, dest: Any, *, overwrite: bool, creds: Any, options: dict[str, Any]) -> Any:
+        """A new dataset at another path."""
         ...
 
     def connect(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.errors import UnsupportedError
 from deeplake_nb.storage.open import sealed
@@ -11,6 +12,7 @@ from deeplake_nb.urls import DiscreetText
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from typing import Self
 
     from deeplake_nb.dataset.host import Host
@@ -30,21 +32,77 @@ class Placed(Rows):
         self,
         dest: str | os.PathLike[str] | Url,
         *,
+        tensors: Sequence[str] | None = None,
         overwrite: bool = False,
         creds: Any = None,
         progressbar: bool = True,
+        **options: Any,
     ) -> Self:
         """Copy the dataset, all its versions, to another storage; gives the copy. As ``deeplake_nb.copy``.
 
+        Of a selection of rows, of a group, or with ``tensors``, just these are copied, as they are in this version;
+        files byte for byte.
+
+        Args:
+            dest: where to.
+            tensors: names of tensors or groups; all, if none are given.
+            overwrite: replace a dataset that is there.
+            creds: credentials of ``dest``.
+            progressbar: show how far it is, where a whole dataset is copied.
+            options: ``org_id``, ``token`` and ``public`` of a hub; v3's other arguments have no effect.
+
         Raises:
             DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
-            UnsupportedError: this is a selection of rows, or a group.
-            StorageError: a storage failed; copying again goes on from there.
+            TensorNotFoundError: no such tensor.
+            StorageError: a storage failed; copying a whole dataset again goes on from there.
         """
         dest = DiscreetText(dest) if isinstance(dest, str) else dest
         creds = sealed(creds)  # so that no frame of a traceback below holds a secret
-        host = self._whole("copied")
-        copied: Self = host.copy(self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar)
+        options = {name: sealed({name: value})[name] if name == "token" else value for name, value in options.items()}
+        host = self._opener("copied")
+        if self.index.is_whole and not self._group and tensors is None:
+            copied: Self = host.copy(
+                self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar, options=options
+            )
+            return copied
+        names = tensor_names(self, tensors)
+        made: Self = host.empty(dest, overwrite=overwrite, creds=creds, options=options)
+        with made:
+            make_like(self, made, names, unlink=False, overwrite=False)
+            extract(self, made, names)
+            if not self._group:
+                made.info.update(dict(self.info))
+        return made
+
+    def deepcopy(
+        self,
+        dest: str | os.PathLike[str] | Url,
+        *,
+        tensors: Sequence[str] | None = None,
+        overwrite: bool = False,
+        creds: Any = None,
+        progressbar: bool = True,
+        **options: Any,
+    ) -> Self:
+        """Copy all versions, of all tensors or some, to another storage; as ``deeplake_nb.deepcopy``.
+
+        Raises:
+            UnsupportedError: a selection of rows, or a group.
+            DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
+            TensorNotFoundError: a tensor that no version has.
+        """
+        dest = DiscreetText(dest) if isinstance(dest, str) else dest
+        creds = sealed(creds)
+        options = {name: sealed({name: value})[name] if name == "token" else value for name, value in options.items()}
+        copied: Self = self._whole("copied with its history").copy(
+            self._state.storage,
+            dest,
+            overwrite=overwrite,
+            creds=creds,
+            progressbar=progressbar,
+            options=options,
+            tensors=tensors,
+        )
         return copied
 
     def connect(
@@ -115,9 +173,15 @@ class Placed(Rows):
         return self._whole("opened to pages").allow_origin(origin)
 
     def _whole(self, done: str) -> Host:
-        """Whoever opened this, when everything is written."""
-        if self._group or not self.index.is_whole or self._state.host is None:
+        """Whoever opened this, if it is a whole dataset, when everything is written."""
+        if self._group or not self.index.is_whole:
             raise UnsupportedError(f"only a whole dataset can be {done}: load {self.path}, and take that")
+        return self._opener(done)
+
+    def _opener(self, done: str) -> Host:
+        """Whoever opened this, when everything is written."""
+        if self._state.host is None:
+            raise UnsupportedError(f"{self.path} was opened by no session, and cannot be {done}: load() it")
         self.flush()
         return self._state.host
 

@@ -74,6 +74,11 @@ class Rows:
         return self._writer is None
 
     @property
+    def is_group(self) -> bool:
+        """Whether it has the tensors of one group only."""
+        return bool(self._group)
+
+    @property
     def info(self) -> Info:
         """The user's own description of the dataset."""
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.below import Below
+from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
 from deeplake_nb.dataset.lock import short_lock
-from deeplake_nb.dataset.values import values_of
 from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.errors import (
     FormatError,
@@ -32,6 +32,8 @@ from deeplake_nb.storage.provider import check_key, delete_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
+
+    from numpy.typing import NDArray
 
     from deeplake_nb.storage.provider import StorageProvider
 
@@ -217,12 +219,13 @@ class Views(Versions):
         view = self.create(target, self._state.open_links)
         with view:
             if optimize:
-                self._copy_rows(view, tensors, unlink=True, skip_bad=ignore_errors)
+                rows = _extract(self, view, tensors, unlink=True, skip_bad=ignore_errors)
             else:
+                rows = self.index.resolve(self._length)
                 info["first-index-subscriptable"] = not self.index.is_single
                 if self.index.sub:
                     info["sub-sample-index"] = self.index.sub_to_json()
-            self._keep_numbers(view, hidden=optimize)
+            _keep_numbers(view, rows, hidden=optimize)
             view.info.update(info)
         view.close()
         self._change_list(lambda entries: [*(one for one in entries if one["id"] != name), info])
@@ -280,21 +283,6 @@ class Views(Versions):
         with short_lock(storage, keys.VIEWS_LOCK, lambda: _entries(storage)) as entries:
             storage.put(keys.VIEWS_LIST, encode_json(change(entries)))
 
-    def _keep_numbers(self, view: Any, *, hidden: bool) -> None:
-        rows = self.index.resolve(self._length)
-        view.create_tensor(_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
-
-    def _copy_rows(self, view: Any, tensors: Sequence[str] | None, *, unlink: bool, skip_bad: bool = False) -> None:
-        for name in tensors if tensors is not None else self.tensors:
-            tensor = self._visible(name)
-            copy = view.create_tensor_like(name, tensor, unlink)
-            if self.index.sub:
-                copy.extend(tensor.numpy(aslist=True))
-                continue
-            rows = self.index.resolve(tensor._tensor.length)  # noqa: SLF001
-            found = values_of(self._state, tensor._tensor, rows, unlink=unlink)  # noqa: SLF001
-            copy.extend(found, ignore_errors=skip_bad)
-
     def _loaded(self, info: dict[str, Any]) -> Any:
         storage = Below(self._state.storage, _folder(info))
         view = self.open(storage, self._state.open_links, read_only=True)
@@ -314,13 +302,24 @@ class Views(Versions):
         new = {**info, "virtual-datasource": False, "path": f"{info['id']}_optimized"}
         view = self.create(Below(self._state.storage, _folder(new)), self._state.open_links)
         with view:
-            source._copy_rows(view, tensors, unlink=unlink)  # noqa: SLF001 - of this class
-            source._keep_numbers(view, hidden=True)  # noqa: SLF001
+            _keep_numbers(view, _extract(source, view, tensors, unlink=unlink), hidden=True)
             view.info.update(new)
         view.close()
         self._change_list(lambda entries: [new if one["id"] == info["id"] else one for one in entries])
         delete_all(self._state.storage, _folder(info))
         return new
+
+
+def _extract(
+    source: Views, view: Views, tensors: Sequence[str] | None, *, unlink: bool, skip_bad: bool = False
+) -> NDArray[np.int64]:
+    names = tensor_names(source, tensors)
+    make_like(source, view, names, unlink=unlink, overwrite=False)
+    return extract(source, view, names, unlink=unlink, skip_bad=skip_bad)
+
+
+def _keep_numbers(view: Any, rows: NDArray[np.int64], *, hidden: bool) -> None:
+    view.create_tensor(_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
 
 
 def _folder(info: dict[str, Any]) -> str:

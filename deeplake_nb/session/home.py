@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError
 from deeplake_nb.session import naming
+from deeplake_nb.session.arguments import access_of
 from deeplake_nb.session.links import LinkedFiles
 from deeplake_nb.session.places import Access
 
@@ -34,12 +35,16 @@ class Home:
         places: opens others.
         files: opens the files it links to.
         copy: copies a storage to a path.
+        make: makes an empty dataset at a path.
     """
 
-    def __init__(self, place: Place, places: Places, files: Files, copy: Callable[..., Any]) -> None:
+    def __init__(
+        self, place: Place, places: Places, files: Files, copy: Callable[..., Any], make: Callable[..., Any]
+    ) -> None:
         self._place = place
         self._places = places
         self._copy = copy
+        self._make = make
         self._links = LinkedFiles(files, self._lend, self._sign)
 
     # ------------------------------------------------------------------ its links
@@ -92,11 +97,40 @@ class Home:
 
     # ------------------------------------------------------------------ its place
 
-    def copy(self, storage: StorageProvider, dest: Any, *, overwrite: bool, creds: Any, progressbar: bool) -> Any:
+    def copy(
+        self,
+        storage: StorageProvider,
+        dest: Any,
+        *,
+        overwrite: bool,
+        creds: Any,
+        progressbar: bool,
+        options: dict[str, Any],
+        tensors: Sequence[str] | None = None,
+    ) -> Any:
         """Copy a storage to another path."""
+        is_public = bool(options.pop("public", False))
         return self._copy(
-            storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar, access=self._place.access
+            storage,
+            dest,
+            overwrite=overwrite,
+            creds=creds,
+            progressbar=progressbar,
+            access=self._as(access_of(options)),
+            tensors=tensors,
+            is_public=is_public,
         )
+
+    def empty(self, dest: Any, *, overwrite: bool, creds: Any, options: dict[str, Any]) -> Any:
+        """A new dataset at another path."""
+        is_public = bool(options.pop("public", False))
+        access = self._as(access_of(options))
+        return self._make(dest, overwrite=overwrite, creds=creds, public=is_public, **access.options())
+
+    def _as(self, asked: Access) -> Access:
+        """Who asks a hub: as this dataset was opened, where the call does not say."""
+        mine = self._place.access
+        return Access(asked.org or mine.org, asked.token or mine.token)
 
     def connect(
         self,

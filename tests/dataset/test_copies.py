@@ -111,13 +111,12 @@ def test_neighbours_with_the_same_start_are_two_places(ds, tmp_path):
     assert is_same(ds, ds.copy(f"{ds.path}-2", progressbar=False))
 
 
-def test_only_whole_datasets(ds):
-    for part in (ds[:10], ds[3]):
-        with pytest.raises(UnsupportedError, match="only a whole dataset can be copied"):
-            part.copy(place())
+def test_only_whole_datasets_have_a_history(ds):
+    parts = [ds[:10], ds[3]]
     ds.create_tensor("group/y")
-    with pytest.raises(UnsupportedError):
-        ds["group"].copy(place())
+    for part in (*parts, ds["group"]):
+        with pytest.raises(UnsupportedError, match="only a whole dataset can be copied with its history"):
+            part.deepcopy(place())
 
 
 def test_a_lock_stays_where_it_is(ds, tmp_path):
@@ -170,8 +169,10 @@ def test_what_an_attempt_left_is_removed_when_the_source_went_on(ds, tmp_path):
 def test_arguments_of_the_original_are_taken_and_mistakes_are_not(ds):
     made = deeplake_nb.copy(ds.path, place(), num_workers=4, scheduler="threaded", verbose=False, progressbar=False)
     assert len(made) == 100
-    with pytest.raises(UrlError, match="unknown argument 'tensors'"):
-        deeplake_nb.copy(ds.path, place(), tensors=["x"])
+    with pytest.raises(UrlError, match="unknown argument 'tensor'"):
+        deeplake_nb.copy(ds.path, place(), tensor="x")
+    with pytest.raises(UnsupportedError, match="copy\\(\\) the dataset to a folder"):
+        deeplake_nb.load(ds.path, access_method="download")
 
 
 @pytest.mark.parametrize("creds", [{"aws_secret_access_key": CANARY}, {"aws_secret": CANARY}])
