@@ -12,6 +12,7 @@ import { pictureHeight } from "./standin.ts";
 import { Tiles } from "./tiles.ts";
 import { Toolbar } from "./toolbar.ts";
 import { read, watch, write } from "./traits.ts";
+import "../shared/theme.css";
 import "./gallery.css";
 
 const SHORTEST = 340;
