@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from deeplake_nb.storage.provider import Entry, delete_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from typing_extensions import Buffer
 
@@ -41,9 +41,9 @@ class Below:
         """Remove the object."""
         self._outer.delete(self._folder + key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder."""
-        delete_all(self._outer, self._folder + folder)
+        delete_all(self._outer, self._folder + folder, progress=progress)
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects whose key starts with the prefix."""

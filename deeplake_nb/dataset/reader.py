@@ -23,6 +23,7 @@ from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, read_plan
 from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
+from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
@@ -53,14 +54,20 @@ _WINDOW = 16
 def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]:
     """The stored bytes of items, in order; an item that cannot be read stands as its error."""
     out: list[Stored | None] = [None] * len(items)
-    for part, loaded in _chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
-        if isinstance(loaded, LakeError):
-            found: list[Stored] = [loaded] * len(part.rows)
-        else:
-            found = _samples(state, tensor, loaded, part, items)
-        for place, sample in zip(part.out.tolist(), found, strict=True):
-            out[place] = sample
+    with _reading(tensor, items) as progress:
+        for part, loaded in _chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+            if isinstance(loaded, LakeError):
+                found: list[Stored] = [loaded] * len(part.rows)
+            else:
+                found = _samples(state, tensor, loaded, part, items)
+            for place, sample in zip(part.out.tolist(), found, strict=True):
+                out[place] = sample
+            progress(len(part.rows))
     return [sample for sample in out if sample is not None]
+
+
+def _reading(tensor: TensorState, items: Ints) -> Progress:
+    return Progress(f"read tensor {tensor.meta.name!r}", "samples", len(items), is_passing=True)
 
 
 def _chunks(
@@ -168,16 +175,24 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
     except ValueError as error:
         raise FormatError(f"tensor {meta.name!r}: samples cannot have shape {meta.max_shape} ({error})") from error
     plan = read_plan(state.tables(tensor).ids, items)
-    left = [part for part in plan if not _read_straight(state, tensor, part, out)]
-    for part, loaded in _chunks(state, tensor, left):
-        if isinstance(loaded, LakeError):
-            raise loaded
-        array = loaded.array
-        if array is None or array.shape[1:] != meta.max_shape:
-            return None
-        if len(array) <= int(part.rows.max()):
-            raise FormatError(f"{loaded.chunk.what}: expected {int(part.rows.max()) + 1} samples, got {len(array)}")
-        out[_slice(part.out)] = array[_slice(part.rows)]
+    left = []
+    with _reading(tensor, items) as progress:
+        for part in plan:
+            if _read_straight(state, tensor, part, out):
+                progress(len(part.rows))
+            else:
+                left.append(part)
+        for part, loaded in _chunks(state, tensor, left):
+            if isinstance(loaded, LakeError):
+                raise loaded
+            array = loaded.array
+            if array is None or array.shape[1:] != meta.max_shape:
+                return None
+            last = int(part.rows.max())
+            if len(array) <= last:
+                raise FormatError(f"{loaded.chunk.what}: expected {last + 1} samples, got {len(array)}")
+            out[_slice(part.out)] = array[_slice(part.rows)]
+            progress(len(part.rows))
     return out
 
 
@@ -281,7 +296,12 @@ def _on_all_cores(samples: list[StoredSample], work: Callable[[StoredSample, int
     files = sum(sample.compression is not None for sample in samples)
     starts = range(0, len(samples), _GROUP)
     run = _decoders().map if files > 1 and (os.cpu_count() or 1) > 1 else map
-    return [one for found in run(group, starts) for one in found]
+    out = []
+    with Progress("decode files", "files", len(samples), is_passing=True) as progress:
+        for found in run(group, starts):
+            out += found
+            progress(len(found))
+    return out
 
 
 @cache

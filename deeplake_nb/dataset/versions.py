@@ -11,6 +11,7 @@ from deeplake_nb.dataset.merge import RESOLUTIONS, merge
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.writer import Writer
 from deeplake_nb.errors import MergeError, ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
+from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
     from deeplake_nb.dataset.state import State
@@ -210,12 +211,14 @@ class Versions(Rows):
         if base == theirs.commit.id:
             return
         message = f"Merge {theirs.commit.id} into {self.branch}"
-        writer.begin()
-        try:
-            options = {"delete_removed": delete_removed_tensors, "force": force}
-            merge(writer, theirs, self._state.at(base), conflict_resolution, **options)
-        finally:
-            writer.end()
+        undone = "what was taken over so far is not committed, and reset() forgets it"
+        with Progress(f"merge {target_id} into {self.branch}", "samples", undone=undone):
+            writer.begin()
+            try:
+                options = {"delete_removed": delete_removed_tensors, "force": force}
+                merge(writer, theirs, self._state.at(base), conflict_resolution, **options)
+            finally:
+                writer.end()
         writer.commit(message)
 
     def _closed(self, head: State) -> State:

@@ -27,6 +27,7 @@ from deeplake_nb.errors import (
 from deeplake_nb.format import keys
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import decode_json, encode_json
+from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import check_key, delete_all
 
 if TYPE_CHECKING:
@@ -133,7 +134,13 @@ class Views(Versions):
         """
         if not callable(function):
             raise UnsupportedError("filter takes a function of a row, such as lambda row: row.labels.numpy() == 2")
-        view: Self = self[[at for at in range(len(self)) if bool(np.all(function(self[at])))]]
+        rows, is_shown = [], bool(options.get("progressbar", True))
+        with Progress(f"filter {self._state.storage.url}", "rows", len(self), is_shown=is_shown, is_passing=True) as progress:
+            for at in range(len(self)):
+                if bool(np.all(function(self[at]))):
+                    rows.append(at)
+                progress()
+        view: Self = self[rows]
         if options.get("save_result"):
             view.save_view(message=getattr(function, "__name__", None), path=options.get("result_path"))
         return view

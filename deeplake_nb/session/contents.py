@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deeplake_nb.errors import ReadOnlyError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import DatasetMeta
+from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import delete_all, exists
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ def is_dataset(store: StorageProvider) -> bool:
     return exists(store, keys.DATASET_META) or exists(store, keys.VERSION_CONTROL)
 
 
-def delete_dataset(store: StorageProvider, *, check: bool = True) -> None:
-    """Delete everything there.
+def delete_dataset(store: StorageProvider, *, check: bool = True, is_shown: bool = True) -> None:
+    """Delete everything there; ``is_shown`` shows how far it is, where that is far away.
 
     Raises:
         ReadOnlyError: with ``check``, the dataset's owner forbade it.
@@ -28,4 +29,8 @@ def delete_dataset(store: StorageProvider, *, check: bool = True) -> None:
         meta = DatasetMeta.decode(store.get(keys.DATASET_META), keys.DATASET_META)
         if not meta.allow_delete:
             raise ReadOnlyError(f"the dataset at {store.url} is protected (allow_delete is false); nothing was deleted")
-    delete_all(store)
+    undone = "a part of it is gone, so delete it again, with force=True"
+    with Progress(f"delete {store.url}", "objects", undone=undone, is_shown=is_shown) as progress:
+        if store.concurrency > 1:
+            progress.total = sum(1 for _ in store.list())
+        delete_all(store, progress=progress)

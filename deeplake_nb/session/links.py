@@ -13,6 +13,7 @@ from deeplake_nb.errors import (
     MissingCredentialsError,
     PermissionDeniedError,
 )
+from deeplake_nb.progress import Progress
 from deeplake_nb.session.files import rooted
 from deeplake_nb.session.names import Lending
 from deeplake_nb.storage.provider import get_many
@@ -122,10 +123,13 @@ class LinkedFiles:
                 wanted.setdefault(id(store), (store, []))[1].append((place, file))
             except LakeError as error:
                 out[place] = error
-        for store, places in wanted.values():
-            found = get_many(store, [(file, None) for _, file in places])
-            for (place, _), data in zip(places, found, strict=True):
-                out[place] = data
+        total = sum(len(places) for _, places in wanted.values())
+        with Progress("fetch linked files", "files", total, is_passing=True) as progress:
+            for store, places in wanted.values():
+                found = get_many(store, [(file, None) for _, file in places])
+                for (place, _), data in zip(places, found, strict=True):
+                    out[place] = data
+                    progress()
         return out
 
     # ------------------------------------------------------------------ credentials

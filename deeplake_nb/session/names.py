@@ -72,10 +72,10 @@ class NamedStorage(Wrapper):
         with self._naming:
             self.inner.delete(key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder."""
         with self._naming:
-            super().delete_all(folder)
+            super().delete_all(folder, progress=progress)
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects whose key starts with the prefix."""

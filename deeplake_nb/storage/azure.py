@@ -180,7 +180,7 @@ class AzureStorage(BodyReads):
         """Remove the object; one DELETE."""
         self._delete(self._prefix + check_key(key))
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder.
 
         With a hierarchical namespace a HEAD, a DELETE and a LIST (of a whole container, for each folder in it);
@@ -195,7 +195,8 @@ class AzureStorage(BodyReads):
             emptied += [item.name for item in page if item.is_folder]
             objects = [item.name for item in page if not item.is_folder]
             for _ in in_parallel(self._delete, objects, min(self.concurrency, len(objects))):
-                pass
+                if progress is not None:
+                    progress(1)
         for name in sorted(emptied, reverse=True):  # folders in folders first
             self._delete(name)
 

@@ -158,13 +158,14 @@ class GcsStorage(BodyReads):
         check_key(key)
         self._delete(key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder; a GET per 1,000, and a DELETE for each, many at once."""
         skip = len(self._prefix)
         for page in self._pages(check_prefix(folder), "items(name)"):
             keys = [item["name"][skip:] for item in page.get("items", ())]
             for _ in in_parallel(self._delete, keys, min(self.concurrency, len(keys))):
-                pass
+                if progress is not None:
+                    progress(1)
 
     def _delete(self, key: str) -> None:
         with contextlib.suppress(KeyNotFoundError):

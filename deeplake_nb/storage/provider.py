@@ -131,7 +131,7 @@ class ReadsInto(Protocol):
 class DeletesAll(Protocol):
     """A provider that deletes many objects at once; call it through `delete_all`."""
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """As the function `delete_all`."""
         ...
 
@@ -195,15 +195,20 @@ def is_empty(provider: StorageProvider) -> bool:
     return next(iter(provider.list()), None) is None
 
 
-def delete_all(provider: StorageProvider, folder: str = "") -> None:
-    """Delete every object below ``folder`` (text that ends in ``/``; ``""`` is the root), leaving nothing behind."""
+def delete_all(provider: StorageProvider, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
+    """Delete every object below ``folder`` (text that ends in ``/``; ``""`` is the root), leaving nothing behind.
+
+    ``progress`` is told the number of objects as they go, where they go one by one or in batches.
+    """
     if folder and not folder.endswith("/"):
         raise UrlError(f"cannot delete {folder!r} of {provider.url}: a folder ends in '/'")
     if isinstance(provider, DeletesAll):
-        provider.delete_all(folder)
+        provider.delete_all(folder, progress=progress)
         return
     for entry in list(provider.list(folder)):
         provider.delete(entry.key)
+        if progress is not None:
+            progress(1)
 
 
 def get_into(provider: StorageProvider, key: str, buffer: Buffer, start: int = 0) -> int:

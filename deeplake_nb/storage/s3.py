@@ -133,7 +133,7 @@ class S3Storage(BodyReads):
         """Remove the object; one DELETE."""
         self.request("delete", key, "delete_object")
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder; a LIST and a POST per 1,000."""
         for page in self._pages(check_prefix(folder)):
             keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
@@ -144,10 +144,14 @@ class S3Storage(BodyReads):
                 except PermissionDeniedError:  # some storages judge all of them by the bucket, some keys are for a part
                     for item in keys:
                         self.call("delete", item["Key"].removeprefix(self._prefix), "delete_object", item)
+                        if progress is not None:
+                            progress(1)
                     continue
                 for failed in answer.get("Errors", ()):
                     key = failed["Key"].removeprefix(self._prefix)
                     raise s3_errors.refusal(failed["Code"], f"delete {self._shown(key)}", self._where())
+                if progress is not None:
+                    progress(len(keys))
 
     # ------------------------------------------------------------------ about itself
 

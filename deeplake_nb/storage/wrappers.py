@@ -61,9 +61,9 @@ class Wrapper:
         """Remove the object."""
         self.inner.delete(key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder."""
-        seam.delete_all(self.inner, folder)
+        seam.delete_all(self.inner, folder, progress=progress)
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects whose key starts with the prefix."""
@@ -104,8 +104,9 @@ class ReadOnly(Wrapper):
         """Refused."""
         raise self._refusal("delete", key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Refused."""
+        del progress
         raise self._refusal("delete", folder)
 
     def _refusal(self, verb: str, key: str) -> ReadOnlyError:
@@ -173,10 +174,10 @@ class Counting(Wrapper):
         self._count("delete")
         self.inner.delete(key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder, counted once."""
         self._count("delete_all")
-        super().delete_all(folder)
+        super().delete_all(folder, progress=progress)
 
     def list(self, prefix: str = "", *, delimiter: Literal["", "/"] = "") -> Iterator[Entry]:
         """Objects whose key starts with the prefix, counted once."""
@@ -260,10 +261,10 @@ class Cached(Wrapper):
             with self._lock:
                 self._forget(key)
 
-    def delete_all(self, folder: str = "") -> None:
+    def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder, here too."""
         try:
-            super().delete_all(folder)
+            super().delete_all(folder, progress=progress)
         finally:
             with self._lock:
                 self._forget(*[key for key in self._ranges if key.startswith(folder)])

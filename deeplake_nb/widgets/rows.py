@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import CommandError, did_you_mean
+from deeplake_nb.progress import Progress
+from deeplake_nb.urls import redact
 from deeplake_nb.widgets.columns import Column, column, shapes
 from deeplake_nb.widgets.expression import expression
 
@@ -97,14 +99,16 @@ def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: Tru
     rows = np.arange(len(ds))
     where, sort = view.where.strip(), view.sort.strip()
     masks, keys = [np.zeros(0, bool)], []
-    for start in range(0, len(ds), _BLOCK) if where or sort else ():
-        if not is_wanted():
-            return np.arange(0)
-        block = _Block(ds, start, min(start + _BLOCK, len(ds)))
-        mask = expression(where).mask(block) if where else np.ones(block.count, bool)
-        masks.append(mask)
-        if sort:
-            keys.append(expression(sort).keys(block)[mask])
+    with Progress(f"look through {redact(ds.path)}", "rows", len(ds), is_passing=True) as progress:
+        for start in range(0, len(ds), _BLOCK) if where or sort else ():
+            if not is_wanted():
+                return np.arange(0)
+            block = _Block(ds, start, min(start + _BLOCK, len(ds)))
+            mask = expression(where).mask(block) if where else np.ones(block.count, bool)
+            masks.append(mask)
+            if sort:
+                keys.append(expression(sort).keys(block)[mask])
+            progress(block.count)
     if where:
         rows = rows[np.concatenate(masks)]
     if sort and keys:
