@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from tests.benchmarks import arrays, hub, names, pictures, start, storage
+from tests.benchmarks import arrays, deeplakes, hub, names, pictures, start, storage
 from tests.benchmarks.measure import QUICK, Line, alternating, markdown
 
 
 @pytest.mark.parametrize(
-    ("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (names, 1), (hub, 3), (storage, 12)]
+    ("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (names, 1), (hub, 3), (storage, 12), (deeplakes, 39)]
 )
 def test_a_section_measures_every_line(section, count):
     lines = section.lines(QUICK)

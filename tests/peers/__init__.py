@@ -20,12 +20,12 @@ class PeerError(RuntimeError):
 class Peer:
     """A running interpreter. `do` calls a function of its program, which ends in `answering.serve`."""
 
-    def __init__(self, python: Path, program: Path, home: Path, **environ: str) -> None:
+    def __init__(self, python: Path, program: Path, home: Path, *arguments: str, **environ: str) -> None:
         env = machine.environ() | {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parent), "PYTHONHASHSEED": "0"}
         self._log = home / f"{program.stem}.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [python, "-u", program],
+                [python, "-u", program, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,0 +1,189 @@
+"""The two lines of Deep Lake beside ours and the limit, each in an environment of its own, taking turns.
+
+3.9.52 runs the very same code as ours (`programs/v3.py`). All that is read must be equal, in all three.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests import environments
+from tests.benchmarks.measure import Line
+from tests.benchmarks.pictures import copied, decode, photographs
+from tests.peers import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.benchmarks.measure import Scale
+
+V4 = ("deeplake==4.7.4", "numpy")
+_PROGRAMS = Path(__file__).with_name("programs")
+_WIDTH = 768
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the table.
+
+    Attributes:
+        call: the function of the programs, and its arguments.
+        of: what makes the dataset it reads or changes, once; nothing if it makes its own.
+        limit: the same work without a dataset, in this process.
+        shared: 3.9.52 reads what ours wrote, as it would take minutes to write it.
+        wanted: what of the limit, or of the clock, it should stay within.
+    """
+
+    what: str
+    call: tuple[str, dict]
+    of: tuple[str, dict] | None = None
+    limit: Callable[[], object] | None = None
+    wanted: str = ""
+    shared: bool = False
+
+
+def lines(scale: Scale) -> list[Line]:
+    """Every job on every package."""
+    root = Path(tempfile.mkdtemp(prefix="benchmark-deeplakes-"))
+    try:
+        with Rivals(root) as rivals:
+            return [line for job in jobs(root, scale) for line in rivals.measured(job, min(scale.repeats, 3))]
+    finally:
+        shutil.rmtree(root)
+
+
+def jobs(root: Path, scale: Scale) -> Iterator[Job]:
+    """The table, with its inputs made as it goes."""
+    yield from _pictures(root, scale)
+    yield from _vectors(root, scale)
+    yield from _values(root, scale)
+
+
+def _pictures(root, scale):
+    count = scale.files // 2
+    (root / "files").mkdir()
+    paths = photographs(root / "files", scale.files)
+    shuffled = np.random.default_rng(0).permutation(count).tolist()
+    ingest = ("ingest_jpegs", {"paths": [str(path) for path in paths]})
+    yield Job(f"ingest {len(paths):,} JPEG files", ingest, limit=lambda: copied(root / "files", paths), wanted="3 x")
+    for how, rows in [("in order", list(range(count))), ("at random", shuffled)]:
+        alone = lambda rows=rows: [decode(paths[row]) for row in rows]  # noqa: E731
+        yield Job(f"decode {count:,} {how}", ("decode", {"rows": rows}), of=ingest, limit=alone, wanted="1.5 x")
+
+    def batch():
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(decode, paths[:count]))
+
+    yield Job(
+        f"decode {count:,} as a batch", ("decode_batch", {"count": count}), of=ingest, limit=batch, wanted="1.5 x"
+    )
+
+
+def _vectors(root, scale):
+    random = np.random.default_rng(1)
+    vectors = random.random((scale.rows, _WIDTH), "float32")
+    np.save(root / "vectors.npy", vectors)
+    mapped = np.load(root / "vectors.npy", mmap_mode="r")
+    rows = random.integers(0, scale.rows, min(1_000, scale.rows)).tolist()
+    np.save(root / "new.npy", random.random((len(rows), _WIDTH), "float32"))
+    ingest = ("ingest_vectors", {"values": str(root / "vectors.npy")})
+    what = f"{scale.rows:,} x {_WIDTH} float32"
+    yield Job(f"ingest {what}", ingest, limit=lambda: np.save(root / "copy.npy", vectors), wanted="2 x")
+    yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda: np.load(root / "vectors.npy"), wanted="1.5 x")
+    one_by_one = lambda: [np.array(mapped[row]) for row in rows]  # noqa: E731
+    yield Job(f"{len(rows):,} random rows", ("read_rows", {"rows": rows}), of=ingest, limit=one_by_one)
+    update = ("update_rows", {"rows": rows, "values": str(root / "new.npy")})
+    yield Job(f"update {len(rows):,} rows at random", update, of=ingest)
+    few = min(2_000, scale.rows)
+    np.save(root / "few.npy", vectors[:few])
+    labels = random.integers(0, 1000, few).tolist()
+    append = ("append_rows", {"labels": labels, "values": str(root / "few.npy")})
+    yield Job(f"append {few:,} rows one by one", append)
+
+
+def _values(root, scale):
+    labels = np.random.default_rng(2).integers(0, 1000, scale.labels).astype("uint32")
+    np.save(root / "labels.npy", labels)
+    ingest = ("ingest_labels", {"values": str(root / "labels.npy")})
+    what = f"{scale.labels:,} labels"
+    yield Job(f"ingest {what}", ingest, limit=lambda: np.save(root / "copy.npy", labels))
+    yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda: np.load(root / "labels.npy"))
+    texts = [f"text number {number} of a corpus, {number * 7919 % 1000}" for number in range(scale.labels // 10)]
+    (root / "texts.txt").write_text("\n".join(texts))
+    ingest = ("ingest_texts", {"values": str(root / "texts.txt")})
+    what = f"{len(texts):,} texts"
+    yield Job(f"ingest {what}", ingest, limit=lambda: (root / "copy.txt").write_text("\n".join(texts)))
+    alone = lambda: (root / "texts.txt").read_text().split("\n")  # noqa: E731
+    yield Job(f"read {what}", ("read_texts", {}), of=ingest, limit=alone)
+    many = np.zeros(scale.labels * 10, "uint32")
+    np.save(root / "many.npy", many)
+    ingest = ("ingest_labels", {"values": str(root / "many.npy")})
+    yield Job(f"open {len(many):,} rows", ("open_dataset", {}), of=ingest, wanted="50 ms", shared=True)
+
+
+class Rivals:
+    """Ours, 3.9.52 and 4, each a process with a folder."""
+
+    def __init__(self, root: Path) -> None:
+        pythons = {
+            "ours": (Path(sys.executable), "v3.py", "deeplake_nb"),
+            "3.9.52": (environments.environment(environments.ORIGINAL) / "python", "v3.py", "deeplake"),
+            "4.7.4": (environments.environment(V4) / "python", "v4.py", "deeplake"),
+        }
+        self._folders = {name: root / name for name in pythons}
+        for folder in self._folders.values():
+            folder.mkdir()
+        self._peers = {
+            name: Peer(python, _PROGRAMS / program, root / name, package, BUGGER_OFF="true")
+            for name, (python, program, package) in pythons.items()
+        }
+        self._made: dict[str, tuple] = {}
+
+    def __enter__(self) -> Rivals:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for peer in self._peers.values():
+            peer.close()
+
+    def measured(self, job: Job, repeats: int) -> Iterator[Line]:
+        """The row: ours against each of the others, and the limit."""
+        taken: dict[str, list[float]] = {name: [] for name in (*self._peers, "limit")}
+        for turn in range(repeats + 1):
+            digests = set()
+            for name in self._peers:
+                if job.of and self._made.get(name) != job.of:
+                    self._do("ours" if job.shared and name == "3.9.52" else name, job.of, self._folders[name])
+                    self._made[name] = job.of
+                seconds, digest = self._do(name, job.call, self._folders[name])
+                digests.add(digest)
+                taken[name].append(seconds)
+                if not job.of or job.call[0].startswith("update"):
+                    self._made.pop(name, None)
+            assert len(digests) == 1, f"{job.what}: they read different things"
+            begun = time.perf_counter()
+            limit = job.limit and job.limit()
+            taken["limit"].append(time.perf_counter() - begun)
+            del limit
+            if turn == 0 and repeats:
+                for times in taken.values():
+                    times.clear()
+        times = {name: median(values) for name, values in taken.items()}
+        for name in list(self._peers)[1:]:
+            yield Line(job.what, times["ours"], "faster", f"deeplake {name}", times[name])
+        if job.limit:
+            yield Line(job.what, times["ours"], job.wanted, "the limit", times["limit"])
+
+    def _do(self, name: str, call: tuple[str, dict], folder: Path) -> tuple[float, str]:
+        return self._peers[name].do(call[0], folder, **call[1])

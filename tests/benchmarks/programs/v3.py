@@ -1,0 +1,92 @@
+"""The side by side of the API of v3: the same code for deeplake 3.9 and for ours, which is asked for by name.
+
+Every call gives the seconds it took, and what was read where something was, as a digest that all must agree on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import answering  # the network is off from here on
+
+# isort: split
+import measured
+import numpy as np
+
+deeplake = importlib.import_module(sys.argv[1])
+QUIET = {"verbose": False}
+
+
+def create(htype, name="x", **options):
+    """An empty dataset in the working folder, with one tensor."""
+    ds = deeplake.empty("ds", overwrite=True, **QUIET)
+    ds.create_tensor(name, htype=htype, **options)
+    return ds
+
+
+def load(writing=False):
+    return deeplake.load("ds", read_only=not writing, **QUIET)
+
+
+def ingest_jpegs(paths):
+    with create("image", sample_compression="jpeg") as ds:
+        ds.x.extend([deeplake.read(path) for path in paths])
+
+
+def decode(rows):
+    tensor = load().x
+    return [tensor[row].numpy() for row in rows]
+
+
+def decode_batch(count):
+    return load().x[:count].numpy(aslist=True)
+
+
+def ingest_vectors(values):
+    with create("embedding", dtype="float32") as ds:
+        ds.x.extend(values)
+
+
+def ingest_labels(values):
+    with create("class_label") as ds:
+        ds.x.extend(values)
+
+
+def ingest_texts(values):
+    with create("text") as ds:
+        ds.x.extend(values)
+
+
+def read():
+    return load().x.numpy()
+
+
+def read_texts():
+    return load().x.data()["value"]
+
+
+def read_rows(rows):
+    tensor = load().x
+    return [tensor[row].numpy() for row in rows]
+
+
+def append_rows(labels, values):
+    ds = create("embedding", dtype="float32")
+    ds.create_tensor("label", htype="class_label")
+    with ds:
+        for label, vector in zip(labels, values, strict=True):
+            ds.append({"x": vector, "label": label})
+
+
+def update_rows(rows, values):
+    with load(writing=True) as ds:
+        for row, vector in zip(rows, values, strict=True):
+            ds.x[row] = vector
+
+
+def open_dataset():
+    return np.array([len(load())])
+
+
+answering.serve(measured.calls(globals()))
