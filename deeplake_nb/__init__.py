@@ -38,6 +38,7 @@ _CLASSES = {
     "Sample": "deeplake_nb.format.samples",
     "Link": "deeplake_nb.format.samples",
     "LakeError": "deeplake_nb.errors",
+    "VectorStore": "deeplake_nb.vectorstore.store",
 }
 
 __all__ = ["__version__", *_SESSION, *_CLASSES]  # noqa: PLE0604 - names resolved by __getattr__

@@ -16,6 +16,7 @@ NAMES = {
     "Link",
     "Sample",
     "Tensor",
+    "VectorStore",
     "__version__",
     "audit",
     "connect",

@@ -1,0 +1,196 @@
+"""All of a tensor, a block at a time, for who scans it: no more of it in memory than the blocks under way.
+
+A block of numbers fits into a core's own cache. Of a large tensor on this machine it is read straight into the same
+few megabytes again and again, so that the samples cross the memory once; anything else comes chunk by chunk, through
+the cache. Of texts and JSON a block is what a chunk holds, as it is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from deeplake_nb.dataset.selection import Selection
+from deeplake_nb.errors import DynamicShapeError, KeyNotFoundError, LakeError, StorageError
+from deeplake_nb.format.chunk import uniform_start
+from deeplake_nb.format.index import Index
+from deeplake_nb.format.samples import as_bytes
+from deeplake_nb.storage.provider import ByteRange, ReadsInto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
+    from deeplake_nb.dataset.tensor import Tensor
+    from deeplake_nb.format.samples import StoredSample
+
+BLOCK_NBYTES = 1 << 20
+_CACHED_NBYTES = 128 << 20
+"""Tensors up to this are kept as chunks: the next scan of them reads nothing."""
+
+_HEAD_NBYTES = 256
+"""Holds the header of any chunk of uniform samples."""
+
+
+class Span(NamedTuple):
+    """Neighbouring rows ``[first, stop)`` that lie in one chunk, whose own first row is ``origin``."""
+
+    entry: int
+    origin: int
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The rows of one tensor at one moment, as flat vectors of ``width`` numbers."""
+
+    state: State
+    tensor: TensorState
+    width: int
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Blocks:
+        """Of a whole tensor, rows appended so far included.
+
+        Raises:
+            DynamicShapeError: samples with several shapes.
+        """
+        selection = tensor._selection()  # noqa: SLF001 - the reading end of the same package
+        meta = selection.tensor.meta
+        selection.state.tables(selection.tensor)
+        return cls(selection.state, selection.tensor, int(np.prod(meta.max_shape, dtype=np.int64)))
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.tensor.length
+
+    @property
+    def row_nbytes(self) -> int:
+        """Bytes of a sample."""
+        return self.width * np.dtype(self.tensor.meta.dtype or "float32").itemsize
+
+    @property
+    def is_local(self) -> bool:
+        """Whether reading costs no waiting, so that no more threads than cores pay."""
+        return self.state.storage.concurrency == 1
+
+    def spans(self) -> list[Span]:
+        """Where the rows lie, chunk by chunk, in order."""
+        ids = self.state.tables(self.tensor).ids
+        stops = (ids.lasts + 1).tolist()
+        firsts = [0, *stops[:-1]]
+        cut = zip(range(len(stops)), firsts, stops, strict=True)
+        return [Span(entry, first, first, stop) for entry, first, stop in cut if first < stop]
+
+    def read(self, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
+        """The vectors of a span: pairs of the first row's number and an array ``(n, width)``, in order.
+
+        A row without a sample is all NaN. An array is good until the next one is asked for. Thread-safe.
+
+        Raises:
+            DynamicShapeError: a vector of another length.
+            LakeError: a chunk that cannot be read.
+        """
+        straight = self._straight(span)
+        if straight is not None:
+            yield from straight
+            return
+        (loaded,) = self.state.load_chunks(self.tensor, [span.entry])
+        if isinstance(loaded, LakeError):
+            raise loaded
+        array = loaded.array
+        inside = slice(span.first - span.origin, span.stop - span.origin)
+        if array is None or int(np.prod(array.shape[1:])) != self.width or len(array) < inside.stop:
+            array, inside = self._one_by_one(span), slice(None)
+        flat = array[inside].reshape(-1, self.width)
+        step = max(BLOCK_NBYTES // max(self.row_nbytes, 1), 1)
+        for start in range(0, len(flat), step):
+            yield span.first + start, flat[start : start + step]
+
+    def _straight(self, span: Span) -> Iterator[tuple[int, NDArray[Any]]] | None:
+        """The span read from the storage into one block's memory; None where that does not apply.
+
+        It never applies to the last chunk, which a writer may give a longer header between our requests.
+        """
+        state, meta, nbytes = self.state, self.tensor.meta, self.row_nbytes
+        storage = state.storage
+        ids = state.tables(self.tensor).ids
+        path = state.chunk_key(self.tensor, int(ids.ids[span.entry]))
+        if (
+            not isinstance(storage, ReadsInto)
+            or not self.is_local
+            or meta.chunk_compression
+            or meta.sample_compression
+            or self.rows * nbytes <= _CACHED_NBYTES
+            or span.entry == len(ids.ids) - 1
+            or state.chunks.get(path) is not None
+        ):
+            return None
+        try:
+            found = uniform_start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path)
+        except KeyNotFoundError:
+            return None  # loading it says why
+        last = span.stop - 1 - span.origin
+        if found is None or int(found[2][0]) != nbytes or int(found[2][-1]) < last:
+            return None
+        return self._pieces(storage, path, found[0] - span.origin * nbytes, span)
+
+    def _pieces(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
+        """``zero`` is where row 0 would start."""
+        step = max(BLOCK_NBYTES // self.row_nbytes, 1)
+        block = np.empty((step, self.width), self.tensor.meta.dtype)
+        for first in range(span.first, span.stop, step):
+            part = block[: min(step, span.stop - first)]
+            target = as_bytes(part)
+            if storage.get_into(path, target, zero + first * self.row_nbytes) != len(target):
+                raise StorageError(f"{self.state.storage.url}: {path} became shorter while it was read; search again")
+            yield first, part
+
+    def _one_by_one(self, span: Span) -> NDArray[Any]:
+        """Samples that differ: missing ones become NaN."""
+        what = f"tensor {self.tensor.meta.name!r}"
+        out = np.full((span.stop - span.first, self.width), np.nan, np.float64)
+        arrays = Selection(self.state, self.tensor, Index(np.arange(span.first, span.stop))).numpy(aslist=True)
+        for row, array in enumerate(arrays):
+            if array.size not in {0, self.width}:
+                raise DynamicShapeError(
+                    f"{what} row {span.first + row}: a vector of {array.size} numbers among those of {self.width}"
+                )
+            out[row] = array.reshape(-1) if array.size else np.nan
+        return out
+
+
+def payloads(tensor: Tensor) -> Iterator[list[bytes]]:
+    """The stored bytes of every sample of a text or JSON tensor, in order; chunk by chunk.
+
+    Raises:
+        LakeError: a chunk that cannot be read.
+    """
+    selection = tensor._selection()  # noqa: SLF001 - the reading end of the same package
+    state, known = selection.state, selection.tensor
+    for span in Blocks(state, known, 0).spans():
+        rows = np.arange(span.stop - span.first)
+        if known.meta.sample_compression or known.meta.is_link:
+            yield [bytes(sample.data) for sample in _stored(selection, rows + span.first)]
+            continue
+        (loaded,) = state.load_chunks(known, [span.entry])
+        if isinstance(loaded, LakeError):
+            raise loaded
+        data = bytes(loaded.chunk.data)
+        starts, stops = loaded.chunk.spans(rows)
+        yield [data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+
+
+def _stored(selection: Selection, rows: NDArray[np.int64]) -> Iterator[StoredSample]:
+    for sample in selection.stored(rows):
+        if isinstance(sample, LakeError):
+            raise sample
+        assert not isinstance(sample, list)  # rows of sequences are not asked for
+        yield sample

@@ -1,0 +1,139 @@
+"""Turning texts into vectors with what the user gave for it: a function, or an object as LangChain has them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import VectorStoreError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+RATE_LIMITER: Mapping[str, Any] = {"enabled": False, "bytes_per_minute": 1_800_000.0, "batch_byte_size": 10_000}
+"""v3's: nine tenths of what a common service of embeddings takes in a minute."""
+
+
+class Embedder:
+    """An embedding function: of a list of texts, or an object with ``embed_documents`` and ``embed_query``."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        if not callable(function) and not hasattr(function, "embed_documents"):
+            raise VectorStoreError(
+                f"embedding_function is a {type(function).__name__}: expected a function of a list of texts, or an "
+                "object with embed_documents() and embed_query()"
+            )
+
+    @classmethod
+    def of(cls, function: Any) -> Embedder | None:
+        """None for None."""
+        return function if isinstance(function, cls) or function is None else cls(function)
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        """The vector to search with."""
+        return vector(self._method("embed_query")(text))
+
+    def documents(
+        self, texts: Sequence[Any], batch: int, rate_limiter: Mapping[str, Any] | None
+    ) -> NDArray[np.float32]:
+        """Vectors ``(n, width)`` of texts, a batch at a time.
+
+        Raises:
+            VectorStoreError: vectors of several widths, or another number of them.
+        """
+        limits = limited(rate_limiter)
+        embed = self._method("embed_documents")
+        made: list[NDArray[np.float32]] = []
+        parts = _by_bytes(texts, limits) if limits["enabled"] else _by_count(texts, batch)
+        for part in parts:
+            begun = time.monotonic()
+            made.append(matrix(embed(part), len(part)))
+            if limits["enabled"]:
+                least = 60 * limits["batch_byte_size"] / limits["bytes_per_minute"]
+                time.sleep(max(least - (time.monotonic() - begun), 0))
+        widths = sorted({one.shape[1] for one in made})
+        if len(widths) > 1:
+            raise VectorStoreError(f"the embedding function made vectors of several widths: {widths}")
+        return np.concatenate(made)
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        found = getattr(self._function, name, None)
+        method: Callable[..., Any] = found if callable(found) else self._function
+        return method
+
+
+def vector(value: Any) -> NDArray[np.float32]:
+    """One embedding to search with, as v3 takes them: ``(d,)``, or ``(1, d)``.
+
+    Raises:
+        VectorStoreError: not one vector of finite numbers.
+    """
+    try:
+        found = np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise VectorStoreError(f"the embedding to search for is no list of numbers ({error})") from error
+    if found.ndim > 1 and len(found) == 1:
+        found = found[0]
+    if found.ndim != 1 or not found.size:
+        raise VectorStoreError(
+            f"the embedding to search for has shape {found.shape}; expected one vector, such as (768,) or (1, 768)"
+        )
+    if not np.isfinite(found).all():
+        raise VectorStoreError("the embedding to search for holds NaN or infinity; nothing is near to that")
+    return found
+
+
+def matrix(value: Any, count: int) -> NDArray[np.float32]:
+    """What an embedding function gave for ``count`` texts.
+
+    Raises:
+        VectorStoreError: vectors of several widths, no numbers, or another number of them.
+    """
+    try:
+        found = np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise VectorStoreError(
+            f"the embedding function gave no vectors of one width for {count} texts ({error})"
+        ) from error
+    found = found.reshape(len(found), -1) if found.ndim > 1 else found
+    if found.ndim != 2 or len(found) != count or not found.shape[1]:  # noqa: PLR2004 - texts x numbers
+        raise VectorStoreError(
+            f"the embedding function gave an array of shape {found.shape} for {count} texts; expected one vector each"
+        )
+    return found
+
+
+def limited(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A rate limiter with what it does not say.
+
+    Raises:
+        VectorStoreError: something else in it.
+    """
+    for name in given or ():
+        if name not in RATE_LIMITER:
+            raise VectorStoreError(
+                f"rate_limiter has no {name!r}{did_you_mean(name, RATE_LIMITER)}; there are {', '.join(RATE_LIMITER)}"
+            )
+    return {**RATE_LIMITER, **(given or {})}
+
+
+def _by_count(texts: Sequence[Any], batch: int) -> Iterator[Sequence[Any]]:
+    return (texts[start : start + batch] for start in range(0, len(texts), batch))
+
+
+def _by_bytes(texts: Sequence[Any], limits: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """Runs of texts of at most ``batch_byte_size`` together; a longer one goes alone."""
+    start = nbytes = 0
+    for at, text in enumerate(texts):
+        size = len(str(text).encode())
+        if at > start and nbytes + size > limits["batch_byte_size"]:
+            yield texts[start:at]
+            start, nbytes = at, 0
+        nbytes += size
+    if start < len(texts):
+        yield texts[start:]

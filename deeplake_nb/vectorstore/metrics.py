@@ -1,0 +1,136 @@
+"""How near two vectors are: the five metrics, as a table. Pure.
+
+A metric gives *keys*, of which the smallest is the nearest: twice, once fast and with a bound of the error (32-bit
+products by BLAS), once exact to the last bit or so (64 bits). Only vectors whose fast key could still be among the
+nearest are computed exactly, so that the answer is that of the exact keys at the price of the fast ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import VectorStoreError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Singles = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+    Keys = tuple[Doubles, Doubles | float]
+
+_UNIT = 2.0**-24
+"""Largest relative error of one operation on 32-bit numbers."""
+_TINY = 1e-30
+"""Below this 32-bit products lose digits; nothing is said of such vectors by the fast keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. ``bound`` gives ``(keys, slack)`` of 32-bit vectors: the exact key is at least ``keys - slack``."""
+
+    name: str
+    bound: Callable[[Singles, Singles], Keys]
+    exact: Callable[[Doubles, Doubles], Doubles]
+    score: Callable[[Doubles], Doubles]
+    """What v3 calls the score, of exact keys."""
+    tql: str
+    """Its function in a query."""
+    faiss: str | None = None
+    """The metric of an index that finds the same neighbours."""
+    is_by_angle: bool = False
+    """Whether only the direction of vectors counts."""
+
+
+def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Products of rows: ``(n, d)`` with ``(d,)`` or ``(n, d)``. One call of BLAS a row, on this thread alone.
+
+    That is as fast as a product with a matrix where the rows are in the cache, and equal rows give equal numbers
+    wherever they stand.
+    """
+    right = other[:, None] if other.ndim == 1 else other[:, :, None]
+    product: NDArray[Any] = np.matmul(one[:, None, :], right)[:, 0, 0]
+    return product
+
+
+def _error(width: int) -> float:
+    """Relative error of a sum of ``width`` products, at most (Higham, Accuracy and Stability, 3.1)."""
+    return width * _UNIT / (1 - min(width * _UNIT, 0.5)) + 4 * _UNIT
+
+
+def _l2_bound(block: Singles, query: Singles) -> Keys:
+    norms = dots(block, block).astype(np.float64)
+    own = float(np.dot(query, query))
+    keys = norms - 2.0 * dots(block, query) + own
+    return keys, 3.0 * _error(len(query)) * (norms + own) + _TINY
+
+
+def _l2(block: Doubles, query: Doubles) -> Doubles:
+    apart = block - query
+    return dots(apart, apart)
+
+
+def _dot_bound(block: Singles, query: Singles) -> Keys:
+    norms = dots(block, block).astype(np.float64)
+    own = float(np.dot(query, query))
+    return -dots(block, query).astype(np.float64), 2.0 * _error(len(query)) * np.sqrt(norms * own) + _TINY
+
+
+def _cos_bound(block: Singles, query: Singles) -> Keys:
+    norms = dots(block, block).astype(np.float64)
+    norms[norms < _TINY] = np.nan
+    own = float(np.dot(query, query))
+    keys = dots(block, query) / -np.sqrt(norms * (own if own >= _TINY else np.nan))
+    return keys, 4.0 * _error(len(query))
+
+
+def _cos(block: Doubles, query: Doubles) -> Doubles:
+    lengths: Doubles = -np.sqrt(dots(block, block)) * np.sqrt(np.dot(query, query))
+    keys: Doubles = dots(block, query) / lengths
+    return keys
+
+
+def _l1_bound(block: Singles, query: Singles) -> Keys:
+    keys = np.abs(block - query).sum(axis=1, dtype=np.float32).astype(np.float64)
+    return keys, 2.0 * _error(len(query)) * keys + _TINY
+
+
+def _max_bound(block: Singles, query: Singles) -> Keys:
+    keys = np.abs(block - query).max(axis=1, initial=0).astype(np.float64)
+    return keys, 4.0 * _UNIT * keys + _TINY
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("l2", _l2_bound, _l2, np.sqrt, "L2_NORM", "METRIC_L2"),
+        Metric("l1", _l1_bound, lambda block, query: np.abs(block - query).sum(axis=1), np.positive, "L1_NORM"),
+        Metric(
+            "max", _max_bound, lambda block, query: np.abs(block - query).max(axis=1, initial=0), np.positive,
+            "LINF_NORM",
+        ),
+        Metric(
+            "cos", _cos_bound, _cos, np.negative, "COSINE_SIMILARITY", "METRIC_INNER_PRODUCT", is_by_angle=True
+        ),
+        Metric("dot", _dot_bound, lambda block, query: -dots(block, query), np.negative, "DOT_PRODUCT"),
+    )
+}  # fmt: skip
+DEFAULT = "cos"
+
+
+def metric_named(name: str | None) -> Metric:
+    """The metric of a name, in any case; cosine similarity for None, as in v3.
+
+    Raises:
+        VectorStoreError: no such metric.
+    """
+    wanted = DEFAULT if name is None else str(name).lower()
+    if wanted not in METRICS:
+        raise VectorStoreError(
+            f"no distance metric {name!r:.40}{did_you_mean(wanted, METRICS)}; there are {', '.join(METRICS)}"
+        )
+    return METRICS[wanted]

@@ -1,0 +1,83 @@
+"""Opening a store, making one where there is none, and making one anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deeplake_nb import session
+from deeplake_nb.dataset.dataset import Dataset
+from deeplake_nb.errors import DatasetNotFoundError, VectorStoreError
+from deeplake_nb.session.contents import delete_dataset
+from deeplake_nb.vectorstore import schema
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a new store is made with; ``tensors`` is None for v3's four."""
+
+    tensors: Sequence[Mapping[str, Any]] | None
+    embedding_function: Any
+    runtime: Mapping[str, Any] | None
+
+
+def opened(  # noqa: PLR0917 - one place calls it
+    path: Any,
+    where: dict[str, Any],
+    making: Making,
+    read_only: bool | None,
+    overwrite: bool,
+    branch: str,
+    logger: logging.Logger,
+) -> Dataset:
+    """The store at a path, made if there is none; ``where`` are arguments of ``load``.
+
+    Raises:
+        VectorStoreError: tensors are given for a store that has its own.
+        DatasetNotFoundError: there is none, and it was to be read only.
+        VersionNotFoundError: it has no such branch.
+    """
+    here = session.default()
+    if not overwrite and here.exists(path, **where):
+        if making.tensors is not None and list(making.tensors) != list(schema.DEFAULT_TENSORS):
+            raise VectorStoreError(f"a store is at {path} already, with its own tensors: open it without tensor_params")
+        dataset = here.load(path, read_only=read_only, **where)
+        logger.info("%s exists already and was loaded", dataset.path)
+        if branch != dataset.branch:
+            dataset.checkout(branch)
+        return dataset
+    if read_only:
+        raise DatasetNotFoundError(f"no vector store at {path}: with read_only none is made; check the path")
+    tensors = schema.described(making.tensors)  # before anything is there
+    dataset = here.empty(path, overwrite=overwrite, runtime=making.runtime, **where)
+    if branch != dataset.branch:
+        dataset.checkout(branch, create=True)
+    schema.create(dataset, tensors, making.embedding_function)
+    return dataset
+
+
+def emptied(dataset: Dataset) -> Dataset:
+    """A new dataset in place of one: the same tensors, no rows, and no history.
+
+    Raises:
+        ReadOnlyError: opened for reading, or its owner forbade deletion.
+        LockedError: someone else is writing.
+    """
+    dataset.clear()  # which takes the lock; a process that ends from here on leaves a store without rows
+    tensors = dict(dataset.tensors)
+    for tensor in tensors.values():
+        dict(tensor.info)  # is read at first use, and gone by then
+    dataset.close()
+    state = dataset._state  # noqa: SLF001 - where it lies, which only the session knows otherwise
+    delete_dataset(state.storage)
+    made = Dataset.create(state.storage, state.open_links)
+    if state.host is not None:
+        made.hosted_by(state.host)
+    with made:
+        for name, tensor in tensors.items():
+            made.create_tensor_like(name, tensor)
+    return made

@@ -1,0 +1,96 @@
+"""Exact search: every vector is looked at, none is kept."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import VectorStoreError
+from deeplake_nb.storage.provider import in_parallel
+from deeplake_nb.vectorstore.nearest import Nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.blocks import Blocks, Span
+    from deeplake_nb.vectorstore.metrics import Metric
+
+    Ints = NDArray[np.int64]
+
+_LARGE_NBYTES = 32 << 20
+"""From here on more than one thread pays."""
+_CLOUD_THREADS = 4
+"""Each holds one chunk (64 MB) of a storage that is waited for."""
+
+
+def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints | None = None) -> Nearest:
+    """The ``k`` rows nearest to ``query``, of all or of ``rows`` (rising). Reads every chunk that has any of them.
+
+    Memory holds a block of 1 MB per core, or a chunk per thread where the storage is waited for.
+
+    Raises:
+        VectorStoreError: a query of another width.
+        LakeError: a chunk that cannot be read.
+    """
+    if len(query) != blocks.width:
+        raise VectorStoreError(
+            f"the embedding to search for has {len(query)} numbers, but those of tensor {blocks.tensor.meta.name!r} "
+            f"have {blocks.width}; make it with the model that made them"
+        )
+
+    def search(part: list[Span]) -> Nearest:
+        found = Nearest(metric, query, k)
+        for span in part:
+            for first, block in blocks.read(span):
+                _see(found, first, block, rows)
+        return found
+
+    out = Nearest(metric, query, k)
+    for found in in_parallel(search, *_parts(blocks, _spans(blocks, rows))):
+        out.join(found)
+    return out
+
+
+def _see(found: Nearest, first: int, block: NDArray[Any], rows: Ints | None) -> None:
+    if rows is None:
+        found.see(np.arange(first, first + len(block)), block)
+        return
+    start, stop = np.searchsorted(rows, [first, first + len(block)])
+    if start < stop:
+        wanted = rows[start:stop]
+        found.see(wanted, block if len(wanted) == len(block) else block[wanted - first])
+
+
+def _spans(blocks: Blocks, rows: Ints | None) -> list[Span]:
+    """The spans that have any of the rows."""
+    spans = blocks.spans()
+    if rows is None:
+        return spans
+    bounds = np.searchsorted(rows, [bound for span in spans for bound in (span.first, span.stop)])
+    return [span for span, low, high in zip(spans, bounds[::2], bounds[1::2], strict=True) if low < high]
+
+
+def _parts(blocks: Blocks, spans: list[Span]) -> tuple[list[list[Span]], int]:
+    """The spans as work for threads, and how many threads: neighbours together, so that each keeps its nearest."""
+    count = sum(span.stop - span.first for span in spans)
+    if not blocks.is_local:
+        return [[span] for span in spans], min(_CLOUD_THREADS, len(spans))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = cores if count * blocks.row_nbytes >= _LARGE_NBYTES else 1
+    halves = [_cut(spans, count, at, workers) for at in range(workers)]
+    return [part for part in halves if part], workers
+
+
+def _cut(spans: list[Span], count: int, at: int, of: int) -> list[Span]:
+    """The ``at``-th of ``of`` equal parts; a span that lies across a border is cut there."""
+    low, high = count * at // of, count * (at + 1) // of
+    out, passed = [], 0
+    for span in spans:
+        size = span.stop - span.first
+        start, stop = max(low - passed, 0), min(high - passed, size)
+        if start < stop:
+            out.append(span._replace(first=span.first + start, stop=span.first + stop))
+        passed += size
+    return out

@@ -1,0 +1,163 @@
+"""One search: its arguments checked, the rows it finds, and the form they are given in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset.blocks import Blocks
+from deeplake_nb.errors import TensorNotFoundError, UnsupportedError, VectorStoreError, did_you_mean
+from deeplake_nb.vectorstore.scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.vectorstore.metrics import Metric
+
+    Ints = NDArray[np.int64]
+
+EXEC_OPTIONS = ("auto", "python", "compute_engine", "tensor_db")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows in the order in which they are given; ``scores`` where they were found by an embedding."""
+
+    rows: Ints
+    scores: list[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked of one dataset: the nearest ``k`` of ``rows`` (None: all of them) to a vector."""
+
+    tensor: str
+    query: NDArray[np.float32]
+    k: int
+    metric: Metric
+    rows: Ints | None = None
+
+    def by(self, option: str, dataset: Dataset) -> Found:
+        """In one of the ways of ``exec_option``."""
+        del option
+        return self.exact(dataset)
+
+    def exact(self, dataset: Dataset) -> Found:
+        """By looking at every vector."""
+        found = scan(Blocks.of(embeddings(dataset, self.tensor)), self.metric, self.query, self.k, self.rows)
+        return Found(found.rows, found.scores().tolist())
+
+
+def check_exec_option(option: str) -> str:
+    """The option itself.
+
+    Raises:
+        VectorStoreError: there is no such way to search.
+    """
+    if option not in EXEC_OPTIONS:
+        raise VectorStoreError(
+            f"no exec_option {option!r:.40}{did_you_mean(str(option), EXEC_OPTIONS)}; there are "
+            f"{', '.join(EXEC_OPTIONS)}"
+        )
+    return option
+
+
+def check_k(k: Any) -> int:
+    """The number of rows asked for; more than there are is no mistake, as in v3.
+
+    Raises:
+        VectorStoreError: less than one, or no whole number.
+    """
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise VectorStoreError(f"k is how many rows to find, 1 or more, got {k!r:.40}")
+    return int(k)
+
+
+def check_not_empty(dataset: Dataset) -> None:
+    """Refuse to search where nothing is; the message is v3's, which clients know.
+
+    Raises:
+        VectorStoreError: no rows.
+    """
+    if not len(dataset):
+        error = VectorStoreError("specified dataset is empty")
+        error.add_note(f"{dataset.path} has no rows yet: add() some, then search")
+        raise error
+
+
+def embeddings(dataset: Dataset, name: str) -> Any:
+    """The tensor to search in.
+
+    Raises:
+        TensorNotFoundError: no such tensor.
+        VectorStoreError: it holds no vectors.
+    """
+    tensors = dataset.tensors
+    if name not in tensors:
+        raise TensorNotFoundError(
+            f"no embedding tensor {name!r} in {dataset.path}{did_you_mean(str(name), tensors)}; "
+            f"there are {', '.join(tensors)}"
+        )
+    tensor = tensors[name]
+    if tensor.dtype is None or tensor.dtype.kind not in "fiub" or tensor.is_sequence or tensor.is_link:
+        raise VectorStoreError(f"tensor {name!r} of htype {tensor.htype} holds no vectors that could be compared")
+    return tensor
+
+
+def returned_tensors(dataset: Dataset, wanted: Any, embedding_tensor: str) -> list[str]:
+    """The tensors of the answer: those named, ``"*"`` for all, or all but the embeddings.
+
+    Raises:
+        TensorNotFoundError: no such tensor.
+    """
+    known = dataset.tensors
+    if wanted == "*":
+        return list(known)
+    if not wanted:
+        return [name for name in known if name != embedding_tensor]
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    for name in names:
+        if name not in known:
+            raise TensorNotFoundError(
+                f"no tensor {name!r} in {dataset.path}{did_you_mean(name, known)}; there are {', '.join(known)}"
+            )
+    return names
+
+
+def answer(dataset: Dataset, found: Found, tensors: list[str]) -> dict[str, Any]:
+    """The rows as v3 gives them: ``score``, then each tensor's values."""
+    view = dataset[found.rows]
+    out: dict[str, Any] = {} if found.scores is None else {"score": found.scores}
+    return out | {name: view[name].data(aslist=True)["value"] for name in tensors}
+
+
+def refuse_deep_memory(asked: Any) -> None:
+    """Deep Memory was a service of the makers of Deep Lake.
+
+    Raises:
+        UnsupportedError: it is asked for.
+    """
+    if asked:
+        raise UnsupportedError("deep_memory needs models trained by a service that is gone; search without it")
+
+
+_INDEX_PARAMS: Mapping[str, Any] = {"threshold": None, "distance_metric": "COS", "additional_params": {}}
+
+
+def index_params(given: Any) -> dict[str, Any]:
+    """``index_params`` with what they do not say.
+
+    Raises:
+        VectorStoreError: something else in them.
+    """
+    for name in given or ():
+        if name not in _INDEX_PARAMS:
+            raise VectorStoreError(
+                f"index_params has no {name!r}{did_you_mean(name, _INDEX_PARAMS)}; there are {', '.join(_INDEX_PARAMS)}"
+            )
+    return {**_INDEX_PARAMS, **(given or {})}
