@@ -25,6 +25,7 @@ from tests.peers import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Self
 
     from tests.benchmarks.measure import Scale
 
@@ -150,7 +151,7 @@ class Rivals:
         }
         self._made: dict[str, tuple] = {}
 
-    def __enter__(self) -> Rivals:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -33,8 +34,7 @@ def given(value):
     if isinstance(value, str) and value.endswith(".npy"):
         return np.load(value)
     if isinstance(value, str) and value.endswith(".txt"):
-        with open(value, encoding="utf-8") as file:
-            return file.read().split("\n")
+        return Path(value).read_text(encoding="utf-8").split("\n")
     return value
 
 

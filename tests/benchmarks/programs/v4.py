@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import answering  # the network is off from here on
 
@@ -33,11 +34,7 @@ def load():
 
 
 def ingest_jpegs(paths):
-    contents = []
-    for path in paths:
-        with open(path, "rb") as file:
-            contents.append(file.read())
-    ingest(types.Image(sample_compression="jpeg"), contents)
+    ingest(types.Image(sample_compression="jpeg"), [Path(path).read_bytes() for path in paths])
 
 
 def decode(rows):
