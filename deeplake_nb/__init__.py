@@ -24,6 +24,10 @@ _SESSION = (
     "explain",
     "forget_creds",
     "hub",
+    "ingest_classification",
+    "ingest_coco",
+    "ingest_dataframe",
+    "ingest_yolo",
     "keep_creds",
     "like",
     "link",
@@ -37,6 +41,7 @@ _CLASSES = {
     "Tensor": "deeplake_nb.dataset.tensor",
     "Sample": "deeplake_nb.format.samples",
     "Link": "deeplake_nb.format.samples",
+    "tiled": "deeplake_nb.format.samples",
     "LakeError": "deeplake_nb.errors",
     "VectorStore": "deeplake_nb.vectorstore.store",
 }

@@ -1,13 +1,12 @@
 """Appends to one tensor: values become payloads, payloads fill chunks, and the tables follow in memory.
 
-A full chunk is written at once, so that memory stays bounded; the tables and metadata that make it count are
-written by a flush. Until then nobody else sees the new rows, and ``restore`` takes them back.
+The tables and metadata that make chunks count are written by a flush. Until then nobody else sees the new rows, and
+``restore`` takes them back.
 """
 
 from __future__ import annotations
 
 import copy
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,39 +17,30 @@ from deeplake_nb.dataset.encoded import Encoded
 from deeplake_nb.dataset.linked_creds import note_used
 from deeplake_nb.dataset.links import resolve_links
 from deeplake_nb.dataset.rewriter import Rewriter
-from deeplake_nb.errors import LakeError, SampleError, UnsupportedError
+from deeplake_nb.dataset.tail import Tail
+from deeplake_nb.errors import SampleError
 from deeplake_nb.format import keys
-from deeplake_nb.format.chunk import MAX_NBYTES, ChunkBuilder
-from deeplake_nb.format.codecs import lz4
-from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling, encode_tiles
-from deeplake_nb.format.payloads import Encoder, Uniform, Varied, check_writable, inferred, label_numbers, plain_numbers
+from deeplake_nb.format.encoders import CredsCodes, Sequences, encode_tiles
+from deeplake_nb.format.labels import label_numbers, plain_numbers
+from deeplake_nb.format.payloads import Encoder, check_writable, inferred
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from typing_extensions import Buffer
-
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import Tables, TensorState
+    from deeplake_nb.dataset.tail import TailMark
+    from deeplake_nb.format.encoders import Tiling
     from deeplake_nb.format.meta import TensorMeta
-    from deeplake_nb.format.payloads import Batch
 
 
 @dataclass(slots=True)
 class _Mark:
     meta: TensorMeta
     info: dict[str, Any] | None
-    ids: ChunkIds
-    tiles: dict[int, Tiling]
     sequences: Sequences | None
     creds: CredsCodes | None
-    builder: ChunkBuilder | None
-    built: Any
-    chunk_id: int
-    held: Put | None
-    written: int
+    tail: TailMark
     is_dirty: bool
     is_info_dirty: bool
 
@@ -66,12 +56,8 @@ class Appender:
         self.rewriter = Rewriter(state, tensor)
         self.is_info_dirty = False
         self.is_renamed = False
-        self._builder: ChunkBuilder | None = None
-        self._chunk_id = 0
-        self._flushed_id = 0  # the chunk of flushed rows that further ones may join
-        self._held: Put | None = None  # it, full, until the next flush: before that nothing that counts is touched
-        self._has_tiles = False  # whether the (empty) table of tiles is known to be stored
-        self.written: list[int] = []  # chunks of this commit that its chunk set does not list yet
+        self.tail = Tail(state, tensor)
+        self._stored_tiles: dict[int, Tiling] | None = None  # the table of tiles as a flush has left it
         self.shared: dict[str, tuple[str, str]] = {}  # chunk names that its chunk set leads to other commits' objects
         self.flushed_tensor: TensorState | None = None  # as the last flush left it; None before the first change
 
@@ -118,7 +104,7 @@ class Appender:
             SampleError: a value that does not fit; the caller restores the mark it took before.
         """
         new = self.encoded(values)
-        self._add(new.batch)
+        self.tail.add(new.batch)
         self.count(new, new.items)
         if new.codes is not None:
             self.tables.creds = (self.tables.creds or CredsCodes()).extended(new.codes)
@@ -145,110 +131,6 @@ class Appender:
             self.is_info_dirty = True
         return numbers
 
-    def _add(self, batch: Batch) -> None:
-        if isinstance(batch, Uniform):
-            done = 0
-            while done < batch.count:
-                room = self._open(batch.nbytes)
-                take = min(max(room // max(batch.nbytes, 1), 1), batch.count - done)
-                part = batch.payload[done * batch.nbytes : (done + take) * batch.nbytes]
-                self._fill().add_uniform(part, take, batch.shape, batch.nbytes)
-                self._cover(take)
-                done += take
-        else:
-            self._add_varied(batch)
-        if self._builder is not None:
-            self._builder.own()
-
-    def _add_varied(self, batch: Varied) -> None:
-        sizes = np.array([len(payload) for payload in _views(batch.payloads)], np.int64)
-        done = 0
-        while done < len(sizes):
-            room = self._open(int(sizes[done]))
-            take = max(int(np.searchsorted(np.cumsum(sizes[done:]), room, side="right")), 1)
-            part = slice(done, done + take)
-            shapes = batch.shapes[part]
-            self._fill_varied(batch.payloads[part], shapes, sizes[part])
-            done += take
-
-    def _fill_varied(self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None], sizes: Any) -> None:
-        builder = self._fill()
-        if any(shape is None for shape in shapes):
-            builder.add_uniform(b"", len(shapes), None, 0)  # only missing samples, of no known rank
-        else:
-            builder.add_varied(payloads, np.array(shapes, np.int64), sizes)
-        self._cover(len(shapes))
-
-    def _fill(self) -> ChunkBuilder:
-        if self._builder is None:
-            self._builder = ChunkBuilder(self._rank)
-        return self._builder
-
-    @property
-    def _rank(self) -> int | None:
-        """Rank of what is stored, once it is known: of a link, its path."""
-        return 1 if self.tensor.meta.is_link else len(self.tensor.meta.max_shape) or None
-
-    def _open(self, nbytes: int) -> int:
-        """Make sure a chunk is open that takes a sample of ``nbytes``; returns the room left in it."""
-        meta = self.tensor.meta
-        limit = meta.chunk_target * (2 if meta.chunk_compression else 1)
-        most = lz4.MAX_NBYTES if meta.chunk_compression else MAX_NBYTES
-        if nbytes > most:
-            raise UnsupportedError(
-                f"tensor {meta.name!r}: a sample of {nbytes} bytes; the format allows {most} in one chunk, and samples "
-                "cannot be cut into tiles yet"
-            )
-        if self._builder is None:
-            self._resume()
-        if self._builder is not None and self._builder.count and self._builder.nbytes + nbytes > limit:
-            self._write_chunk()
-            self._builder = None
-        if self._builder is None:
-            self._start()
-        return limit - self._fill().nbytes
-
-    def _resume(self) -> None:
-        """Go on in the last chunk, if it belongs to this commit, has room, and is no tile."""
-        ids, tiles = self.tables.ids, self.tables.tiles
-        if not len(ids):
-            return
-        last = len(ids) - 1
-        chunk_id = int(ids.ids[-1])
-        path = self.state.chunk_key(self.tensor, chunk_id)
-        if last in tiles or path != keys.chunk(self.state.commit.id, self.tensor.key, keys.chunk_name(chunk_id)):
-            return
-        (loaded,) = self.state.load_chunks(self.tensor, [len(ids.ids) - 1])
-        if isinstance(loaded, LakeError):
-            raise loaded
-        chunk = loaded.chunk
-        if chunk.is_whole or len(chunk.data) >= self.tensor.meta.chunk_target:
-            return
-        if None not in {self._rank, chunk.rank} and self._rank != chunk.rank:
-            return  # old versions left (H, W) pictures among (H, W, C) ones
-        count = last + 1 - int(ids.firsts()[-1])
-        self._builder = ChunkBuilder.resumed(chunk, count, self._rank)
-        self._chunk_id = self._flushed_id = chunk_id
-
-    def _start(self) -> None:
-        check_writable(self.tensor.meta)
-        self._fill()
-        self._chunk_id = secrets.randbits(64) or 1
-        self.written.append(self._chunk_id)
-        path = keys.chunk(self.state.commit.id, self.tensor.key, keys.chunk_name(self._chunk_id))
-        self.tensor.owners[self._chunk_id] = path
-
-    def _cover(self, count: int) -> None:
-        """Let the open chunk's entry in the table cover ``count`` more rows."""
-        ids = self.tables.ids
-        if len(ids.ids) and int(ids.ids[-1]) == self._chunk_id:
-            lasts = ids.lasts.copy()  # a reader in another thread may hold the old ones
-            lasts[-1] += count
-            self.tables.ids = ChunkIds(ids.ids, lasts)
-            return
-        last = len(ids) + count - 1
-        self.tables.ids = ChunkIds(np.append(ids.ids, np.uint64(self._chunk_id)), np.append(ids.lasts, last))
-
     def count(self, new: Encoded, growth: int) -> None:
         """Widen the shape bounds to new samples, and the length. Links bound what they point to, where known."""
         meta = self.tensor.meta
@@ -269,18 +151,6 @@ class Appender:
         self.forget_indexes()
         meta = replace(self.tensor.meta, length=self.tensor.meta.length + growth)
         self.tensor.meta = meta if meta.length else replace(meta, min_shape=(), max_shape=())
-
-    def _write_chunk(self) -> None:
-        put = self._chunk_put()
-        if self._chunk_id == self._flushed_id:
-            self._held = put
-        else:
-            self.state.storage.put(put.key, put.data)
-
-    def _chunk_put(self) -> Put:
-        pack = lz4.compress if self.tensor.meta.chunk_compression and not self.tensor.meta.is_link else None
-        path = self.state.chunk_key(self.tensor, self._chunk_id)
-        return Put(Phase.CHUNKS, path, self._fill().build(pack))
 
     # ------------------------------------------------------------------ flushing, and taking back
 
@@ -303,14 +173,10 @@ class Appender:
     def _table_puts(self) -> list[Put]:
         """Chunks, and the tables that find their rows."""
         commit, tensor, tables = self.state.commit.id, self.tensor, self.tables
-        puts = self.rewriter.puts()
-        if self._held is not None:
-            puts.append(self._held)
-        if self._builder is not None and self._builder.count:
-            puts.append(self._chunk_put())
+        puts = [*self.rewriter.puts(), *self.tail.puts()]
         if len(tables.ids) or self.rewriter.is_dirty:
             puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
-        if self.rewriter.is_dirty or (len(tables.ids) and not tables.tiles and not self._has_tiles):
+        if self.rewriter.is_dirty or (len(tables.ids) and self._stored_tiles != tables.tiles):
             puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
         if tables.sequences is not None:
             puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
@@ -321,16 +187,14 @@ class Appender:
 
     def flushed(self) -> set[str]:
         """All puts have been made; the objects that nothing names any more."""
-        self._has_tiles = bool(len(self.tables.ids))
+        self._stored_tiles = self.tables.tiles if len(self.tables.ids) else None
         gone = set[str]()
         if self.rewriter.is_dirty:
-            self._builder, self._chunk_id = None, 0  # it may have been rewritten
+            self.tail.forget()
             gone = self.rewriter.flushed()
         self.is_dirty = self.is_info_dirty = self.has_appended = self.is_renamed = False
-        self._held = None
-        self._flushed_id = self._chunk_id
+        self.tail.flushed()
         self.flushed_tensor = self.tensor.snapshot()
-        self.written.clear()
         self.shared = {}
         return gone
 
@@ -342,15 +206,9 @@ class Appender:
         return _Mark(
             self.tensor.meta,
             copy.copy(self.tensor.info),
-            tables.ids,
-            tables.tiles,
             tables.sequences,
             tables.creds,
-            self._builder,
-            self._builder.mark() if self._builder is not None else None,
-            self._chunk_id,
-            self._held,
-            len(self.written),
+            self.tail.mark(),
             self.is_dirty,
             self.is_info_dirty,
         )
@@ -360,21 +218,15 @@ class Appender:
         if self.tensor.meta.length > length:
             self.tensor.meta = replace(self.tensor.meta, length=length)
             self.tables.ids = self.tables.ids.truncated(length)
-            self._builder = None
+            self.tail.forget()
 
     def restore(self, mark: _Mark) -> list[str]:
         """Forget everything since ``mark``; returns the keys of chunks that were written for nothing."""
-        orphans = [self.tensor.owners.pop(chunk_id) for chunk_id in self.written[mark.written :]]
-        del self.written[mark.written :]
         tables = self.tables
         self.tensor.meta, self.tensor.info = mark.meta, mark.info
-        tables.ids, tables.tiles = mark.ids, mark.tiles
         tables.sequences, tables.creds = mark.sequences, mark.creds
-        self._builder, self._chunk_id, self._held = mark.builder, mark.chunk_id, mark.held
-        if self._builder is not None:
-            self._builder.restore(mark.built)
         self.is_dirty, self.is_info_dirty = mark.is_dirty, mark.is_info_dirty
-        return orphans
+        return self.tail.restore(mark.tail)
 
 
 def _items(row: Any, name: str) -> Any:
@@ -384,7 +236,3 @@ def _items(row: Any, name: str) -> Any:
     if row is None:
         return ()
     raise SampleError(f"tensor {name!r}: a row of a sequence is a list of samples, got a {type(row).__name__}")
-
-
-def _views(payloads: Sequence[Buffer]) -> list[memoryview]:
-    return [payload if isinstance(payload, memoryview) else memoryview(payload) for payload in payloads]

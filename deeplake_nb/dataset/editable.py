@@ -103,6 +103,9 @@ class EditableTensor:
         writer = self._changing()
         rows = index.resolve(self._tensor.length)
         infos = None
+        is_one = index.is_single and len(index.sub) == 1
+        if is_one and updates.update_part(writer, self._tensor.key, int(rows[0]), index.sub[0], value):
+            return
         if index.sub:
             values, infos = self._with_parts(index, rows, value)
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset.companions import Added
-from deeplake_nb.format.payloads import Uniform
+from deeplake_nb.format.batch import Uniform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deeplake_nb.format.payloads import Batch
+    from deeplake_nb.format.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

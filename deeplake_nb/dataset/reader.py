@@ -6,8 +6,6 @@ Images of a batch are decoded on all cores: Pillow lets other threads run while 
 
 from __future__ import annotations
 
-import math
-import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -15,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.tiled import tiled
 from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError, LakeError
-from deeplake_nb.format import canvas
 from deeplake_nb.format.chunk import uniform_start
-from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, read_plan
@@ -54,12 +51,20 @@ _WINDOW = 16
 def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]:
     """The stored bytes of items, in order; an item that cannot be read stands as its error."""
     out: list[Stored | None] = [None] * len(items)
+    tables = state.tables(tensor)
+    plan = read_plan(tables.ids, items)
     with _reading(tensor, items) as progress:
-        for part, loaded in _chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+        if tables.tiles and not tensor.meta.is_link:
+            for place, item in enumerate(items.tolist()):
+                if item in tables.tiles:
+                    out[place] = tiled(state, tensor, item)
+                    progress()
+            plan = [part for part in plan if out[int(part.out[0])] is None]
+        for part, loaded in _chunks(state, tensor, plan):
             if isinstance(loaded, LakeError):
                 found: list[Stored] = [loaded] * len(part.rows)
             else:
-                found = _samples(state, tensor, loaded, part, items)
+                found = _samples(tensor, loaded, part, items)
             for place, sample in zip(part.out.tolist(), found, strict=True):
                 out[place] = sample
             progress(len(part.rows))
@@ -78,22 +83,15 @@ def _chunks(
         yield from zip(window, state.load_chunks(tensor, [part.entry for part in window]), strict=True)
 
 
-def _samples(state: State, tensor: TensorState, loaded: LoadedChunk, part: ChunkRead, items: Ints) -> list[Stored]:
+def _samples(tensor: TensorState, loaded: LoadedChunk, part: ChunkRead, items: Ints) -> list[Stored]:
     meta, chunk = tensor.meta, loaded.chunk
     htype = meta.htype or "generic"
     dtype = meta.dtype or "uint8"
     rank = len(meta.max_shape)
-    tiles = state.tables(tensor).tiles
     compression = meta.sample_compression if not meta.is_link else None
     what = f"tensor {meta.name!r}"
-    if not meta.is_link and tiles and int(items[part.out[0]]) in tiles:
-        return [_tiled(state, tensor, int(item)) for item in items[part.out].tolist()]
     if chunk.is_whole:
-        if meta.chunk_compression in {None, "lz4"} or not len(chunk.shapes):
-            return [FormatError(f"{chunk.what}: a chunk of {len(chunk)} samples without byte positions")] * len(
-                part.rows
-            )
-        return canvas.cut(chunk, part.rows, dtype, htype, what)
+        return [FormatError(f"{chunk.what}: a chunk of {len(chunk)} samples without byte positions")] * len(part.rows)
     try:
         starts, stops = chunk.spans(part.rows)
     except FormatError as error:
@@ -125,42 +123,6 @@ def _shapes(table: Ints, rows: Ints, rank: int) -> list[tuple[int, ...]]:
     if len(dims) == 2 and len(rows) and int(rows.max()) <= int(table[0, -1]):  # noqa: PLR2004 - one shape for all
         return dims[:1] * len(rows)
     return [dims[at] for at in np.searchsorted(table[:, -1], rows).tolist()]
-
-
-def _tiled(state: State, tensor: TensorState, item: int) -> Stored:
-    """Paste the tiles of one sample together; a tile without data is all zeros."""
-    meta, tables = tensor.meta, state.tables(tensor)
-    tiling = tables.tiles[item]
-    entries = np.flatnonzero(tables.ids.lasts == item).tolist()
-    grid = tiling.grid
-    what = f"tensor {meta.name!r} row {item}"
-    dtype = meta.dtype or "uint8"
-    if len(entries) != math.prod(grid):
-        return FormatError(f"{what}: expected {math.prod(grid)} tiles (grid {grid}), the table names {len(entries)}")
-    if len(tiling.shape) != len(meta.max_shape) or any(map(operator.gt, tiling.shape, meta.max_shape)):
-        return FormatError(f"{what}: tiles make a sample of {tiling.shape}, but none is larger than {meta.max_shape}")
-    out = np.zeros(tiling.shape, dtype)
-    for place, loaded in zip(np.ndindex(*grid), state.load_chunks(tensor, entries), strict=True):
-        if isinstance(loaded, LakeError):
-            return loaded
-        chunk = loaded.chunk
-        shape = chunk.shape(0)
-        if not len(chunk.data) or shape is None:
-            continue
-        file = meta.sample_compression or meta.chunk_compression
-        kind = COMPRESSIONS[file].kind if file else None
-        data = chunk.data
-        try:
-            if meta.sample_compression == "lz4":
-                data = memoryview(lz4.decompress(data, what))
-            tile = StoredSample(data, shape, dtype, file if kind == "image" else None, "generic", what).array()
-        except FormatError as error:
-            return error
-        corner = out[tuple(slice(at * step, at * step + step) for at, step in zip(place, tiling.tile, strict=True))]
-        if tile.shape != corner.shape:
-            return FormatError(f"{what}: expected shape {corner.shape} of the tile at {place}, got {tile.shape}")
-        corner[...] = tile
-    return StoredSample(as_bytes(out), tiling.shape, dtype, None, meta.htype or "generic", what)
 
 
 def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any] | None:

@@ -12,23 +12,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.cache import LoadedChunk, as_array
-from deeplake_nb.errors import LakeError, UnsupportedError
-from deeplake_nb.format import keys
-from deeplake_nb.format.chunk import Chunk, ChunkBuilder
-from deeplake_nb.format.codecs import lz4
+from deeplake_nb.errors import LakeError
+from deeplake_nb.format import keys, packing
+from deeplake_nb.format.batch import Varied, alike
+from deeplake_nb.format.chunk import Chunk
 from deeplake_nb.format.edits import rebuilt
-from deeplake_nb.format.payloads import alike
+from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.regions import Piece, rewritten
 from deeplake_nb.format.samples import as_bytes
+from deeplake_nb.format.tiles import Apart
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
+    from deeplake_nb.format.batch import Batch, Uniform
+    from deeplake_nb.format.chunk import ChunkBuilder
     from deeplake_nb.format.edits import Edit, Region
-    from deeplake_nb.format.payloads import Batch, Uniform
+    from deeplake_nb.format.encoders import Tiling
 
     Loaded = list[tuple[Region, list[LoadedChunk | None]]]
 
@@ -54,7 +59,6 @@ class Rewriter:
 
         Raises:
             LakeError: a chunk that cannot be read.
-            UnsupportedError: chunks that can be read but not written.
         """
         tables = self._state.tables(self._tensor)
         regions = edit.regions(tables.ids, tables.tiles)
@@ -64,11 +68,6 @@ class Rewriter:
         for chunk in found.values():
             if isinstance(chunk, LakeError):
                 raise chunk
-            if chunk.chunk.is_whole and len(chunk.chunk):
-                raise UnsupportedError(
-                    f"tensor {self._tensor.meta.name!r}: rows in chunks that are one "
-                    f"{self._tensor.meta.chunk_compression} image cannot be changed yet"
-                )
         return [(one, [found.get(at) for at in range(one.first, one.stop)]) for one in regions]  # type: ignore[misc]
 
     def apply(self, edit: Edit, batch: Batch | None, loaded: Loaded) -> None:
@@ -96,7 +95,7 @@ class Rewriter:
                 done = self._rebuilt(entries, pieces, starts, stops, places, batch)
             new.append(done)
         tables.ids = rebuilt(ids, [region for region, _ in loaded], new)
-        tables.tiles = edit.tiles(tables.tiles)
+        tables.tiles = edit.tiles(tables.tiles, _tilings(batch))
         if self._held_nbytes > _HELD_NBYTES:
             self._store()
 
@@ -131,17 +130,31 @@ class Rewriter:
         self, entries: list[int], pieces: list[Piece], starts: Any, stops: Any, places: Any, batch: Batch | None
     ) -> list[tuple[int, int]]:
         meta = self._tensor.meta
-        limit = meta.chunk_target * (2 if meta.chunk_compression and not meta.is_link else 1)
-        rank = 1 if meta.is_link else len(meta.max_shape) or None
-        out = []
-        for built in rewritten(pieces, (starts.tolist(), stops.tolist(), places.tolist()), batch, rank, limit):
-            chunk = self._new()
-            parsed = Chunk.parse(b"".join(built.build()), self._path(chunk))
-            self._keep(chunk, LoadedChunk(parsed, as_array(parsed, meta)))
-            out.append((chunk, built.count))
+        changes = starts.tolist(), stops.tolist(), places.tolist()
+        out = [(self._built(one.builder), one.width) for one in rewritten(pieces, changes, batch, meta)]
         for entry in entries:
             self._forget(entry)
         return out
+
+    def retile(self, item: int, new: Mapping[int, ChunkBuilder]) -> None:
+        """Give tiles (by number) of one sample new chunks; the table names them in the place of the old ones."""
+        self.is_dirty = True
+        tables = self._state.tables(self._tensor)
+        first = int(np.searchsorted(tables.ids.lasts, item))
+        ids = tables.ids.ids.copy()  # a reader in another thread may hold the old ones
+        for number, builder in new.items():
+            self._forget(int(ids[first + number]))
+            ids[first + number] = self._built(builder)
+        tables.ids = ChunkIds(ids, tables.ids.lasts)
+        if self._held_nbytes > _HELD_NBYTES:
+            self._store()
+
+    def _built(self, builder: ChunkBuilder) -> int:
+        """A new chunk, in memory as it will be read."""
+        chunk = self._new()
+        parsed = Chunk.parse(b"".join(builder.build()), self._path(chunk))
+        self._keep(chunk, LoadedChunk(parsed, as_array(parsed, self._tensor.meta)))
+        return chunk
 
     def _new(self) -> int:
         chunk = secrets.randbits(64) or 1
@@ -173,11 +186,11 @@ class Rewriter:
 
     def puts(self) -> list[Put]:
         """The chunks that are in memory only."""
-        packed = self._tensor.meta.chunk_compression and not self._tensor.meta.is_link
+        meta = self._tensor.meta
         puts = []
-        for chunk, loaded in self._held.items():
-            builder = ChunkBuilder.resumed(loaded.chunk, len(loaded.chunk), loaded.chunk.rank)
-            puts.append(Put(Phase.CHUNKS, self._path(chunk), builder.build(lz4.compress if packed else None)))
+        for number, loaded in self._held.items():
+            builder = packing.resumed(loaded.chunk, len(loaded.chunk), meta, loaded.chunk.rank)
+            puts.append(Put(Phase.CHUNKS, self._path(number), packing.build(builder, meta)))
         return puts
 
     def _store(self) -> None:
@@ -198,3 +211,10 @@ class Rewriter:
         self._held.clear()
         self._writable.clear()
         self._held_nbytes = 0
+
+
+def _tilings(batch: Batch | None) -> dict[int, Tiling]:
+    """Those of a batch's samples that are cut into tiles, by their number."""
+    if not isinstance(batch, Varied):
+        return {}
+    return {at: one.tiling for at, one in enumerate(batch.payloads) if isinstance(one, Apart)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplake_nb.dataset import reader
 from deeplake_nb.dataset.links import linked_items, stored_links
+from deeplake_nb.dataset.tiled import TiledSample
 from deeplake_nb.errors import DynamicShapeError, LakeError, RowError
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
@@ -73,6 +74,8 @@ class Selection:
     def arrays(self) -> list[Any]:
         """The selected samples as arrays (lists of arrays for rows of a sequence, and for polygons)."""
         found = self._whole()
+        if self.index.sub and any(isinstance(one, TiledSample) for one in found):
+            return [_narrowed(one, self.index.sub) for one in found]
         polygons = htype_row(self.tensor.meta.htype).payload == "polygon"
         decode = (lambda many: [one.value() for one in many]) if polygons else reader.decode_all
         arrays: list[Any] = [decode(row) for row in found] if self.tensor.meta.is_sequence else decode(found)
@@ -183,6 +186,16 @@ class Selection:
             return self.each(list(found))
         return self.each([[next(found) for _ in range(*span)] for span in spans])
 
+    def creds_keys(self) -> Any:
+        """The name of each link's credentials, None without; lists of them for rows of a sequence."""
+        spans = [self._span(row) for row in self.rows.tolist()]
+        items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+        names = [getattr(link, "creds_key", None) for link in stored_links(self.state, self.tensor, items)]
+        if not self.tensor.meta.is_sequence:
+            return self.each(names)
+        found = iter(names)
+        return self.each([[next(found) for _ in range(*span)] for span in spans])
+
     def _span(self, row: int) -> tuple[int, int]:
         """The items of a row."""
         sequences = self.state.tables(self.tensor).sequences if self.tensor.meta.is_sequence else None
@@ -207,6 +220,15 @@ class Selection:
 
 def _is_plain(sub: tuple[Any, ...]) -> bool:
     return all(isinstance(item, (int, slice)) for items in sub for item in items)
+
+
+def _narrowed(stored: StoredSample, sub: tuple[Any, ...]) -> Any:
+    """A part of a sample, of which no more is read than that, where it is in tiles."""
+    first, rest = sub[0], sub[1:]
+    array = stored.part(first) if isinstance(stored, TiledSample) else _part(stored.array(), first)
+    for items in rest:
+        array = _part(array, items)
+    return array
 
 
 def _numpy_dtype(dtype: str | None) -> np.dtype[Any]:

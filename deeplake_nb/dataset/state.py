@@ -24,10 +24,7 @@ from deeplake_nb.errors import (
     UnsupportedError,
     did_you_mean,
 )
-from deeplake_nb.format import keys
-from deeplake_nb.format.chunk import Chunk
-from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format import keys, packing
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json
@@ -343,12 +340,8 @@ class State:
         if isinstance(data, LakeError):
             return data
         meta = tensor.meta
-        packed = meta.chunk_compression if not meta.is_link else None
         try:
-            unpack = None
-            if packed is not None and COMPRESSIONS.get(packed) == COMPRESSIONS["lz4"]:
-                unpack = lambda block: lz4.decompress(block, path)  # noqa: E731
-            chunk = Chunk.parse(data, path, unpack)
+            chunk = packing.parse(data, meta, path)
             loaded = LoadedChunk(chunk, as_array(chunk, meta))
         except FormatError as error:
             return error

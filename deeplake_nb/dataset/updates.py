@@ -13,6 +13,7 @@ import numpy as np
 
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.selection import Selection
+from deeplake_nb.dataset.tiled import with_part
 from deeplake_nb.errors import SampleError
 from deeplake_nb.format.edits import Edit
 from deeplake_nb.format.index import Index
@@ -61,6 +62,35 @@ def update(writer: Writer, columns: Mapping[str, tuple[Ints, Any]], *, infos: Ma
         for job in jobs:
             key = job.appender.tensor.key
             writer.changes.tensors[key].update(job.items.removed if job.rows is None else job.rows.removed)
+
+
+def update_part(writer: Writer, key: str, row: int, items: tuple[Any, ...], value: Any) -> bool:
+    """Assign to a part of a sample that is cut into tiles, by rewriting those it touches.
+
+    False, and nothing is changed, where the sample is not cut or the index is no plain one.
+
+    Raises:
+        SampleError: a value that does not fit.
+    """
+    tensor = writer.state.tensors[key]
+    if tensor.meta.is_link or tensor.meta.is_sequence or row not in writer.state.tables(tensor).tiles:
+        return False
+    with writer.editing([key]) as touched:
+        new = with_part(writer.state, tensor, row, items, value)
+        if new is None:
+            return False
+        jobs: list[_Job] = []
+        edit = Edit.replacing(np.array([row]))
+        for companion, link in tensor.meta.links.items():
+            if link.get("extend") == "extend_info":
+                (info,) = Selection(writer.state, writer.state.tensors[companion], Index(np.array([row]))).values()
+                info = {**info, "modified": True} if "modified" in info else info
+                jobs.append(_Job(touched[companion], edit, None, touched[companion].encoded([info])))
+        _carry_out(jobs)
+        touched[key].rewriter.retile(row, new)
+        touched[key].is_dirty = True
+        writer.changes.tensors[key].update(edit.removed)
+    return True
 
 
 def remove(writer: Writer, rows: Mapping[str, Ints]) -> None:

@@ -260,12 +260,12 @@ class Writer:
         puts = []
         for key, appender in self.appenders.items():
             rewriter = appender.rewriter
-            if commit != keys.FIRST_COMMIT and (appender.written or appender.shared or rewriter.is_dirty):
+            if commit != keys.FIRST_COMMIT and (appender.tail.written or appender.shared or rewriter.is_dirty):
                 gone = {path.rpartition("/")[2] for path in rewriter.replaced}
                 entries = {
                     name: to for name, to in state.chunk_set(commit, key).items() if name not in gone
                 } | appender.shared
-                entries.update((keys.chunk_name(one), ("", "")) for one in (*appender.written, *rewriter.written))
+                entries.update((keys.chunk_name(one), ("", "")) for one in (*appender.tail.written, *rewriter.written))
                 state.remember_chunk_set(commit, key, entries)
                 puts.append(Put(Phase.TABLES, keys.chunk_set(commit, key), encode_chunk_set(entries)))
         if self._info_dirty:

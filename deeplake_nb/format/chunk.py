@@ -168,24 +168,32 @@ class ChunkBuilder:
         self.rank = rank
         self.nbytes = 0
         self.count = 0
+        self.is_closed = False  # its sample must stay alone
         self._payloads: list[Buffer] = []
         self._owned = 0  # so many of them nobody else can change
         self._shapes: list[Ints] = []  # tables of dimensions and run length
         self._sizes: list[Ints] = []  # tables of bytes per sample and run length
         self._unshaped = 0  # leading samples whose rank is not known yet
 
-    @classmethod
-    def resumed(cls, chunk: Chunk, count: int, rank: int | None) -> ChunkBuilder:
-        """A builder that goes on after the first ``count`` samples of a stored chunk.
+    def takes(self, shape: Sequence[int] | None, nbytes: int, limit: int) -> int:  # noqa: ARG002 - others ask for it
+        """How many samples of a shape and size go in before ``limit`` bytes are reached; one into an empty chunk."""
+        if self.is_closed:
+            return 0
+        return max((limit - self.nbytes) // max(nbytes, 1), 0 if self.count else 1)
 
-        A writer that died may have left more samples in the chunk than the tensor knows of: these are cut away.
+    def add_tile(self, payload: Buffer, shape: Sequence[int]) -> None:
+        """Make this the chunk of one tile: its data has no positions. Without data it is all zeros."""
+        self._know_rank(len(shape))
+        self._shapes.append(np.array([[*shape, 1]], np.int64))
+        self._payloads.append(payload)
+        self.nbytes += memoryview(payload).nbytes
+        self.count += 1
+        self.is_closed = True
 
-        Raises:
-            FormatError: the chunk holds fewer samples.
-        """
-        builder = cls(rank)
-        builder.add_part(chunk, 0, count)
-        return builder
+    def add_alone(self, payload: Buffer, shape: Sequence[int]) -> None:
+        """Make this the chunk of one sample that must not share it."""
+        self.add_uniform(payload, 1, shape, memoryview(payload).nbytes)
+        self.is_closed = True
 
     def add_part(self, chunk: Chunk, start: int, stop: int) -> None:
         """Add samples ``[start, stop)`` of a stored chunk; their bytes are not copied.
@@ -280,26 +288,39 @@ class ChunkBuilder:
         if self.nbytes > MAX_NBYTES:
             raise FormatError(f"a chunk of {self.nbytes} bytes: the format allows {MAX_NBYTES}")
         sizes = _merged(self._sizes, 2)
-        positions = np.empty((len(sizes), 3), "<u4")
+        positions = np.empty((len(sizes), 3), np.int64)
         totals = sizes[:, 0] * sizes[:, 1]
         positions[:, 0] = sizes[:, 0]
         positions[:, 1] = np.cumsum(totals) - totals
         positions[:, 2] = np.cumsum(sizes[:, 1]) - 1
-        shapes = _merged(self._shapes, (self.rank or 0) + 1)
-        shapes[:, -1] = np.cumsum(shapes[:, -1]) - 1
-        columns = shapes.shape[1] if len(shapes) else 0
-        header = b"".join(
-            (
-                bytes([len(FORMAT_VERSION)]) + FORMAT_VERSION.encode(),
-                struct.pack("<ii", len(shapes), columns),
-                shapes.astype("<u4").tobytes(),
-                struct.pack("<i", len(positions)),
-                positions.tobytes(),
-            )
-        )
+        header = encode_header(self.shapes(), positions)
         if compress is None:
             return [header, *self._payloads]
         return [header, compress(b"".join(self._payloads))]
+
+    def shapes(self) -> Ints:
+        """The table of shapes, dimensions and last sample; without leading samples of unknown rank."""
+        shapes = _merged(self._shapes, (self.rank or 0) + 1)
+        shapes[:, -1] = np.cumsum(shapes[:, -1]) - 1
+        return shapes
+
+    def data(self) -> bytes:
+        """All payloads in one piece."""
+        return b"".join(self._payloads)
+
+
+def encode_header(shapes: Ints, positions: Ints) -> bytes:
+    """What precedes the data of a chunk."""
+    columns = shapes.shape[1] if len(shapes) else 0
+    return b"".join(
+        (
+            bytes([len(FORMAT_VERSION)]) + FORMAT_VERSION.encode(),
+            struct.pack("<ii", len(shapes), columns),
+            shapes.astype("<u4").tobytes(),
+            struct.pack("<i", len(positions)),
+            positions.astype("<u4").tobytes(),
+        )
+    )
 
 
 def _clipped(lasts: Ints, start: int, stop: int) -> tuple[Ints, Ints]:

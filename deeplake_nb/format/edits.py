@@ -85,12 +85,22 @@ class Edit:
         before = np.searchsorted(self.stops, items, side="right")
         return items + np.where(before > 0, np.concatenate([[0], growth])[before], 0)
 
-    def tiles(self, tiles: dict[int, Tiling]) -> dict[int, Tiling]:
-        """The table of tiles after the edit: new samples have none."""
+    def places(self) -> Ints:
+        """Where the new items are afterwards, in order."""
+        growth = np.cumsum(self.counts - (self.stops - self.starts)) - (self.counts - (self.stops - self.starts))
+        starts = self.starts + growth
+        return _ranges(starts, starts + self.counts)
+
+    def tiles(self, tiles: dict[int, Tiling], new: dict[int, Tiling]) -> dict[int, Tiling]:
+        """The table of tiles after the edit; ``new`` are those among the new items, by their number."""
         gone = set(np.intersect1d(self.removed, np.fromiter(tiles, np.int64, len(tiles))).tolist()) if tiles else set()
         kept = [item for item in tiles if item not in gone]
         places = self.moved(np.array(kept, np.int64)).tolist()
-        return {place: tiles[item] for place, item in zip(places, kept, strict=True)}
+        out = {place: tiles[item] for place, item in zip(places, kept, strict=True)}
+        if new:
+            at = self.places()
+            out |= {int(at[number]): tiling for number, tiling in new.items()}
+        return dict(sorted(out.items()))
 
     def creds(self, table: CredsCodes, new: NDArray[np.uint32]) -> CredsCodes:
         """The table of credentials after the edit."""
@@ -135,17 +145,16 @@ def _beside(item: int, entry: int, ids: ChunkIds, tiles: dict[int, Tiling], leng
 
 
 def rebuilt(ids: ChunkIds, regions: Sequence[Region], new: Sequence[Sequence[tuple[int, int]]]) -> ChunkIds:
-    """The table with each region's entries replaced by ``(chunk id, number of items)``; chunks without items go."""
+    """The table with each region's entries replaced by ``(chunk id, number of items)``; further tiles count none."""
     widths = np.diff(ids.lasts, prepend=-1)  # the further tiles of a sample have none
     parts: list[tuple[NDArray[np.uint64], Ints]] = []
     at = 0
     for region, entries in zip(regions, new, strict=True):
         parts.append((ids.ids[at : region.first], widths[at : region.first]))
-        kept = [(chunk, count) for chunk, count in entries if count]
         parts.append(
             (
-                np.array([chunk for chunk, _ in kept], np.uint64),
-                np.array([count for _, count in kept], np.int64),
+                np.array([chunk for chunk, _ in entries], np.uint64),
+                np.array([count for _, count in entries], np.int64),
             )
         )
         at = region.stop

@@ -1,61 +1,38 @@
 """Python values to stored bytes: what a tensor's metadata makes of what the user appends.
 
-A batch becomes either one ``Uniform`` (samples alike, bytes in one piece: no work per row) or one ``Varied``.
+A batch becomes either one ``Uniform`` (samples alike, bytes in one piece: no work per row) or one ``Varied``. Samples
+over the tiling threshold are cut into tiles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.errors import SampleError, UnsupportedError
+from deeplake_nb.format.batch import Uniform, Varied
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
+from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.htypes import TEXT_LIKE, Htype, check_compression, htype_row
 from deeplake_nb.format.meta import encode_json
-from deeplake_nb.format.samples import Link, Sample, as_bytes, encode_polygons
+from deeplake_nb.format.packing import is_canvas, packing
+from deeplake_nb.format.samples import Link, PartialSample, Sample, as_bytes, encode_polygons
+from deeplake_nb.format.tiles import RATIO, Apart, Tiles, tile_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
+    from deeplake_nb.format.batch import Batch
     from deeplake_nb.format.meta import TensorMeta
 
 Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Uniform:
-    """``count`` samples of one shape, ``nbytes`` each, one after the other in ``payload``."""
-
-    payload: memoryview
-    count: int
-    shape: Shape | None
-    nbytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Varied:
-    """Samples with a payload each; a shape of None is a missing sample of unknown rank."""
-
-    payloads: list[Buffer]
-    shapes: list[Shape | None]
-
-
-Batch = Uniform | Varied
-
-
-def alike(batch: Batch | None) -> Uniform | None:
-    """The batch as one of samples that are alike, if they are."""
-    if not isinstance(batch, Varied):
-        return batch
-    shapes, sizes = set(batch.shapes), {len(memoryview(one)) for one in batch.payloads}
-    if len(shapes) != 1 or len(sizes) != 1 or None in shapes:
-        return None
-    return Uniform(memoryview(b"".join(batch.payloads)), len(batch.payloads), batch.shapes[0], sizes.pop())
+TILING_THRESHOLD = 16_000_000
+"""Bytes, where a tensor's metadata has no other."""
 
 
 def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
@@ -76,7 +53,7 @@ def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
         if meta.is_link:
             return replace(meta, dtype="uint8", typestr="|u1")
         try:
-            dtype = np.dtype(first.dtype) if isinstance(first, Sample) else np.asarray(first).dtype
+            dtype = np.dtype(first.dtype) if isinstance(first, (Sample, PartialSample)) else np.asarray(first).dtype
         except ValueError as error:
             raise SampleError(f"tensor {meta.name!r}: the sample is no regular array ({error})") from error
         if dtype.kind not in "biufc":
@@ -99,7 +76,11 @@ class Encoder:
             raise UnsupportedError(f"{self.what}: {found.name} files cannot be appended yet")
         self.compression = found
         self.is_image_file = found is not None and found.kind == "image"
-        self.needs_channel = meta.htype == "image" or self.is_image_file
+        self.is_canvas = is_canvas(meta)
+        is_picture = meta.htype == "image" or self.is_image_file
+        self.needs_channel = len(meta.max_shape) == 3 if self.is_canvas else is_picture  # noqa: PLR2004 - (H, W, C)
+        self.tile_limit = meta.tiling_threshold or TILING_THRESHOLD
+        """Bytes from which a sample is cut into tiles; negative where none is."""
 
     def batch(self, values: Any) -> Batch:
         """Payloads of several samples (the first axis of an array, or a sequence of values).
@@ -110,7 +91,7 @@ class Encoder:
         uniform = self._uniform(values)
         if uniform is not None:
             return uniform
-        payloads: list[Buffer] = []
+        payloads: list[Buffer | Apart] = []
         shapes: list[Shape | None] = []
         rank = len(self.meta.max_shape) or None
         for position, value in enumerate(values):
@@ -128,15 +109,8 @@ class Encoder:
     def _uniform(self, values: Any) -> Uniform | None:
         if self.row.payload != "array" or self.compression or self.meta.is_link or self.row.mode:
             return None
-        array = values
-        if not isinstance(values, np.ndarray):
-            if not isinstance(values, Sequence) or not len(values) or not _is_number(values[0]):
-                return None
-            try:
-                array = np.asarray(values)
-            except (ValueError, OverflowError):
-                return None
-        if array.dtype.kind not in "biufc" or array.ndim == 0:
+        array = _numbers(values)
+        if array is None:
             return None
         if array.ndim == 1:
             array = array[:, None]
@@ -145,11 +119,15 @@ class Encoder:
         rank = len(self.meta.max_shape)
         if rank and array.ndim - 1 != rank:
             raise SampleError(f"{self.what}: samples have shape {array.shape[1:]}; expected {rank} dimensions")
+        nbytes = np.dtype(self.meta.dtype).itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+        if self._is_cut(nbytes):
+            return None
         array = np.ascontiguousarray(self.cast(array, exact=isinstance(values, np.ndarray)))
-        nbytes = array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+        if self.is_canvas and len(array):
+            images.check_holds(array[0], str(packing(self.meta)), self.what)
         return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
 
-    def one(self, value: Any) -> tuple[Buffer, Shape | None]:
+    def one(self, value: Any) -> tuple[Buffer | Apart, Shape | None]:
         """Payload and shape of one sample."""
         if self.meta.is_link:
             return self._link(value)
@@ -157,10 +135,45 @@ class Encoder:
             payload, shape = self._text_like(value)
             return (lz4.compress(payload) if self.compression else payload), shape
         if value is None:
-            return b"", None
+            return b"", (0,) * (len(self.meta.max_shape) or 3) if self.is_canvas else None
+        if isinstance(value, PartialSample):
+            return self._partial(value)
         if self._fits_as_it_is(value):
             return value.buffer, self._channelled(value.shape)
         return self._numeric(value)
+
+    def _is_cut(self, nbytes: int) -> bool:
+        """Whether a sample of so many raw bytes is cut into tiles."""
+        return nbytes * (RATIO if self.is_compressed else 1) > self.tile_limit >= 0 and self.row.payload == "array"
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether a sample is taken to shrink: the original's rule leaves lz4 chunks out."""
+        return self.compression is not None or self.is_canvas
+
+    def tile_of(self, shape: Shape) -> Shape:
+        """The shape of the tiles of a sample."""
+        packed = self.meta.sample_compression or packing(self.meta)
+        nbytes = float(np.prod(shape, dtype=np.float64) * np.dtype(self.meta.dtype).itemsize * (RATIO if packed else 1))
+        keep_last = self.row.name != "generic" or packed not in {None, "lz4"}
+        return tile_shape(shape, nbytes, max(self.tile_limit, 1), keep_last=keep_last)
+
+    def encoded(self, array: NDArray[Any]) -> Buffer:
+        """The bytes of one array of the tensor's dtype."""
+        if self.is_image_file:
+            return images.encode(array, self.compression.name if self.compression else "", self.what)
+        if self.is_canvas:
+            images.check_holds(array, str(packing(self.meta)), self.what)
+        data = as_bytes(np.ascontiguousarray(array))
+        return lz4.compress(data) if self.compression else data
+
+    def _partial(self, value: PartialSample) -> tuple[Tiles, Shape]:
+        shape = self._channelled(value.shape)
+        tile = value.tile_shape and self._channelled(value.tile_shape)
+        if 0 in shape or (tile is not None and (len(tile) != len(shape) or 0 in tile)):
+            raise SampleError(f"{self.what}: tiles of shape {tile} do not cover a sample of shape {shape}")
+        tiling = Tiling((shape, tuple(map(min, tile, shape)) if tile else self.tile_of(shape)))
+        return Tiles(tiling, None, self.encoded), shape
 
     def _fits_as_it_is(self, value: Any) -> bool:
         """Whether a file can be stored byte for byte: its kind, its mode and its dtype are the tensor's."""
@@ -169,18 +182,19 @@ class Encoder:
             return False
         if self.row.mode is not None and not _has_mode(value, self.row.mode):
             return False
+        if len(value.buffer) > self.tile_limit >= 0:
+            return False
         wanted = self.meta.dtype or value.dtype
         return value.dtype == wanted or np.can_cast(value.dtype, wanted, "safe")
 
-    def _numeric(self, value: Any) -> tuple[Buffer, Shape]:
+    def _numeric(self, value: Any) -> tuple[Buffer | Tiles, Shape]:
         array = self.cast(self._array(value), exact=hasattr(value, "dtype"))
         shape = self._channelled(array.shape or (1,))
         if not array.size:
             return b"", shape
-        if self.is_image_file:
-            return images.encode(array, self.compression.name if self.compression else "", self.what), shape
-        data = as_bytes(np.ascontiguousarray(array))
-        return (lz4.compress(data) if self.compression else data), shape
+        if self._is_cut(array.nbytes):
+            return Tiles(Tiling((shape, self.tile_of(shape))), array.reshape(shape), self.encoded), shape
+        return self.encoded(array), shape
 
     def _channelled(self, shape: Shape) -> Shape:
         return (*shape, 1) if self.needs_channel and len(shape) == 2 else shape  # noqa: PLR2004 - grey: (H, W)
@@ -276,6 +290,19 @@ def _has_mode(file: Sample, mode: str) -> bool:
     return file.compression == "jpeg" and len(file.shape) == 2  # noqa: PLR2004 - a grey PNG may have a palette
 
 
+def _numbers(values: Any) -> NDArray[Any] | None:
+    """Values as one array of numbers; None for others."""
+    array = values
+    if not isinstance(values, np.ndarray):
+        if not isinstance(values, Sequence) or not len(values) or not _is_number(values[0]):
+            return None
+        try:
+            array = np.asarray(values)
+        except (ValueError, OverflowError):
+            return None
+    return array if array.dtype.kind in "biufc" and array.ndim else None
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, complex, np.number, np.bool_))
 
@@ -294,11 +321,6 @@ def check_writable(meta: TensorMeta) -> None:
     Raises:
         UnsupportedError: so it is.
     """
-    packed = meta.chunk_compression
-    if packed and COMPRESSIONS[packed].kind != "byte" and not meta.is_link:
-        raise UnsupportedError(
-            f"tensor {meta.name!r}: chunks cannot be written as {packed} images yet; use sample_compression={packed!r}"
-        )
     if meta.is_link and htype_row(meta.htype).media and meta.verify:
         raise UnsupportedError(
             f"tensor {meta.name!r}: linked {meta.htype} files cannot be looked into yet; "
@@ -310,33 +332,3 @@ def check_writable(meta: TensorMeta) -> None:
 def is_text_like(meta: TensorMeta) -> bool:
     """Whether samples are text, JSON or lists rather than arrays."""
     return htype_row(meta.htype).payload in TEXT_LIKE
-
-
-def label_numbers(value: Any, names: list[str]) -> Any:
-    """Class names as their numbers, in any nesting; unknown names are added to ``names``."""
-    known: dict[str, int] = {}
-    for number, name in enumerate(names):
-        known.setdefault(name, number)
-    return _numbers(value, names, known)
-
-
-def _numbers(value: Any, names: list[str], known: dict[str, int]) -> Any:
-    if isinstance(value, str):
-        if value not in known:
-            known[str(value)] = len(names)
-            names.append(str(value))
-        return known[value]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_numbers(entry, names, known) for entry in value]
-    return value
-
-
-def plain_numbers(values: Any) -> NDArray[Any] | None:
-    """A batch of labels as one numeric array; None when names, or lists of several lengths, are among them."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        return None
-    return array if array.dtype.kind in "biuf" else None

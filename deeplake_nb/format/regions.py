@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deeplake_nb.format.chunk import Chunk, ChunkBuilder
-from deeplake_nb.format.payloads import Uniform
+from deeplake_nb.format import packing
+from deeplake_nb.format.batch import Uniform
+from deeplake_nb.format.tiles import Apart
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    from collections.abc import Iterator
 
-    from deeplake_nb.format.payloads import Batch
+    from deeplake_nb.format.batch import Batch
+    from deeplake_nb.format.chunk import Chunk, ChunkBuilder
+    from deeplake_nb.format.meta import TensorMeta
 
     Changes = tuple[list[int], list[int], list[int]]
 
@@ -28,9 +31,14 @@ class Piece(NamedTuple):
     last: int
 
 
-def rewritten(
-    pieces: list[Piece], changes: Changes, batch: Batch | None, rank: int | None, limit: int
-) -> list[ChunkBuilder]:
+class Rewritten(NamedTuple):
+    """A chunk in the place of others, and how many samples it adds to the table: further tiles add none."""
+
+    builder: ChunkBuilder
+    width: int
+
+
+def rewritten(pieces: list[Piece], changes: Changes, batch: Batch | None, meta: TensorMeta) -> list[Rewritten]:
     """The chunks that take the pieces' place, none of them empty.
 
     Args:
@@ -38,23 +46,25 @@ def rewritten(
         changes: ``(starts, stops, places)``: samples ``[starts[k], stops[k])`` of the region give way to samples
             ``[places[k], places[k + 1])`` of the batch.
         batch: the new samples.
-        rank: of the tensor's samples, once it is known.
-        limit: bytes of samples at which a chunk is full.
+        meta: of the tensor, with the rank of its samples, once that is known.
     """
-    region = _Region(pieces, batch, rank, int(limit * _SLACK))
+    region = _Region(pieces, batch, meta)
     at = 0
     for start, stop, first, last in zip(changes[0], changes[1], changes[2], changes[2][1:], strict=False):
         region.keep(at, start)
         region.add(first, last)
         at = stop
     region.keep(at, region.length)
-    return [one for one in region.out if one.count]
+    return [
+        Rewritten(one, one.count) if width is None else Rewritten(one, width) for one, width in region.out if one.count
+    ]
 
 
 class _Region:
-    def __init__(self, pieces: list[Piece], batch: Batch | None, rank: int | None, limit: int) -> None:
-        self.out: list[ChunkBuilder] = []
-        self._batch, self._rank, self._limit = batch, rank, limit
+    def __init__(self, pieces: list[Piece], batch: Batch | None, meta: TensorMeta) -> None:
+        self.out: list[tuple[ChunkBuilder, int | None]] = []
+        self._batch, self._meta = batch, meta
+        self._rank, self._limit = packing.rank_of(meta), int(packing.limit(meta) * _SLACK)
         self._spans: list[tuple[int, int, Chunk]] = []
         self.length = 0
         tiled = None
@@ -69,43 +79,49 @@ class _Region:
     def keep(self, start: int, stop: int) -> None:
         """Old samples of the region, but for those in tiles, which are never kept."""
         for first, end, chunk in self._spans:
-            low, high = max(start, first), min(stop, end)
-            if low < high:
-                self._open(_nbytes(chunk, low - first, high - first), chunk.rank).add_part(
-                    chunk, low - first, high - first
-                )
+            for low, high in self._parts(max(start, first) - first, min(stop, end) - first):
+                nbytes, shape = _nbytes(chunk, low, high), chunk.shape(low)
+                self._open(nbytes, chunk.rank, shape)[0].add_part(chunk, low, high)
+
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Samples that stay together: all of them, but one by one where a picture may have no room for them."""
+        if start < stop and not packing.is_canvas(self._meta):
+            yield start, stop
+        elif start < stop:
+            yield from zip(range(start, stop), range(start + 1, stop + 1), strict=True)
 
     def add(self, start: int, stop: int) -> None:
         """New samples: numbers ``[start, stop)`` of the batch."""
         batch = self._batch
         while start < stop and isinstance(batch, Uniform):
-            builder = self._open(batch.nbytes, self._rank)
-            room = (self._limit - builder.nbytes) // max(batch.nbytes, 1)
-            count = min(max(room, 1), stop - start)
-            payload = bytes(batch.payload[start * batch.nbytes : (start + count) * batch.nbytes])
-            builder.add_uniform(payload, count, batch.shape, batch.nbytes)
+            builder, room = self._open(batch.nbytes, self._rank, batch.shape)
+            count = min(room, stop - start)
+            taken = bytes(batch.payload[start * batch.nbytes : (start + count) * batch.nbytes])
+            builder.add_uniform(taken, count, batch.shape, batch.nbytes)
             start += count
         for at in range(start, stop):
             assert batch is not None
             assert not isinstance(batch, Uniform)
-            payload, shape = _owned(batch.payloads[at]), batch.shapes[at]
-            self._open(len(payload), self._rank).add_uniform(payload, 1, shape, len(payload))
+            payload, shape = batch.payloads[at], batch.shapes[at]
+            if isinstance(payload, Apart):
+                chunks = payload.chunks(lambda: packing.new_builder(self._meta, self._rank))
+                self.out += [(chunk, int(not number)) for number, chunk in enumerate(chunks)]
+            else:
+                owned = payload if isinstance(payload, bytes) else bytes(payload)  # that nobody else can change
+                self._open(len(owned), self._rank, shape)[0].add_uniform(owned, 1, shape, len(owned))
 
-    def _open(self, nbytes: int, rank: int | None) -> ChunkBuilder:
-        """The chunk to go on in, or a new one where that is full, or has samples of another rank."""
-        last = self.out[-1] if self.out else None
-        is_full = last is not None and last.count and last.nbytes + nbytes > self._limit
+    def _open(self, nbytes: int, rank: int | None, shape: tuple[int, ...] | None) -> tuple[ChunkBuilder, int]:
+        """The chunk to go on in, or a new one where that is full or has samples of another rank; how many it takes."""
+        last = self.out[-1][0] if self.out else None
         is_other = last is not None and None not in {rank, last.rank} and rank != last.rank
-        if last is None or is_full or is_other:
-            self.out.append(ChunkBuilder(self._rank if rank is None else rank))
-        return self.out[-1]
+        room = 0 if last is None or is_other else last.takes(shape, nbytes, self._limit)
+        if last is None or not room:
+            last = packing.new_builder(self._meta, self._rank if rank is None else rank)
+            self.out.append((last, None))
+            room = max(last.takes(shape, nbytes, self._limit), 1)
+        return last, room
 
 
 def _nbytes(chunk: Chunk, start: int, stop: int) -> int:
     starts, stops = chunk.spans(np.array([start, stop - 1]))
     return int(stops[1] - starts[0])
-
-
-def _owned(payload: Buffer) -> bytes:
-    """Bytes that nobody else can change."""
-    return payload if isinstance(payload, bytes) else bytes(payload)

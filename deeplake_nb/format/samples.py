@@ -16,7 +16,7 @@ from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from typing_extensions import Buffer
@@ -104,6 +104,36 @@ class Sample:
 
     def __repr__(self) -> str:
         return f"Sample({self.path!r})" if self.path else f"Sample(compression={self._compression!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PartialSample:
+    """A sample of zeros that is cut into tiles and not stored, until parts of it are assigned; made by ``tiled()``."""
+
+    shape: tuple[int, ...]
+    tile_shape: tuple[int, ...] | None = None
+    dtype: str = "uint8"
+
+
+def tiled(sample_shape: Sequence[int], tile_shape: Sequence[int] | None = None, dtype: Any = "uint8") -> PartialSample:
+    """A sample of zeros to append: nothing is stored of it until parts of it are assigned.
+
+    Args:
+        sample_shape: of the whole sample.
+        tile_shape: of its tiles; None for some that hold about as much as ``tiling_threshold``.
+        dtype: of its numbers, where the tensor has none yet.
+
+    Example:
+        >>> import deeplake_nb as deeplake
+        >>> ds = deeplake.empty("mem://tiled-example")
+        >>> x = ds.create_tensor("x", dtype="uint8")
+        >>> x.append(deeplake.tiled((30_000, 40_000, 3), (1000, 1000, 3)))
+        >>> x[0][5:7, 100:200] = 255
+        >>> x[0, 6, 150].numpy().tolist()
+        [255, 255, 255]
+    """
+    tile = None if tile_shape is None else tuple(int(size) for size in tile_shape)
+    return PartialSample(tuple(int(size) for size in sample_shape), tile, np.dtype(dtype).name)
 
 
 @dataclass(frozen=True, slots=True)

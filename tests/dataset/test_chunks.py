@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
-from deeplake_nb.errors import FormatError, LakeError, UnsupportedError
+from deeplake_nb.errors import FormatError, LakeError, SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import ChunkBuilder
 from deeplake_nb.format.codecs import lz4
@@ -192,9 +192,44 @@ def test_a_chunk_that_is_one_picture(monkeypatch):
     assert all(np.array_equal(one, array) for one, array in zip(found, arrays, strict=True))
     assert np.array_equal(ds.x[2].numpy(), arrays[2])
     assert np.array_equal(ds.x[[1, 0]].numpy(aslist=True)[0], arrays[1])
-    with pytest.raises(UnsupportedError, match="chunks cannot be written as png images yet; use sample_"):
-        ds.x.append(arrays[0])
-    assert len(load(store).x) == 3
+    ds.x.append(arrays[0])
+    ds.x[1] = arrays[2]
+    ds.x.pop(0)
+    expected = [arrays[2], arrays[2], arrays[0]]
+    again = load(store)
+    assert all(map(np.array_equal, again.x.numpy(aslist=True), expected))
+    assert len(again._state.tables(again._state.tensors["x"]).ids.ids) == 1
+
+
+def test_pictures_on_canvases_are_appended_changed_and_removed():
+    store = memory()
+    with create(store) as ds:
+        for kind in ("png", "jpeg", "webp"):
+            ds.create_tensor(kind, htype="image", chunk_compression=kind, max_chunk_size=4000)
+    rng = np.random.default_rng(0)
+    arrays = [np.full((2 + at % 5, 3 + at % 4, 3), rng.integers(256), "uint8") for at in range(300)]
+    arrays[7] = arrays[50] = np.zeros((0, 0, 0), "uint8")
+    arrays[9] = np.full((5, 4, 4), 9, "uint8")  # four channels: it needs a canvas of its own
+    ds.png.extend([None if not one.size else one for one in arrays])
+    ds.png.append(np.full((4, 4), 3, "uint8"))
+    arrays.append(np.full((4, 4, 1), 3, "uint8"))
+    for row in (0, 8, 9, 100, 299):
+        ds.png[row] = arrays[row] = np.full((9, 2, 3), row % 250, "uint8")
+    for row in (3, 200, 10):
+        ds.png.pop(row)
+        del arrays[row]
+    for one in (ds, load(store)):
+        assert [found.shape for found in one.png.numpy(aslist=True)] == [array.shape for array in arrays]
+        assert all(map(np.array_equal, one.png.numpy(aslist=True), arrays))
+    assert 10 < len(ds._state.tables(ds._state.tensors["png"]).ids.ids) < 100
+    for kind in ("jpeg", "webp"):
+        ds[kind].extend(np.full((5, 8, 8, 3), 200, "uint8"))
+        stored = {name: data for name, data in store._objects.items() if name.startswith(f"{kind}/chunks/")}
+        ds[kind].append(np.full((16, 16, 3), 100, "uint8"))
+        assert stored.items() <= store._objects.items(), "what loses something is compressed once"
+        assert np.abs(load(store)[kind][5].numpy().astype(int) - 100).max() < 4
+    with pytest.raises(SampleError, match="cannot be stored in png pictures"):
+        ds.png.append(np.zeros((3, 3, 5), "uint8"))
 
 
 def test_a_picture_without_positions_where_none_belongs():

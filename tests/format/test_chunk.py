@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplake_nb.errors import FormatError
+from deeplake_nb.format import packing
 from deeplake_nb.format.chunk import Chunk, ChunkBuilder, uniform_start
 from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format.meta import TensorMeta
 
 from .fuzz import at_most, damaged, survives
 
@@ -157,6 +159,11 @@ def test_a_built_chunk_holds_what_was_added(case):
     assert samples(again) == samples(chunk)
 
 
+def resumed_from(chunk, count, rank):
+    """As the end of a tensor does it, whose rank is known or not."""
+    return packing.resumed(chunk, count, TensorMeta("x", "generic", "uint8"), rank)
+
+
 @given(batches(), batches(), st.data())
 def test_a_builder_goes_on_after_any_sample(case, more, data):
     rank, parts = case
@@ -165,7 +172,7 @@ def test_a_builder_goes_on_after_any_sample(case, more, data):
     expected = fill(builder, parts, payloads())
     stored = parse(b"".join(builder.build()))
     count = data.draw(st.integers(0, len(expected)))
-    resumed = ChunkBuilder.resumed(stored, count, None)
+    resumed = resumed_from(stored, count, None)
     assert (resumed.count, resumed.nbytes) == (count, sum(len(one) for one, _ in expected[:count]))
     same_rank = [part for part in more[1] if part[0] == "missing" or more[0] == rank]
     knew = bool(count) and any(shape is not None for _, shape in expected)  # the chunk remembers its rank
@@ -190,7 +197,7 @@ def test_a_builder_comes_back_to_its_mark(case, data):
 
 def test_going_on_joins_runs_of_equal_samples():
     stored = parse(INT16)
-    builder = ChunkBuilder.resumed(stored, 3, 2)
+    builder = resumed_from(stored, 3, 2)
     builder.add_uniform(bytes(24), 2, (3, 2), 12)
     chunk = parse(b"".join(builder.build()))
     assert (len(chunk), chunk.uniform()) == (5, (12, (3, 2)))
@@ -198,13 +205,13 @@ def test_going_on_joins_runs_of_equal_samples():
 
 def test_going_on_where_samples_do_not_follow_each_other():
     data = HEAD + struct.pack("<ii2Ii6I", 1, 2, 2, 1, 2, 2, 3, 0, 2, 0, 1) + b"abcde"
-    builder = ChunkBuilder.resumed(parse(data), 2, 1)
+    builder = resumed_from(parse(data), 2, 1)
     assert [payload for payload, _ in samples(parse(b"".join(builder.build())))] == [b"de", b"ab"]
 
 
 def test_going_on_beyond_the_end_is_refused():
     with pytest.raises(FormatError, match="x/chunks/1: expected at least 6 samples, got 5"):
-        ChunkBuilder.resumed(parse(INT16), 6, 2)
+        resumed_from(parse(INT16), 6, 2)
 
 
 def test_bytes_of_the_caller_are_copied_and_others_are_not():
@@ -277,9 +284,11 @@ def test_damage_gives_samples_or_an_error_in_bounded_memory(data):
             starts, stops = chunk.spans(np.array([at]))
             assert (int(starts[0]), int(stops[0])) == (start, stop)
         try:
-            again = ChunkBuilder.resumed(chunk, min(len(chunk), 1000), None).build()
+            again = resumed_from(chunk, min(len(chunk), 1000), None).build()
         except FormatError:
             return
+        if chunk.is_whole and len(chunk):
+            return  # a tile is one sample, whatever its header says
         assert len(parse(b"".join(again))) == min(len(chunk), 1000)
 
 

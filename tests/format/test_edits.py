@@ -6,11 +6,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deeplake_nb.format.batch import Varied
 from deeplake_nb.format.chunk import Chunk, ChunkBuilder
 from deeplake_nb.format.edits import Edit, rebuilt
 from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences, Tiling
-from deeplake_nb.format.payloads import Varied
+from deeplake_nb.format.meta import TensorMeta
 from deeplake_nb.format.regions import Piece, rewritten
+from deeplake_nb.format.tiles import Tiles
 
 
 @st.composite
@@ -116,7 +118,11 @@ def test_chunks_are_rewritten(data, layout, limit):
             chunks[at] = Chunk.parse(b"".join(builder.build()), "c")
     changes, edit = data.draw(edits(len(ids)))
     fresh = [bytes([65 + at]) * (at % 4) for at in range(sum(count for _, _, count in changes))]
-    batch = Varied(list(fresh), [(at, 1) for at in range(len(fresh))])
+    cut = data.draw(st.sets(st.integers(0, max(len(fresh) - 1, 0)))) if fresh else set()
+    array = np.arange(30, dtype="uint8").reshape(10, 3)
+    fresh = [Tiles(Tiling(((10, 3), (4, 2))), array, bytes) if at in cut else one for at, one in enumerate(fresh)]
+    batch = Varied(list(fresh), [one.shape if at in cut else (at, 1) for at, one in enumerate(fresh)])
+    meta = TensorMeta("x", "generic", "uint8", max_shape=(99, 99), max_chunk_size=2 * limit)
     taken = np.concatenate([[0], np.cumsum(edit.counts)])
     new, built = [], {}
     for region in edit.regions(ids, tiles):
@@ -127,25 +133,29 @@ def test_chunks_are_rewritten(data, layout, limit):
         places = taken[part.start : part.stop + 1].tolist()
         starts, stops = (edit.starts[part] - first).tolist(), (edit.stops[part] - first).tolist()
         entries = []
-        for one in rewritten(pieces, (starts, stops, places), batch, 2, limit):
+        for one in rewritten(pieces, (starts, stops, places), batch, meta):
             number = 1000 + len(built)
-            built[number] = Chunk.parse(b"".join(one.build()), "n")
-            entries.append((number, one.count))
+            built[number] = Chunk.parse(b"".join(one.builder.build()), "n")
+            entries.append((number, one.width))
         new.append(entries)
     after = rebuilt(ids, edit.regions(ids, tiles), new)
-    left = edit.tiles(tiles)
+    left = edit.tiles(tiles, {at: one.tiling for at, one in enumerate(fresh) if at in cut})
     expected = applied(list(zip(stored, shapes, strict=True)), changes, zip(fresh, batch.shapes, strict=True))
     moved = {int(edit.moved(np.array([item]))[0]) for item in tiles} if tiles else set()
-    assert set(left) <= moved
+    assert {item for item, tiling in left.items() if tiling.shape != (10, 3)} <= moved
     assert len(after) == len(expected)
     for item, (payload, shape) in enumerate(expected):
         entry = int(np.searchsorted(after.lasts, item))
         number = int(after.ids[entry])
         if item in left:
+            if isinstance(payload, Tiles):
+                tiles_of = [built[int(one)] for one in after.ids[after.lasts == item]]
+                assert [chunk.shape(0) for chunk in tiles_of] == [(4, 2), (4, 1), (4, 2), (4, 1), (2, 2), (2, 1)]
+                assert bytes(tiles_of[-1].data) == array[8:, 2:].tobytes()
             continue
         chunk = chunks.get(number) if number < 1000 else built[number]
         inside = item - int(after.firsts()[entry])
         start, stop = chunk.span(inside)
         assert (bytes(chunk.data[start:stop]), chunk.shape(inside)) == (payload, shape)
     for item, tiling in left.items():
-        assert int((after.lasts == item).sum()) == tiling.shape[0]
+        assert int((after.lasts == item).sum()) == (6 if tiling.shape == (10, 3) else tiling.shape[0])

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deeplake_nb.errors import HtypeError, SampleError, UnsupportedError
+from deeplake_nb.format.batch import Uniform, Varied
 from deeplake_nb.format.codecs import images
 from deeplake_nb.format.creation import TensorSpec
+from deeplake_nb.format.labels import label_numbers, plain_numbers
 from deeplake_nb.format.meta import TensorMeta
-from deeplake_nb.format.payloads import Encoder, Uniform, Varied, inferred, is_text_like, label_numbers, plain_numbers
+from deeplake_nb.format.payloads import Encoder, inferred, is_text_like
 from deeplake_nb.format.samples import Link, Sample, StoredSample
 
 

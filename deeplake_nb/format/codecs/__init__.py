@@ -17,18 +17,26 @@ Kind = Literal["byte", "image", "media"]
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """One row: the name used in tensor metas, what kind it is, and Pillow's name for image files."""
+    """One row: the name used in tensor metas, what kind it is, and Pillow's name for image files.
+
+    ``side`` is the longest that a picture of the kind can be, in pixels.
+    """
 
     name: str
     kind: Kind
     pillow: str = ""
     lossy: bool = False
+    side: int = 2**31 - 1
 
 
 def _image(*names: str, **pillow: str) -> list[Compression]:
-    return [Compression(name, "image", pillow.get(name, name.upper()), lossy=name in _LOSSY) for name in names]
+    return [
+        Compression(name, "image", pillow.get(name, name.upper()), name in _LOSSY, _SIDES.get(name, 2**31 - 1))
+        for name in names
+    ]
 
 
+_SIDES = {"jpeg": 65_500, "webp": 16_383, "ico": 256, **dict.fromkeys(("gif", "pcx", "sgi", "tga", "msp"), 65_535)}
 _LOSSY = {"jpeg", "jpeg2000", "webp", "mpo"}
 
 TABLE: dict[str, Compression] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -171,6 +172,34 @@ def encode(array: NDArray[Any], name: str, what: str) -> bytes:
     if not is_kept:
         raise SampleError(f"{refusal}: such a file gives other values back; use png or lz4")
     return data
+
+
+def check_holds(array: NDArray[Any], name: str, what: str) -> None:
+    """Refuse a picture that would not come back from a file of this kind, whatever its pixels are.
+
+    Raises:
+        SampleError: its size, its number of channels, or its dtype.
+    """
+    side = TABLE[name].side
+    if array.ndim not in {2, 3} or max(array.shape[:2]) > side or not _holds(name, array.shape[2:], array.dtype.str):
+        raise SampleError(
+            f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored in {name} pictures; "
+            "use png or lz4"
+        )
+
+
+@cache
+def _holds(name: str, channels: tuple[int, ...], dtype: str) -> bool:
+    """Whether noise comes back."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "biu":
+        return False
+    noise = np.random.default_rng(0).integers(0, np.iinfo(kind).max if kind.kind != "b" else 1, (32, 32, *channels))
+    try:
+        encode(noise.astype(kind), name, "")
+    except SampleError:
+        return False
+    return True
 
 
 def _gives_back(data: bytes, name: str, array: NDArray[Any], what: str) -> bool:

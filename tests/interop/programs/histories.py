@@ -241,12 +241,10 @@ def tiled_links(lake):
 ORIGINAL = {
     f.__name__: f
     for f in (
-        tiles,
-        canvases,
         downsampled,
         keyed_links,
         tiled_links,
     )
 }
 
-EITHER = {f.__name__: f for f in (updates, padding, clearing, commits, renaming, merges, views)}
+EITHER = {f.__name__: f for f in (tiles, canvases, updates, padding, clearing, commits, renaming, merges, views)}

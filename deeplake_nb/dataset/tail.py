@@ -1,0 +1,246 @@
+"""The end of a tensor: the chunk that new samples go into, and what is stored once it is full.
+
+A full chunk is written at once, so that memory stays bounded. One that counts already is put off to the next flush:
+before that, nothing that others read is touched.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import LakeError, UnsupportedError
+from deeplake_nb.format import keys, packing
+from deeplake_nb.format.batch import Uniform, Varied
+from deeplake_nb.format.encoders import ChunkIds
+from deeplake_nb.format.plans import Phase, Put
+from deeplake_nb.format.tiles import Apart
+from deeplake_nb.storage.provider import put_many
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import Tables, TensorState
+    from deeplake_nb.format.batch import Batch
+    from deeplake_nb.format.chunk import ChunkBuilder
+    from deeplake_nb.format.encoders import Tiling
+
+_AT_ONCE_NBYTES = 64 * 2**20
+"""Tiles that are written side by side hold so many bytes at the most."""
+
+
+@dataclass(slots=True)
+class TailMark:
+    """A point to come back to."""
+
+    ids: ChunkIds
+    tiles: dict[int, Tiling]
+    builder: ChunkBuilder | None
+    built: Any
+    chunk_id: int
+    held: Put | None
+    written: int
+
+
+class Tail:
+    """The open chunk of one tensor. ``written`` are chunks of this commit that its chunk set does not list yet."""
+
+    def __init__(self, state: State, tensor: TensorState) -> None:
+        self._state = state
+        self._tensor = tensor
+        self._builder: ChunkBuilder | None = None
+        self._chunk_id = 0
+        self._flushed_id = 0  # the chunk of flushed rows that further ones may join
+        self._held: Put | None = None  # it, full, until the next flush
+        self.written: list[int] = []
+
+    @property
+    def _tables(self) -> Tables:
+        return self._state.tables(self._tensor)
+
+    # ------------------------------------------------------------------ filling
+
+    def add(self, batch: Batch) -> None:
+        """Put samples into chunks, and let the table cover them."""
+        if isinstance(batch, Uniform):
+            done = 0
+            while done < batch.count:
+                builder, room = self._open(batch.shape, batch.nbytes)
+                take = min(room, batch.count - done)
+                part = batch.payload[done * batch.nbytes : (done + take) * batch.nbytes]
+                builder.add_uniform(part, take, batch.shape, batch.nbytes)
+                self._cover(take)
+                done += take
+        else:
+            self._add_varied(batch)
+        if self._builder is not None:
+            self._builder.own()
+
+    def _add_varied(self, batch: Varied) -> None:
+        """Samples in runs that a chunk takes together; those with chunks of their own stand between runs."""
+        run: list[Buffer] = []
+        for at, payload in enumerate(batch.payloads):
+            if isinstance(payload, Apart):
+                self._add_run(run, batch.shapes[at - len(run) : at])
+                self._add_apart(payload)
+                run = []
+            else:
+                run.append(payload)
+        self._add_run(run, batch.shapes[len(batch.shapes) - len(run) :])
+
+    def _add_run(self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None]) -> None:
+        sizes = np.array([len(one if isinstance(one, memoryview) else memoryview(one)) for one in payloads], np.int64)
+        one_by_one = packing.is_canvas(self._tensor.meta)
+        done = 0
+        while done < len(sizes):
+            builder, _ = self._open(shapes[done], int(sizes[done]))
+            room = packing.limit(self._tensor.meta) - builder.nbytes
+            take = 1 if one_by_one else max(int(np.searchsorted(np.cumsum(sizes[done:]), room, side="right")), 1)
+            part = slice(done, done + take)
+            if any(shape is None for shape in shapes[part]):
+                builder.add_uniform(b"", take, None, 0)  # only missing samples, of no known rank
+            else:
+                builder.add_varied(payloads[part], np.array(shapes[part], np.int64), sizes[part])
+            self._cover(take)
+            done += take
+
+    def _add_apart(self, sample: Apart) -> None:
+        """A sample in chunks of its own; they are written as they are made."""
+        self._close()
+        tables, meta = self._tables, self._tensor.meta
+        item = len(tables.ids)
+        ids, puts, nbytes = [], [], 0
+        for chunk in sample.chunks(lambda: packing.new_builder(meta, packing.rank_of(meta))):
+            self._new_id()
+            ids.append(self._chunk_id)
+            puts.append((self._path(), packing.build(chunk, meta)))
+            nbytes += chunk.nbytes
+            if nbytes > _AT_ONCE_NBYTES:
+                put_many(self._state.storage, puts)
+                puts, nbytes = [], 0
+        put_many(self._state.storage, puts)
+        self._chunk_id = 0
+        lasts = np.full(len(ids), item, np.int64)
+        tables.ids = ChunkIds(
+            np.concatenate([tables.ids.ids, np.array(ids, np.uint64)]), np.concatenate([tables.ids.lasts, lasts])
+        )
+        tables.tiles = {**tables.tiles, item: sample.tiling}
+
+    def _open(self, shape: tuple[int, ...] | None, nbytes: int) -> tuple[ChunkBuilder, int]:
+        """A chunk that takes a sample, and how many alike it takes."""
+        meta = self._tensor.meta
+        limit, most = packing.limit(meta), packing.most(meta)
+        if nbytes > most:
+            raise UnsupportedError(
+                f"tensor {meta.name!r}: a sample of {nbytes} bytes; the format allows {most} in one chunk. Make the "
+                "tensor without tiling_threshold=-1, so that larger arrays are cut into tiles"
+            )
+        if self._builder is None:
+            self._resume()
+        room = self._builder.takes(shape, nbytes, limit) if self._builder is not None else 0
+        if not room:
+            self._close()
+            self._builder = packing.new_builder(meta, packing.rank_of(meta))
+            self._new_id()
+            room = max(self._builder.takes(shape, nbytes, limit), 1)
+        assert self._builder is not None
+        return self._builder, room
+
+    def _resume(self) -> None:
+        """Go on in the last chunk, if it belongs to this commit, has room, and is no tile.
+
+        Nor in one that loses something each time it is compressed.
+        """
+        ids, tiles, meta = self._tables.ids, self._tables.tiles, self._tensor.meta
+        if not len(ids) or packing.is_lossy(meta):
+            return
+        last = len(ids) - 1
+        chunk_id = int(ids.ids[-1])
+        path = self._state.chunk_key(self._tensor, chunk_id)
+        if last in tiles or path != self._path(chunk_id):
+            return
+        (loaded,) = self._state.load_chunks(self._tensor, [len(ids.ids) - 1])
+        if isinstance(loaded, LakeError):
+            raise loaded
+        chunk, rank = loaded.chunk, packing.rank_of(meta)
+        if chunk.is_whole or len(chunk.data) >= meta.chunk_target:
+            return
+        if None not in {rank, chunk.rank} and rank != chunk.rank:
+            return  # old versions left (H, W) pictures among (H, W, C) ones
+        self._builder = packing.resumed(chunk, last + 1 - int(ids.firsts()[-1]), meta, rank)
+        self._chunk_id = self._flushed_id = chunk_id
+
+    def _new_id(self) -> None:
+        self._chunk_id = secrets.randbits(64) or 1
+        self.written.append(self._chunk_id)
+        self._tensor.owners[self._chunk_id] = self._path()
+
+    def _path(self, chunk_id: int | None = None) -> str:
+        name = keys.chunk_name(self._chunk_id if chunk_id is None else chunk_id)
+        return keys.chunk(self._state.commit.id, self._tensor.key, name)
+
+    def _cover(self, count: int) -> None:
+        """Let the open chunk's entry in the table cover ``count`` more rows."""
+        ids = self._tables.ids
+        if len(ids.ids) and int(ids.ids[-1]) == self._chunk_id:
+            lasts = ids.lasts.copy()  # a reader in another thread may hold the old ones
+            lasts[-1] += count
+            self._tables.ids = ChunkIds(ids.ids, lasts)
+            return
+        last = len(ids) + count - 1
+        self._tables.ids = ChunkIds(np.append(ids.ids, np.uint64(self._chunk_id)), np.append(ids.lasts, last))
+
+    def _close(self) -> None:
+        """Store the open chunk, if it holds anything."""
+        if self._builder is not None and self._builder.count:
+            put = self._put()
+            if self._chunk_id == self._flushed_id:
+                self._held = put
+            else:
+                self._state.storage.put(put.key, put.data)
+        self._builder = None
+
+    def _put(self) -> Put:
+        assert self._builder is not None
+        path = self._state.chunk_key(self._tensor, self._chunk_id)
+        return Put(Phase.CHUNKS, path, packing.build(self._builder, self._tensor.meta))
+
+    # ------------------------------------------------------------------ flushing, and taking back
+
+    def puts(self) -> list[Put]:
+        """Chunks that are not stored yet."""
+        held = [self._held] if self._held is not None else []
+        return [*held, self._put()] if self._builder is not None and self._builder.count else held
+
+    def flushed(self) -> None:
+        """All puts have been made."""
+        self._held = None
+        self._flushed_id = self._chunk_id
+        self.written.clear()
+        if packing.is_lossy(self._tensor.meta):
+            self._builder = None
+
+    def forget(self) -> None:
+        """The chunk may have been rewritten, or cut: look at what is stored before the next sample."""
+        self._builder, self._chunk_id = None, 0
+
+    def mark(self) -> TailMark:
+        """A point to come back to."""
+        built = self._builder.mark() if self._builder is not None else None
+        return TailMark(
+            self._tables.ids, self._tables.tiles, self._builder, built, self._chunk_id, self._held, len(self.written)
+        )
+
+    def restore(self, mark: TailMark) -> list[str]:
+        """Forget everything since ``mark``; returns the keys of chunks that were written for nothing."""
+        orphans = [self._tensor.owners.pop(chunk_id) for chunk_id in self.written[mark.written :]]
+        del self.written[mark.written :]
+        self._tables.ids, self._tables.tiles = mark.ids, mark.tiles
+        self._builder, self._chunk_id, self._held = mark.builder, mark.chunk_id, mark.held
+        if self._builder is not None:
+            self._builder.restore(mark.built)
+        return orphans
