@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.dataset.changeable import Changeable
 from deeplake_nb.dataset.keyed import Keyed
 from deeplake_nb.dataset.placed import Placed
-from deeplake_nb.dataset.structured import Structured
 from deeplake_nb.dataset.views import Views
 from deeplake_nb.errors import TensorNotFoundError
 from deeplake_nb.format.index import Index
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Dataset(Placed, Keyed, Structured, Changeable, Views):
+class Dataset(Placed, Keyed, Changeable, Views):
     """A dataset at one version. Made by ``load``, ``empty`` and ``dataset``; never by itself.
 
     Example:

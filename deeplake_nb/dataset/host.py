@@ -42,6 +42,10 @@ class Host(Protocol):
         """A new dataset at another path."""
         ...
 
+    def delete(self) -> None:
+        """Delete the dataset."""
+        ...
+
     def connect(
         self, *, creds_key: str | None, dest_path: Any, org_id: str | None, ds_name: str | None, token: Any
     ) -> StorageProvider:

@@ -17,7 +17,7 @@ from deeplake_nb.dataset.changes import read_diffs
 from deeplake_nb.dataset.companions import Known
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.values import values_of
-from deeplake_nb.errors import MergeError
+from deeplake_nb.errors import MergeError, VersionNotFoundError
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.payloads import check_writable
 
@@ -173,6 +173,27 @@ def _changed_ids(state: State, base: State, key: str) -> set[int]:
             ids = _ids(version, version.tensors[key])
             found |= set(ids[[row for row in diff.updated if row < len(ids)]].tolist())
     return found
+
+
+def modified_rows(state: State, tensor: TensorState, since: str | None) -> list[int]:
+    """Numbers of the rows that were added or changed since a version, the last commit if none is named.
+
+    Raises:
+        VersionNotFoundError: no such version, or none that this one goes back to.
+        MergeError: the tensor has no ids of its rows.
+    """
+    commit = state.commit
+    start = (commit.parent if since is None else state.tree.resolve(since).id) or ""
+    if start and start not in {node.id for node in state.tree.ancestry(commit.id)}:
+        raise VersionNotFoundError(f"version {since!r} of {state.storage.url} does not lead to this one")
+    if not start:
+        return list(range(tensor.length))
+    base, ids = state.at(start), _ids(state, tensor)
+    before = base.tensors.get(tensor.key)
+    known = np.empty(0, np.uint64) if before is None else _ids(base, before)
+    changed = np.array(sorted(_changed_ids(state, base, tensor.key)), np.uint64)
+    rows: list[int] = np.flatnonzero(~np.isin(ids, known) | np.isin(ids, changed)).tolist()
+    return rows
 
 
 def _rows(ours: State, theirs: State, base: State, mine: TensorState, other: TensorState) -> _Rows:

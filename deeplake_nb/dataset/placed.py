@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset import schema
 from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
-from deeplake_nb.dataset.rows import Rows
+from deeplake_nb.dataset.structured import LARGE, Structured
 from deeplake_nb.errors import UnsupportedError
 from deeplake_nb.storage.open import sealed
 from deeplake_nb.urls import DiscreetText
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from deeplake_nb.urls import Url
 
 
-class Placed(Rows):
+class Placed(Structured):
     """A dataset's place. Only a whole dataset can be moved or named, not a selection of its rows."""
 
     def hosted_by(self, host: Host) -> None:
@@ -142,6 +143,29 @@ class Placed(Rows):
             DatasetExistsError: the name is taken.
         """
         self._move(self._whole("renamed").rename(path))
+
+    @property
+    def allow_delete(self) -> bool:
+        """Whether the dataset may be deleted or replaced; can be set."""
+        return self._state.meta.allow_delete
+
+    @allow_delete.setter
+    def allow_delete(self, allow: bool) -> None:
+        schema.allow_deletion(self._write(), allow=bool(allow))
+
+    def delete(self, large_ok: bool = False) -> None:
+        """Remove the dataset with everything in it; as ``deeplake_nb.delete``.
+
+        Raises:
+            ReadOnlyError: opened for reading, or ``allow_delete`` is False.
+            UnsupportedError: a selection of rows or a group; or it may have more than 1 GB, and no ``large_ok``.
+        """
+        host = self._whole("deleted")
+        self._write()
+        if not large_ok and self.size_approx() > LARGE:
+            raise UnsupportedError(f"{self.path} may hold more than 1 GB; pass large_ok=True to delete it all the same")
+        self.close()
+        host.delete()
 
     def make_public(self) -> None:
         """Let everybody who has a token of its hub read it.

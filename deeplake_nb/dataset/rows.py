@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from deeplake_nb.urls import Url
 
 
+VIEW_ROWS = "VDS_INDEX"
+"""The tensor of a saved view that has the numbers of the rows it was made of."""
+
+
 class Rows:
     """All rows of a version, or a selection of them; in all tensors, or in those of a group."""
 
@@ -107,6 +111,44 @@ class Rows:
         below = {name[len(prefix) :].split("/")[0] for name in self._state.meta.groups if name.startswith(prefix)}
         return {name: self._view(group=prefix + name) for name in sorted(below - {""})}
 
+    @property
+    def parent(self) -> Self | None:
+        """The group that this group lies in, or the dataset; None of a dataset."""
+        return self._view(group=self._group.rpartition("/")[0]) if self._group else None
+
+    @property
+    def root(self) -> Self:
+        """The dataset that this is a group of; of a dataset itself."""
+        return self._view(group="") if self._group else self
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a selection of rows."""
+        return not self.index.is_whole
+
+    @property
+    def no_view_dataset(self) -> Self:
+        """All rows of what this is a selection of."""
+        return self if self.index.is_whole else self._view(index=Index())
+
+    @property
+    def meta(self) -> DatasetMeta:
+        """Which tensors and groups there are, as it is stored."""
+        return self._state.meta
+
+    @property
+    def num_samples(self) -> int:
+        """Rows that all tensors have, whatever is selected of them."""
+        return self._length
+
+    @property
+    def sample_indices(self) -> list[int]:
+        """Numbers of the selected rows; of a saved view the rows of the dataset that it was made of."""
+        kept = self._state.meta.tensor_names.get(VIEW_ROWS)
+        if kept is not None:
+            return list(map(int, self._tensor(VIEW_ROWS).numpy().reshape(-1)))
+        return list(map(int, self.index.resolve(self._length)))
+
     def __len__(self) -> int:
         return self.index.count(self._length)
 
@@ -185,6 +227,11 @@ class Rows:
     ) -> None:
         if self._writer is not None:
             self._writer.end()
+
+    def clear_cache(self) -> None:
+        """Flush, and forget the chunks that are kept in memory; they are read again when they are needed."""
+        self.flush()
+        self._state.chunks.clear()
 
     def _write(self) -> Writer:
         """The writing end of the whole version.

@@ -151,6 +151,13 @@ def _adopted(writer: Writer, source: State, tensor: TensorState, links: Mapping[
     return new.key
 
 
+def allow_deletion(writer: Writer, *, allow: bool) -> None:
+    """Say in this version whether the dataset may be deleted."""
+    with writer.changing():
+        writer.state.meta.allow_delete = allow
+        writer.is_meta_dirty = True
+
+
 def _stem(name: str) -> str:
     """What the names of a tensor's companions start with."""
     group, _, base = name.rpartition("/")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.writer import Writer
 
-_LARGE = 10**9
-"""Bytes from which on a tensor is only deleted if that is said."""
+LARGE = 10**9
+"""Bytes from which on a tensor or dataset is only deleted if that is said."""
 
 
 class Structured(Rows):
@@ -167,7 +167,7 @@ class Structured(Rows):
         return sum(len(self._state.tables(one).ids.ids) * one.meta.chunk_target for one in tensors)
 
     def _check_size(self, names: list[str], what: str, *, large_ok: bool) -> None:
-        if not large_ok and self._size(names) > _LARGE:
+        if not large_ok and self._size(names) > LARGE:
             raise UnsupportedError(f"{what!r} may hold more than 1 GB; pass large_ok=True to delete it all the same")
 
     def _known(self, name: str) -> str:

@@ -8,7 +8,7 @@ from deeplake_nb.preview.summary import SummaryHeading, SummaryRow
 
 if TYPE_CHECKING:
     from deeplake_nb.dataset.dataset import Dataset
-    from deeplake_nb.dataset.tensor import Tensor
+    from deeplake_nb.dataset.facts import TensorFacts
 
 
 def summary(ds: Dataset) -> tuple[SummaryHeading, list[SummaryRow]]:
@@ -17,7 +17,14 @@ def summary(ds: Dataset) -> tuple[SummaryHeading, list[SummaryRow]]:
     return heading, [_row(name, tensor) for name, tensor in ds.tensors.items()]
 
 
-def _row(name: str, tensor: Tensor) -> SummaryRow:
+def tensor_summary(tensor: TensorFacts) -> tuple[SummaryHeading, list[SummaryRow]]:
+    """The same of one tensor; costs no request."""
+    state = tensor._state  # noqa: SLF001 - of this package
+    heading = SummaryHeading(str(state.storage.url), state.commit.branch, len(tensor), tensor._writer is None)  # noqa: SLF001
+    return heading, [_row(tensor.name, tensor)]
+
+
+def _row(name: str, tensor: TensorFacts) -> SummaryRow:
     (_, *lower), (_, *upper) = tensor.shape_interval
     dtype = tensor.dtype
     is_number = dtype is not None and dtype.kind in "biufc" and not tensor.is_sequence

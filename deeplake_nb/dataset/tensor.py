@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset.editable import EditableTensor
-from deeplake_nb.dataset.info import Info
-from deeplake_nb.dataset.selection import Selection
-from deeplake_nb.errors import HtypeError, LakeError, ReadOnlyError, RowError
+from deeplake_nb.dataset.facts import TensorFacts
+from deeplake_nb.errors import HtypeError, LakeError, RowError
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
-from deeplake_nb.format.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.state import State
-    from deeplake_nb.dataset.tables import TensorState
-    from deeplake_nb.dataset.writer import Writer
-    from deeplake_nb.format.meta import TensorMeta
     from deeplake_nb.format.samples import StoredSample
 
 
-class ShapeInterval(NamedTuple):
-    """Bounds of shapes, axis by axis."""
-
-    lower: tuple[int, ...]
-    upper: tuple[int, ...]
-
-    def __str__(self) -> str:
-        axes = (str(low) if low == high else f"{low}:{high}" for low, high in zip(self.lower, self.upper, strict=True))
-        return f"({', '.join(axes)})"
-
-
-class Tensor(EditableTensor):
+class Tensor(EditableTensor, TensorFacts):
     """A column of samples. Indexing selects rows, then parts of each sample, and reads nothing by itself.
 
     Example:
@@ -48,128 +31,7 @@ class Tensor(EditableTensor):
         (2, 2)
     """
 
-    __slots__ = ("_state", "_tensor", "_writer", "index")
-
-    def __init__(self, state: State, tensor: TensorState, writer: Writer | None, index: Index | None = None) -> None:
-        self._state = state
-        self._tensor = tensor
-        self._writer = writer
-        self.index = index or Index()
-
-    # ------------------------------------------------------------------ what it is
-
-    @property
-    def name(self) -> str:
-        """Full name, groups included."""
-        return self._tensor.meta.name
-
-    @property
-    def key(self) -> str:
-        """The name its objects are stored under, which a rename leaves alone."""
-        return self._tensor.key
-
-    @property
-    def meta(self) -> TensorMeta:
-        """The stored metadata."""
-        return self._tensor.meta
-
-    @property
-    def htype(self) -> str:
-        """Such as ``image`` or ``sequence[link[image]]``."""
-        return self._tensor.meta.full_htype
-
-    @property
-    def base_htype(self) -> str:
-        """The htype without ``sequence[]`` and ``link[]``."""
-        return self._tensor.meta.htype or "generic"
-
-    @property
-    def dtype(self) -> np.dtype[Any] | None:
-        """Dtype of the samples; object for JSON and lists, None before the first sample of an untyped tensor."""
-        dtype = self._tensor.meta.dtype
-        payload = htype_row(self._tensor.meta.htype).payload
-        if payload not in {"array", "polygon"}:
-            return np.dtype(str if payload == "text" else object)
-        return None if dtype is None else np.dtype(dtype)
-
-    @property
-    def info(self) -> Info:
-        """The user's own description, and the htype's properties such as ``class_names``."""
-
-        def changed(info: dict[str, Any]) -> None:
-            self._write().set_info(self._tensor.key, info)
-
-        return Info(lambda: self._state.tensor_info(self._tensor), changed)
-
-    @property
-    def is_sequence(self) -> bool:
-        """Whether each row is a list of samples."""
-        return self._tensor.meta.is_sequence
-
-    @property
-    def is_link(self) -> bool:
-        """Whether samples are links to files elsewhere."""
-        return self._tensor.meta.is_link
-
-    @property
-    def hidden(self) -> bool:
-        """Whether it is a companion that is not shown to users."""
-        return self._tensor.key in self._state.meta.hidden_tensors
-
-    @property
-    def sample_compression(self) -> str | None:
-        """How each sample is compressed."""
-        return self._tensor.meta.sample_compression
-
-    @property
-    def chunk_compression(self) -> str | None:
-        """How whole chunks are compressed."""
-        return self._tensor.meta.chunk_compression
-
-    @property
-    def is_dynamic(self) -> bool:
-        """Whether samples may have several shapes."""
-        return not self._tensor.meta.is_fixed_shape
-
-    @property
-    def shape_interval(self) -> ShapeInterval:
-        """Lower and upper bounds of ``(rows, *sample shape)`` over the whole tensor."""
-        meta, length = self._tensor.meta, self._tensor.length
-        return ShapeInterval((length, *meta.min_shape), (length, *meta.max_shape))
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        """``(rows, *sample shape)``, None where it varies; of a single row the sample's shape."""
-        if self.index.is_whole and not self.is_sequence:
-            return Selection(self._state, self._tensor, self.index).shape()  # which reads nothing, so flushes nothing
-        return self._selection().shape()
-
-    def shapes(self) -> NDArray[np.int32]:
-        """The shape of each selected sample, as an array ``(rows, axes)``.
-
-        Raises:
-            DynamicShapeError: samples with several numbers of axes.
-        """
-        return self._selection().shapes()
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes, rows included."""
-        return len(self.shape)
-
-    def __len__(self) -> int:
-        return self.index.count(self._tensor.length)
-
-    @property
-    def num_samples(self) -> int:
-        """Number of rows."""
-        return len(self)
-
-    def __repr__(self) -> str:
-        shown = "" if self.index.is_whole else f", {len(self)} of {self._tensor.length} rows"
-        return (
-            f"Tensor({self.name!r}, htype={self.htype!r}, dtype={self.meta.dtype}, length={self._tensor.length}{shown})"
-        )
+    __slots__ = ()
 
     # ------------------------------------------------------------------ reading
 
@@ -253,6 +115,52 @@ class Tensor(EditableTensor):
         found = self._selection().paths()
         return found if aslist or self.index.is_single or self.is_sequence else np.array(found).reshape(-1, 1)
 
+    def creds_key(self) -> Any:
+        """The name of the credentials that a single row's link uses, None without; of a sequence a list of them.
+
+        Raises:
+            HtypeError: not a link tensor.
+            RowError: several rows.
+        """
+        if not self.is_link:
+            raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; creds_key() is for link tensors")
+        if not self.index.is_single:
+            raise RowError(f"tensor {self.name!r}: creds_key() takes one row, such as ds.{self.name}[0].creds_key()")
+        return self._selection().creds_keys()
+
+    def modified_samples(self, target_id: str | None = None, return_indexes: bool = False) -> Any:
+        """The rows that were added or changed since a version: since the last commit, if none is named.
+
+        Args:
+            target_id: a branch or commit that this version goes back to.
+            return_indexes: give their numbers too: ``(tensor, numbers)``.
+
+        Raises:
+            VersionNotFoundError: no such version, or none that this one goes back to.
+            MergeError: the tensor has no ids of its rows.
+        """
+        from deeplake_nb.dataset.merge import modified_rows
+
+        self._selection()
+        rows = modified_rows(self._state, self._tensor, target_id)
+        return (self[rows], rows) if return_indexes else self[rows]
+
+    def play(self) -> Any:
+        """Show a player for a single row of video or audio in the notebook, with the file's own bytes.
+
+        Raises:
+            HtypeError: neither video nor audio.
+            RowError: several rows.
+        """
+        from IPython.display import Audio, Video
+
+        if self.base_htype not in {"video", "audio"}:
+            raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; play() is for video and audio tensors")
+        data = self.tobytes()
+        if self.base_htype == "audio":
+            return Audio(data=data)  # type: ignore[no-untyped-call]
+        return Video(data=data, embed=True, mimetype=f"video/{self.sample_compression or 'mp4'}")  # type: ignore[no-untyped-call]
+
     def tobytes(self) -> bytes:
         """The stored bytes of a single row: the file as it was appended, or raw C-order bytes.
 
@@ -311,20 +219,6 @@ class Tensor(EditableTensor):
         self._write().extend({self._tensor.key: samples}, skip_bad=ignore_errors)
 
     # ------------------------------------------------------------------ inside
-
-    def _write(self) -> Writer:
-        if not self.index.is_whole:
-            raise ReadOnlyError(f"this is a selection of tensor {self.name!r}; write to the tensor itself")
-        if self._writer is None:
-            raise ReadOnlyError(
-                f"{self._state.storage.url} was opened for reading; load it with read_only=False to write"
-            )
-        return self._writer
-
-    def _selection(self) -> Selection:
-        """The reading end; rows appended but not flushed are flushed first, so that it finds them."""
-        tensor = self._tensor if self._writer is None else self._writer.settled(self._tensor)
-        return Selection(self._state, tensor, self.index)
 
     def _expect(self, method: str, *payloads: str) -> Any:
         if htype_row(self.meta.htype).payload not in payloads:

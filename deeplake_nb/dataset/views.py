@@ -14,6 +14,7 @@ import numpy as np
 from deeplake_nb.dataset.below import Below
 from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
 from deeplake_nb.dataset.lock import short_lock
+from deeplake_nb.dataset.rows import VIEW_ROWS
 from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.errors import (
     FormatError,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from deeplake_nb.storage.provider import StorageProvider
 
-_ROWS = "VDS_INDEX"
 _BARE = {"create_shape_tensor": False, "create_id_tensor": False, "create_sample_info_tensor": False}
 
 
@@ -123,6 +123,11 @@ class ViewEntry:
 
 class Views(Versions):
     """Selections of rows: made by a condition or at random, saved, found again."""
+
+    @property
+    def is_optimized(self) -> bool:
+        """Whether it is a saved view with copies of its rows."""
+        return self._state.dataset_info().get("virtual-datasource") is False
 
     # ------------------------------------------------------------------ making selections
 
@@ -297,7 +302,7 @@ class Views(Versions):
             return view
         if info.get("tql_query"):
             raise UnsupportedError(f"view {info['id']!r} is made by a query, which cannot be run here")
-        rows = view[_ROWS].numpy().reshape(-1).astype(np.int64)
+        rows = view[VIEW_ROWS].numpy().reshape(-1).astype(np.int64)
         sub = Index.sub_from_json(info.get("sub-sample-index"))
         state = self._state.at(info["source-dataset-version"] or keys.FIRST_COMMIT)
         is_single = not info.get("first-index-subscriptable", True)
@@ -326,7 +331,7 @@ def _extract(
 
 
 def _keep_numbers(view: Any, rows: NDArray[np.int64], *, hidden: bool) -> None:
-    view.create_tensor(_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
+    view.create_tensor(VIEW_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
 
 
 def _folder(info: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deeplake_nb.dataset.commits import read_tree
+from deeplake_nb.dataset.journal import fetch
 from deeplake_nb.errors import ReadOnlyError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import DatasetMeta
@@ -23,11 +25,14 @@ def delete_dataset(store: StorageProvider, *, check: bool = True, is_shown: bool
     """Delete everything there; ``is_shown`` shows how far it is, where that is far away.
 
     Raises:
-        ReadOnlyError: with ``check``, the dataset's owner forbade it.
+        ReadOnlyError: with ``check``, the dataset's owner forbade it, in the first version or the newest of a branch.
     """
-    if check and exists(store, keys.DATASET_META):
-        meta = DatasetMeta.decode(store.get(keys.DATASET_META), keys.DATASET_META)
-        if not meta.allow_delete:
+    if check:
+        paths = {keys.DATASET_META, *map(keys.dataset_meta, read_tree(store).branches.values())}
+        metas = [
+            DatasetMeta.decode(data, path) for path, data in fetch(store, sorted(paths)).items() if data is not None
+        ]
+        if not all(meta.allow_delete for meta in metas):
             raise ReadOnlyError(f"the dataset at {store.url} is protected (allow_delete is false); nothing was deleted")
     undone = "a part of it is gone, so delete it again, with force=True"
     with Progress(f"delete {store.url}", "objects", undone=undone, is_shown=is_shown) as progress:

@@ -127,6 +127,10 @@ class Home:
         access = self._as(access_of(options))
         return self._make(dest, overwrite=overwrite, creds=creds, public=is_public, **access.options())
 
+    def delete(self) -> None:
+        """Delete the dataset."""
+        naming.delete(self._places, self._place, force=False)
+
     def _as(self, asked: Access) -> Access:
         """Who asks a hub: as this dataset was opened, where the call does not say."""
         mine = self._place.access

@@ -9,7 +9,7 @@ from deeplake_nb.credentials.provider import sealed
 from deeplake_nb.format.samples import Link
 from deeplake_nb.session import hubs, naming
 from deeplake_nb.session.arguments import access_of, discreet, sealed_token
-from deeplake_nb.session.copying import Copying
+from deeplake_nb.session.ingesting import Ingesting
 from deeplake_nb.session.places import Access
 from deeplake_nb.urls import DiscreetText, parse
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deeplake_nb.session.audit import AuditTable
 
 
-class Session(Copying):
+class Session(Ingesting):
     """Opens datasets and files. Thread-safe.
 
     Paths may be names of a hub, ``hub://org/name``. Methods that take a path and other options take ``org_id=`` (whose
