@@ -59,7 +59,7 @@ class Inquiry:
     def expiry(self, clock: Clock) -> Line:
         """Until when the credentials in force are good."""
         end = None if self.in_force is None else self.in_force.expires_at
-        said = "they name no end" if end is None else f"{_moment(end)} ({_rest(end, clock)})"
+        said = "no end is known" if end is None else f"{_moment(end)} ({_rest(end, clock)})"
         return Line("ok", "expiry", said, step="expiry")
 
 

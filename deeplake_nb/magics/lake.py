@@ -97,15 +97,12 @@ class LakeMagics(Magics):
 
         try:
             dataset = load()
-        except REFUSED as refusal:
+        except (CredentialsError, PermissionDeniedError) as refusal:
             from deeplake_nb.widgets import going_on
 
             if not going_on.can_ask(self.shell, command.url):
                 raise
-            answered = going_on.ask_and_go_on(self.session, command.url, refusal, load, bind)
-            if answered is None:
-                raise
-            return answered
+            dataset = going_on.ask_and_go_on(self.session, command.url, refusal, load, name=name, bind=bind)
         bind(dataset)
         return dataset
 
@@ -247,8 +244,6 @@ class LakeMagics(Magics):
             raise CommandError(f"there is no variable {error.name!r}{meant}: {_LOAD_FIRST}") from error
 
 
-REFUSED = (CredentialsError, PermissionDeniedError)
-"""What a load is refused with for want of the right credentials."""
 _LOAD_FIRST = "%lake load URL as NAME makes one, then %lake show NAME"
 
 LakeMagics.lake.__doc__ = manual.overview()

@@ -6,9 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from deeplake_nb.errors import CredentialsError
+from deeplake_nb.widgets import marimo
 
 if TYPE_CHECKING:
     from deeplake_nb.widgets.fields import Panel
+    from deeplake_nb.widgets.form import Form
 
 Where = Literal["page", "terminal", "nowhere"]
 _HINT = "[a form: run this cell in Jupyter to fill it in]"
@@ -16,6 +18,8 @@ _HINT = "[a form: run this cell in Jupyter to fill it in]"
 
 def where() -> Where:
     """Who can fill in a form here. Nothing ever waits for a page: a form is shown, and the cell ends."""
+    if mode := marimo.mode():  # an app of marimo's serves many people, who must not give their keys to one another
+        return "page" if mode == "edit" else "nowhere"
     from IPython.core.getipython import get_ipython
 
     kernel = getattr(get_ipython(), "kernel", None)
@@ -48,12 +52,17 @@ def ask(panel: Panel, what: str, otherwise: str) -> None:
         raise CredentialsError(f"{what} asks for something, and nobody can answer here: {otherwise}")
 
 
-def show_form(panel: Panel) -> None:
+def show_form(panel: Panel) -> Form:
     """Show a panel as a form of the cell that runs; gives back at once."""
     from IPython.core.interactiveshell import InteractiveShell
 
     from deeplake_nb.widgets.form import Form
 
-    bundle: Any = Form(panel)._repr_mimebundle_()
+    form = Form(panel)
+    if marimo.mode():
+        marimo.show(form)
+        return form
+    bundle: Any = form._repr_mimebundle_()
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     InteractiveShell.instance().display_pub.publish({**data, "text/plain": _HINT}, metadata)
+    return form

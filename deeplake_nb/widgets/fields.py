@@ -97,12 +97,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a form shows."""
+    """What a form shows.
+
+    Attributes:
+        tried: what came before it in vain, line by line.
+    """
 
     title: str
     choices: tuple[Choice, ...] = ()
     actions: tuple[Action, ...] = ()
     intro: str = ""
+    tried: tuple[Line, ...] = ()
     choice: str = ""
     choice_label: str = ""
     table: Table | None = None

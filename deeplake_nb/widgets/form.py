@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,10 @@ class Form(anywidget.AnyWidget):
 
     Args:
         panel: what it shows and does.
+
+    Attributes:
+        is_open: a page has asked for it, and so draws it.
+        heard: when a page last asked for anything, on the monotonic clock.
     """
 
     _esm = _STATIC / "form.js"
@@ -50,11 +55,13 @@ class Form(anywidget.AnyWidget):
         self._said = Outcome()
         self._is_done = False
         self._turn = threading.Lock()
+        self.is_open = threading.Event()
+        self.heard = time.monotonic()
         self._dispatcher = Dispatcher(
             self._reply,
             {"open": self._open, "check": self._check, "act": self._act},
         )
-        self.on_msg(lambda _, content, buffers: self._dispatcher.receive(_with_typed(content, buffers)))
+        self.on_msg(lambda _, content, buffers: self._receive(content, buffers))
         answer_where_asked(self.comm)
 
     def close(self) -> None:
@@ -67,11 +74,16 @@ class Form(anywidget.AnyWidget):
 
     # ------------------------------------------------------------------ requests
 
+    def _receive(self, content: Any, buffers: Any) -> None:
+        self.heard = time.monotonic()
+        self._dispatcher.receive(_with_typed(content, buffers))
+
     def _reply(self, content: dict[str, Any], buffers: Buffers) -> None:
         self.send(content, buffers)
 
     def _open(self, _: dict[str, Any], __: Buffers, ___: Callable[[], bool]) -> dict[str, Any]:
         """What to draw: also after the page was loaded anew."""
+        self.is_open.set()
         with self._turn:
             return self._drawn(self._said)
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deeplake_nb.diagnosis.report import Line
     from deeplake_nb.widgets.fields import Action, Content, Field, Outcome
+
+
+LineMessage = tuple[str, str, str, str]
+"""State, name, what was found, advice."""
 
 
 class FieldMessage(TypedDict):
@@ -57,6 +62,7 @@ class ContentMessage(TypedDict):
 
     title: str
     intro: str
+    tried: list[LineMessage]
     choice: str
     choice_label: str
     choices: list[ChoiceMessage]
@@ -71,7 +77,7 @@ class OutcomeMessage(TypedDict):
     said: str
     good: bool
     done: bool
-    lines: list[tuple[str, str, str, str]]
+    lines: list[LineMessage]
     problems: Mapping[str, str]
     copies: str
     link: str
@@ -84,6 +90,7 @@ def content_message(content: Content, *, has_back: bool) -> ContentMessage:
     message: ContentMessage = {
         "title": content.title,
         "intro": content.intro,
+        "tried": [_line(one) for one in content.tried],
         "choice": content.choice or first,
         "choice_label": content.choice_label,
         "choices": [
@@ -117,12 +124,16 @@ def outcome_message(outcome: Outcome, *, is_done: bool) -> OutcomeMessage:
         "said": outcome.said,
         "good": outcome.is_good,
         "done": is_done,
-        "lines": [(line.state, line.name, line.said, line.advice) for line in outcome.lines],
+        "lines": [_line(one) for one in outcome.lines],
         "problems": outcome.problems,
         "copies": outcome.copies,
         "link": outcome.link,
         "seconds": outcome.seconds,
     }
+
+
+def _line(one: Line) -> LineMessage:
+    return (one.state, one.name, one.said, one.advice)
 
 
 def _field(one: Field) -> FieldMessage:

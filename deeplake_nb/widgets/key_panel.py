@@ -6,17 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.errors import CredentialsError, LakeError
+from deeplake_nb.errors import CredentialsError, LakeError, PermissionDeniedError
 from deeplake_nb.hub import kinds
 from deeplake_nb.urls import parse
 from deeplake_nb.widgets import providers
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, declared, text_of
 from deeplake_nb.widgets.sign_in_panel import ENVIRON, GoogleSignIn
-from deeplake_nb.widgets.typed_key import TypedKey, tried
+from deeplake_nb.widgets.typed_key import TypedKey, test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deeplake_nb.diagnosis.report import Line
     from deeplake_nb.hub.protocol import ManagedKey
     from deeplake_nb.session import Session
     from deeplake_nb.widgets.fields import Values
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _TEST = Action("test", "Test")
 _SAVE = Action("save", "Save", is_main=True)
 _SIGN_IN = Action("sign_in", "Sign in with Google", is_main=True)
+_GIVE_UP = Action("give_up", "Not now", needs_fields=False)
 _SESSION = "session"
 _OWN = "me"  # in this user's own hub an organisation comes into being when it is first written to
 
@@ -35,9 +37,12 @@ class KeyPanel:
         session: whose they are.
         url: the place they are for; empty: it is asked for.
         intro: why they are asked for.
+        tried: what was found of them before, source by source.
         org: the organisation whose managed key is to be made; None leaves the choice.
         only: the one choice to offer.
-        saved: is called once they are kept, with the name of the managed key, or None; what it says is shown.
+        saved: is called once they are kept, with the name of the managed key, or None; what it says is shown. If
+            credentials are what it lacks, others can be given.
+        given_up: is called when somebody would rather not; without it, there is no such button.
     """
 
     def __init__(
@@ -46,15 +51,19 @@ class KeyPanel:
         url: str = "",
         *,
         intro: str = "",
+        tried: tuple[Line, ...] = (),
         org: str | None = None,
         only: str = "",
         saved: Callable[[str | None], str] = lambda _: "",
+        given_up: Callable[[], None] | None = None,
     ) -> None:
         self._session = session
         self._url = url
         self._intro = intro
+        self._tried = tried
         self._only = only
         self._saved = saved
+        self._given_up = given_up
         self._orgs = administered(session) if org is None else (org,)
         self._is_managed = org is not None
         self._sign_in = GoogleSignIn()
@@ -67,9 +76,12 @@ class KeyPanel:
             found = tuple(choice for choice in found if choice.name != providers.BROWSER)
         if self._only:
             found = tuple(choice for choice in found if choice.name == self._only)
-        actions = (_TEST, _SAVE, _SIGN_IN, *self._sign_in.actions)
+        actions: tuple[Action, ...] = (_TEST, _SAVE, _SIGN_IN, *self._sign_in.actions)
+        if self._given_up is not None:
+            actions += (_GIVE_UP,)
+            found = tuple(replace(one, actions=(*(one.actions or ()), _GIVE_UP.name)) for one in found)
         title = "Credentials" if not scheme else f"Credentials for {parse(self._url)}"
-        return Content(title, found, actions, self._intro, choice_label="Provider")
+        return Content(title, found, actions, self._intro, self._tried, choice_label="Provider")
 
     def act(self, action: str, choice: str, values: Values) -> Outcome:
         """Test or keep what was filled in, or sign in.
@@ -79,11 +91,15 @@ class KeyPanel:
         """
         if choice not in providers.PROVIDERS:
             raise CredentialsError(f"there is no provider {choice!r}: choose one of {', '.join(providers.PROVIDERS)}")
+        if action == _GIVE_UP.name and self._given_up is not None:
+            self.close()
+            self._given_up()
+            return Outcome("Nothing was kept.", is_done=True)
         if choice == providers.BROWSER:
             outcome = self._sign_in.act(action, values)
             return self._signed_in(values) if outcome is None else outcome
         if action == "test":
-            return tried(self._session, choice, values)
+            return test(self._session, choice, values)
         return self._kept(TypedKey.of(choice, values), values)
 
     def close(self) -> None:
@@ -124,7 +140,8 @@ class KeyPanel:
         try:
             more = self._saved(name)
         except LakeError as error:  # they are kept; what was to go on with them is another matter
-            return Outcome(f"{said} Then: {error}", is_good=False, is_done=True)
+            can_mend = isinstance(error, (CredentialsError, PermissionDeniedError))
+            return Outcome(f"{said} Then: {error}", is_good=False, is_done=not can_mend)
         return Outcome(" ".join(filter(None, (said, more))), is_done=True)
 
 

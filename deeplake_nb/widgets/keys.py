@@ -70,7 +70,8 @@ def sign_in(session: Session, url: str) -> None:
     url = DiscreetText(url)
     if parse(url).scheme != "gcs":
         raise CredentialsError(f"{parse(url)} is no place of Google's: %lake creds add asks for what it needs")
-    there = next((line for line in session.explain(url).lines if line.state == "in force"), None)
+    found = session.explain(url).lines
+    there = next((line for line in found if line.state == "in force"), None)
     intro = "" if there is None else f"There are credentials already, from {there.name}: sign in to use others."
     panel = KeyPanel(session, url, intro=intro, only=providers.BROWSER)
     asking.ask(panel, "%lake signin", providers.unattended("gcs"))

@@ -58,6 +58,8 @@ class Prompts:
         self._show(content.title)
         if content.intro:
             self._show(content.intro)
+        if content.tried:
+            self._show(repr(Report("What was tried:", content.tried)))
         choice = self._chosen(content)
         known = [one for one in content.actions if choice.actions is None or one.name in choice.actions]
         values: dict[str, Secret] = {}

@@ -78,7 +78,7 @@ class _Lent:
         return {**lent.creds, "expires_at": lent.expires_at} if lent.expires_at else lent.creds
 
 
-def tried(session: Session, choice: str, values: Values) -> Outcome:
+def test(session: Session, choice: str, values: Values) -> Outcome:
     """How what was typed does at its place: found, parsed, reached, clock, signed, identity, list, read, write, expiry.
 
     Costs the doctor's requests. Nothing is kept.

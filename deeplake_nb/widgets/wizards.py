@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from deeplake_nb.urls import DiscreetText
 from deeplake_nb.widgets import asking
-from deeplake_nb.widgets.dataset_panels import LinkPanel, NewPanel
+from deeplake_nb.widgets.dataset_panels import NewPanel
 from deeplake_nb.widgets.hub_panels import ConnectPanel, StoragePanel
+from deeplake_nb.widgets.link_panel import LinkPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -162,7 +162,7 @@ def test_a_wrong_clock_is_said(hours):
 def test_a_time_that_is_none_tells_nothing(date):
     refused = azure_errors.Refusal(403, {"x-ms-error-code": "AuthenticationFailed", "date": date})
     found = AzureCredentials(sas_token=Secret("sig=x"), expires_at=datetime.now(UTC) + timedelta(hours=1))
-    assert type(refused.error("get azure://lake/box/k", "here", found)) is PermissionDeniedError
+    assert type(refused.error("get azure://lake/box/k", "here", found)) is RefusedCredentialsError
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import deeplake_nb
 from deeplake_nb.errors import CredentialsError
 from deeplake_nb.session import Session
 from deeplake_nb.widgets import wizards
-from deeplake_nb.widgets.dataset_panels import LinkPanel, NewPanel
+from deeplake_nb.widgets.dataset_panels import NewPanel
 from deeplake_nb.widgets.hub_panels import ConnectPanel, StoragePanel
+from deeplake_nb.widgets.link_panel import LinkPanel
 from tests.fakes import moto
 from tests.widgets.test_form import Page
 
@@ -34,6 +35,7 @@ def bucket():
         picture = png()
         for name in ("raw/a.png", "raw/b.png", "raw/deep/c.png", "raw/notes.txt"):
             moto.client(endpoint).put_object(Bucket="bucket", Key=name, Body=picture)
+        moto.client(endpoint).put_object(Bucket="bucket", Key="broken/x.png", Body=b"no image")
         yield creds
 
 
@@ -127,19 +129,21 @@ def test_a_new_dataset_is_what_its_code_says(session, open_page, tmp_path):
     made = []
     page = open_page(NewPanel(session, str(tmp_path / "ds"), made.append))
     place = {"url": str(tmp_path / "ds")}
-    for tensor, htype, compression in (
-        ("images", "image", "png"),
-        ("labels", "class_label", "auto"),
-        ("oops", "text", "auto"),
-        ("x", "generic", "auto"),
+    for tensor, htype, more in (
+        ("images", "image", {"compression-jpeg-png-webp": "png"}),
+        ("labels", "class_label", {"names": "cat, rocket ,"}),
+        ("oops", "text", {}),
+        ("clips", "video", {}),
+        ("x", "generic", {}),
     ):
-        named = {"tensor": tensor, "htype": htype, "compression": compression}
-        assert page.act("add", "new", place | named)["good"]
+        assert page.act("add", "new", place | {"tensor": tensor, "htype": htype} | more)["good"]
     page.act("remove", "oops")
     assert not (tmp_path / "ds").exists(), "nothing is made before it is asked for"
     outcome = page.act("make", "new", place)
     assert outcome["done"]
-    assert list(made[0].tensors) == ["images", "labels", "x"]
+    assert list(made[0].tensors) == ["images", "labels", "clips", "x"]
+    assert made[0].labels.info.class_names == ["cat", "rocket"]
+    assert made[0].clips.meta.sample_compression == "mp4"
     assert (made[0].images.htype, made[0].images.meta.sample_compression) == ("image", "png")
     again = {}
     exec(outcome["copies"].replace("/ds'", "/again'"), {"deeplake_nb": deeplake_nb}, again)
@@ -151,7 +155,11 @@ def test_a_new_dataset_is_what_its_code_says(session, open_page, tmp_path):
     [
         ({"tensor": ""}, {"tensor": "letters, digits and _, not starting with a digit"}),
         ({"tensor": "2x"}, {"tensor": "letters, digits and _, not starting with a digit"}),
-        ({"tensor": "x", "htype": "image", "compression": "lz4"}, {"compression": "image takes jpeg or png"}),
+        (
+            {"tensor": "x", "htype": "image", "compression-jpeg-png-webp": "lz4"},
+            {"compression-jpeg-png-webp": "choose one of those offered"},
+        ),
+        ({"tensor": "x", "htype": "class_label", "names": "a, b, a"}, {"names": "each name once"}),
         ({"tensor": "x", "htype": "nonsense"}, {"htype": "choose one of those offered"}),
     ],
 )
@@ -173,13 +181,42 @@ def test_links_are_seen_before_they_are_written(session, open_page, bucket, tmp_
     page = open_page(LinkPanel(session, ds))
     asked = {"url": "s3://bucket/raw", "pattern": "*.png", "tensor": "images", "kind": "image", "key": "-"}
     outcome = page.act("test", "link", asked)
-    assert outcome["said"].startswith("3 files: a.png (")
+    assert outcome["said"].startswith("3 files, ")
+    lines = {line[1]: line[2] for line in outcome["lines"]}
+    assert lines["files"].startswith("a.png (")
+    assert lines["tensor"] == "images is made, as link[image] with sample_compression='png'"
+    assert lines["opens"] == "a.png is an image of 64 x 96 x 3"
     assert list(ds.tensors) == []
     outcome = page.act("write", "link", asked)
     assert outcome["done"], outcome
     assert ds.images.htype == "link[image]"
     assert ds.images[0].numpy().shape == (64, 96, 3)
     assert len(ds.images) == 3
+
+
+def test_a_preview_says_that_the_files_do_not_open(session, open_page, bucket, tmp_path):
+    session.keep_creds("s3://bucket", bucket)
+    page = open_page(LinkPanel(session, session.empty(tmp_path / "ds")))
+    asked = {"url": "s3://bucket/broken", "pattern": "*", "tensor": "images", "kind": "image", "key": "-"}
+    outcome = page.act("test", "link", asked)
+    assert not outcome["good"]
+    assert outcome["lines"][-1][:2] == ("failed", "opens")
+    assert page.act("test", "link", asked | {"kind": "video"})["lines"][-1][2] == "x.png is there to be read"
+
+
+def test_links_by_a_managed_key_of_the_organisation(session, open_page, bucket):
+    session.hub().add_key("me", "k", "aws-keys", bucket, prefixes=["s3://bucket"])
+    ds = session.empty("hub://me/photos")
+    page = open_page(LinkPanel(session, ds))
+    assert fields_of(page)["key"]["options"] == (("-", "none: they open without"), ("+k", "k of me"))
+    asked = {"url": "s3://bucket/raw", "pattern": "?.png", "tensor": "images", "kind": "image"}
+    assert page.act("test", "link", asked | {"key": "+k"})["good"]
+    assert not ds.get_creds_keys(), "a preview changes nothing"
+    assert page.act("write", "link", asked | {"key": "+k"})["said"] == "Wrote 2 links to images."
+    assert session.load("hub://me/photos").images[1].numpy().shape == (64, 96, 3)
+    again = open_page(LinkPanel(session, ds))
+    assert fields_of(again)["key"]["options"][1] == ("k", "k")
+    assert again.act("test", "link", asked | {"key": "k"})["lines"][1][2].startswith("images is there, with 2 rows")
 
 
 def test_nothing_that_fits_writes_nothing(session, open_page, bucket, tmp_path):

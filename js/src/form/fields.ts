@@ -6,6 +6,7 @@ import type { FieldMessage } from "./messages.ts";
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 const CHECK_MS = 350;
+const KEPT = "received; type to replace it";
 const LARGEST_FILE = 1_000_000;
 let made = 0;
 /** Each form on a page loads this module anew, and no two of them may share an id. */
@@ -15,7 +16,6 @@ export class FieldRow {
   readonly root: HTMLElement;
   readonly #input: Input;
   readonly #problem: HTMLElement;
-  readonly #kept: HTMLElement;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -36,16 +36,16 @@ export class FieldRow {
     this.#input.setAttribute("aria-describedby", `${id}-help ${id}-problem`);
     if (field.required) this.#input.setAttribute("aria-required", "true");
     this.#problem = element("p", "dl-problem", { id: `${id}-problem`, role: "alert" });
-    this.#kept = element("span", "dl-kept", { hidden: !isKept }, "received; type to replace it");
     const label = element("label", "dl-label", { for: id }, field.label);
     if (!field.required && field.kind !== "choice")
       label.append(element("span", "dl-faint", {}, " (optional)"));
     const box = element("div", "dl-input", {}, this.#input);
     if (field.kind === "file") box.append(this.#picker());
-    this.root = element("div", "dl-field", {}, label, element("div", "dl-cell", {}, box, this.#kept));
+    this.root = element("div", "dl-field", {}, label, element("div", "dl-cell", {}, box));
     this.root
       .querySelector(".dl-cell")
       ?.append(this.#problem, element("p", "dl-help", { id: `${id}-help` }, field.help));
+    this.isKept = isKept;
     this.#listen();
   }
 
@@ -63,7 +63,7 @@ export class FieldRow {
 
   /** Whether the kernel has a secret already. */
   set isKept(is: boolean) {
-    this.#kept.hidden = !is;
+    if (!(this.#input instanceof HTMLSelectElement)) this.#input.placeholder = is ? KEPT : "";
   }
 
   get isHidden(): boolean {
@@ -142,7 +142,6 @@ export class FieldRow {
       clearTimeout(this.#timer);
       if (this.isSecret) {
         this.complain("");
-        this.#kept.hidden = true;
       } else {
         this.#timer = setTimeout(() => void this.#check(), CHECK_MS);
       }

@@ -3,11 +3,12 @@
 import type { Model } from "../channel.ts";
 import { spokenError } from "../messages.ts";
 import { element } from "../shared/dom.ts";
-import type { DrawnMessage } from "./messages.ts";
-import { report } from "./report.ts";
+import type { DrawnMessage, OutcomeMessage } from "./messages.ts";
+import { report, tried } from "./report.ts";
 import { Sheet } from "./sheet.ts";
 import { SignIn } from "./sign-in.ts";
 import { Wire } from "./wire.ts";
+import "../shared/theme.css";
 import "./form.css";
 
 const BUSY_MS = 2500;
@@ -19,10 +20,11 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const title = element("h2", "dl-title", { tabindex: -1 });
   const intro = element("p", "dl-intro");
   const said = element("p", "dl-said", { role: "status" });
+  const before = element("div");
   const place = element("div", "dl-place");
   const waiting = element("div");
   const came = element("div");
-  root.append(title, intro, place, waiting, said, came);
+  root.append(title, intro, before, place, waiting, said, came);
   el.append(root);
   // JupyterLab matches its shortcuts against the focused element itself: only a mark on that keeps them away.
   root.addEventListener("focusin", (event) => {
@@ -35,8 +37,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   let isBusy = false;
   let isOver = false;
 
-  const say = (words: string, isGood = true) => {
-    said.classList.toggle("dl-bad", !isGood);
+  const say = (words: string, how: "good" | "bad" | "busy" | "" = "") => {
+    said.className = `dl-said${how === "" ? "" : ` dl-${how}`}`;
     if (said.textContent !== words) said.textContent = words;
   };
 
@@ -51,6 +53,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       root.setAttribute("aria-label", content.title);
       intro.textContent = content.intro;
       intro.hidden = content.intro === "";
+      before.replaceChildren(...(content.tried.length > 0 ? [tried(content.tried)] : []));
       sheet = new Sheet(drawn, {
         act: (action, choice, typed) => void act(action, choice, typed),
         check: (choice, name, value) => wire.check(choice, name, value),
@@ -78,7 +81,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       });
       waiting.replaceChildren(signIn.root);
     }
-    if (!isQuiet || outcome.link === "") say(outcome.said, outcome.good); // else a refusal would go by unread
+    if (!isQuiet || outcome.link === "") say(outcome.said, mood(outcome)); // else a refusal would go by unread
     came.replaceChildren(report(outcome));
     root.classList.toggle("dl-done", outcome.done);
   };
@@ -92,14 +95,14 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     for (const name of Object.keys(typed)) typed[name] = "";
     sheet?.wipe();
     if (!isQuiet) sheet?.enable(false);
-    if (!isQuiet) say("…");
+    if (!isQuiet) say("One moment …", "busy");
     const slow = setTimeout(() => {
-      if (!isQuiet) say("Still at it …");
+      if (!isQuiet) say("Still at it …", "busy");
     }, BUSY_MS);
     try {
       draw(await answer, isQuiet);
     } catch (error) {
-      say(spokenError(error), false);
+      say(spokenError(error), "bad");
     } finally {
       clearTimeout(slow);
       isBusy = false;
@@ -113,7 +116,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       root.hidden = false;
     },
     (error: unknown) => {
-      say(spokenError(error), false);
+      say(spokenError(error), "bad");
       root.hidden = false;
     },
   );
@@ -124,6 +127,11 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     sheet?.close();
     wire.close();
   };
+}
+
+function mood(outcome: OutcomeMessage): "good" | "bad" | "" {
+  if (!outcome.good) return "bad";
+  return outcome.done || outcome.lines.length > 0 ? "good" : "";
 }
 
 export default { render };

@@ -46,6 +46,8 @@ export interface TableMessage {
 export interface ContentMessage {
   readonly title: string;
   readonly intro: string;
+  /** What was tried before, in vain. */
+  readonly tried: readonly LineMessage[];
   readonly choice: string;
   readonly choice_label: string;
   readonly choices: readonly ChoiceMessage[];

@@ -9,25 +9,33 @@ const MARKS: Readonly<Record<string, string>> = {
   failed: "✗",
   unknown: "?",
   skipped: "–",
+  none: "–",
 };
 
 export function report(outcome: OutcomeMessage): HTMLElement {
   const root = element("div", "dl-outcome");
-  if (outcome.lines.length > 0) root.append(steps(outcome.lines));
+  if (outcome.lines.length > 0) root.append(steps(outcome.lines, "What was found"));
   if (outcome.copies !== "") root.append(takeAway(outcome.copies));
   return root;
 }
 
-function steps(lines: readonly LineMessage[]): HTMLElement {
-  const list = element("ol", "dl-steps", { "aria-label": "Steps of the test" });
+/** What was tried before, folded away. */
+export function tried(lines: readonly LineMessage[]): HTMLElement {
+  const names = lines.map(([, name]) => name).join(", ");
+  const summary = element("summary", "", {}, "What was tried: ", element("span", "dl-faint", {}, names));
+  return element("details", "dl-tried", {}, summary, steps(lines, "What was tried"));
+}
+
+function steps(lines: readonly LineMessage[], label: string): HTMLElement {
+  const list = element("ol", "dl-steps", { "aria-label": label });
   for (const [state, name, said, advice] of lines) {
     const kind =
       state === "failed" ? "dl-bad" : state === "ok" || state === "in force" ? "dl-good" : "dl-faint";
     const mark = element("span", `dl-mark ${kind}`, { "aria-hidden": "true" }, MARKS[state] ?? "·");
-    const words = element("div", "", {}, element("strong", "", {}, name), ` ${said}`);
-    words.prepend(element("span", "dl-only-read", {}, `${state}: `));
+    const step = element("strong", "", {}, element("span", "dl-only-read", {}, `${state}: `), name);
+    const words = element("div", "", {}, said);
     if (advice !== "") words.append(element("div", "dl-advice", {}, `→ ${advice}`));
-    list.append(element("li", "", {}, mark, words));
+    list.append(element("li", "", {}, mark, step, words));
   }
   return list;
 }

@@ -25,7 +25,8 @@ export class Sheet {
     const { content } = drawn;
     if (content.choices.length > 1) this.root.append(this.#chooser());
     if (content.table !== undefined) {
-      this.root.append(table(content.table, (action, row) => this.events.act(action, row, this.typed())));
+      const act = (action: string, row: string) => this.events.act(action, row, this.typed());
+      this.root.append(table(content.table, content.title, act));
     }
     this.root.append(this.#body, this.#buttons);
     this.#choose(content.choice, drawn.kept);

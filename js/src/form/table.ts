@@ -6,22 +6,33 @@ import type { TableMessage } from "./messages.ts";
 const SURE_MS = 4000;
 const TWICE = new Set(["delete"]);
 
-export function table(content: TableMessage, act: (action: string, row: string) => void): HTMLElement {
+export function table(
+  content: TableMessage,
+  label: string,
+  act: (action: string, row: string) => void,
+): HTMLElement {
   if (content.rows.length === 0) return element("p", "dl-empty", {}, content.empty);
+  // Named as what they are: on a narrow page the rows are stacked, and would not be read as a table.
   const head = element(
     "tr",
     "",
-    {},
-    ...content.columns.map((name) => element("th", "", { scope: "col" }, name)),
+    { role: "row" },
+    ...content.columns.map((name) => element("th", "", { scope: "col", role: "columnheader" }, name)),
   );
-  head.append(element("th", "", { scope: "col" }, element("span", "dl-only-read", {}, "Actions")));
-  const body = element("tbody");
+  const last = element("span", "dl-only-read", {}, "Actions");
+  head.append(element("th", "", { scope: "col", role: "columnheader" }, last));
+  const body = element("tbody", "", { role: "rowgroup" });
   for (const [id, cells] of content.rows) {
-    const row = element("tr", "", { "data-row": id });
+    const row = element("tr", "", { "data-row": id, role: "row" });
     cells.forEach((text, place) => {
-      row.append(place === 0 ? element("th", "", { scope: "row" }, text) : element("td", "", {}, text));
+      const of = content.columns[place] ?? "";
+      row.append(
+        place === 0
+          ? element("th", "", { scope: "row", role: "rowheader" }, text)
+          : element("td", "", { role: "cell", "data-of": of }, text),
+      );
     });
-    const buttons = element("td");
+    const buttons = element("td", "", { role: "cell" });
     for (const action of content.actions) {
       buttons.append(
         TWICE.has(action.name)
@@ -35,8 +46,8 @@ export function table(content: TableMessage, act: (action: string, row: string) 
   return element(
     "div",
     "dl-table",
-    { role: "region", "aria-label": "Keys", tabindex: 0 },
-    element("table", "", {}, element("thead", "", {}, head), body),
+    { role: "region", "aria-label": label, tabindex: 0 },
+    element("table", "", { role: "table" }, element("thead", "", { role: "rowgroup" }, head), body),
   );
 }
 
