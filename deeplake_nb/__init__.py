@@ -41,6 +41,7 @@ _CLASSES = {
     "Tensor": "deeplake_nb.dataset.tensor",
     "Sample": "deeplake_nb.format.samples",
     "Link": "deeplake_nb.format.samples",
+    "link_tiled": "deeplake_nb.format.samples",
     "tiled": "deeplake_nb.format.samples",
     "LakeError": "deeplake_nb.errors",
     "VectorStore": "deeplake_nb.vectorstore.store",

@@ -92,6 +92,7 @@ class Appender:
             values = self._numbered(values)
         codes = infos = shapes = None
         if tensor.meta.is_link:
+            values = list(values)
             codes, infos, shapes = resolve_links(self.state, tensor.meta, values)
         elif row.has_sample_info:
             infos = companions.file_infos(values)

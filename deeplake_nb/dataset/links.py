@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset import linked_grids
 from deeplake_nb.dataset.companions import file_info
+from deeplake_nb.dataset.linked_files import linked, open_all
 from deeplake_nb.dataset.reader import stored_items
-from deeplake_nb.errors import LakeError, LinkError, UnsupportedError
+from deeplake_nb.errors import LakeError
 from deeplake_nb.format import keys
-from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.format.codecs import images
+from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.meta import LinkedCreds
-from deeplake_nb.format.samples import Link, Sample, StoredSample
+from deeplake_nb.format.samples import Link, LinkTiled, Sample, StoredSample
 from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,34 +29,39 @@ Shape = tuple[int, ...]
 
 
 def resolve_links(
-    state: State, meta: TensorMeta, values: Sequence[Any]
+    state: State, meta: TensorMeta, values: list[Any]
 ) -> tuple[NDArray[np.uint32], list[dict[str, Any]] | None, list[Shape | None] | None]:
-    """Credentials codes, file infos and shapes of links about to be appended.
+    """Credentials codes, file infos and shapes of links about to be appended; grids of links in the list are encoded.
 
-    With the tensor's ``verify`` each file is opened; without, infos and shapes are None.
+    With the tensor's ``verify`` each file is opened; without, infos and shapes are None, and of a grid the first is.
 
     Raises:
         LinkError: a file that cannot be read, or is not of the tensor's htype; names its path.
         CredentialsError: a credentials key the dataset does not know.
     """
-    named = {link.creds_key for link in values if isinstance(link, Link) and link.creds_key is not None}
+    kinds = (Link, LinkTiled)
+    named = {link.creds_key for link in values if isinstance(link, kinds) and link.creds_key is not None}
     creds = state.linked_creds() if named else LinkedCreds()
     known = creds.creds_keys
     for name in sorted(named):
         creds.check(name)
-    keyed = [link.creds_key if isinstance(link, Link) else None for link in values]
+    keyed = [link.creds_key if isinstance(link, kinds) else None for link in values]
     codes = np.array([known.index(key) + 1 if key is not None else 0 for key in keyed], np.uint32)
     links = [value if isinstance(value, Link) else None for value in values]
+    for at, value in enumerate(values):
+        if isinstance(value, LinkTiled):
+            values[at] = linked_grids.resolved(state, meta, value, creds.managed_creds_keys)
     if not meta.verify:
         return codes, None, None
     infos: list[dict[str, Any]] = []
     shapes: list[Shape | None] = []
-    for link, data in zip(links, _open(state, links, creds.managed_creds_keys), strict=True):
+    opened = open_all(state, links, creds.managed_creds_keys)
+    for value, link, data in zip(values, links, opened, strict=True):
         if link is None or data is None:
             infos.append({})
-            shapes.append(None)
+            shapes.append(value.shape if isinstance(value, Grid) else None)
             continue
-        sample = _linked(link, data, meta, f"tensor {meta.name!r}")
+        sample = linked(link, data, meta, f"tensor {meta.name!r}")
         if isinstance(sample, LakeError):
             raise sample
         infos.append(file_info(Sample(sample.data, path=redact(link.path))))
@@ -64,25 +69,27 @@ def resolve_links(
     return codes, infos, shapes
 
 
-def stored_links(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[Link | LakeError | None]:
+def stored_links(
+    state: State, tensor: TensorState, items: NDArray[np.int64]
+) -> list[Link | LinkTiled | LakeError | None]:
     """The links themselves, not what they point to; None for an empty one."""
     return _stored(state, tensor, items)[0]
 
 
 def _stored(
     state: State, tensor: TensorState, items: NDArray[np.int64]
-) -> tuple[list[Link | LakeError | None], list[str]]:
+) -> tuple[list[Link | LinkTiled | LakeError | None], list[str]]:
     """The links, and the credentials keys among theirs that a hub manages."""
     tables = state.tables(tensor)
-    meta = tensor.meta
     codes = tables.creds.at(items).tolist() if tables.creds is not None and len(tables.creds) else [0] * len(items)
     creds = state.linked_creds() if any(codes) else None
-    out: list[Link | LakeError | None] = []
+    out: list[Link | LinkTiled | LakeError | None] = []
     for item, code, stored in zip(items.tolist(), codes, stored_items(state, tensor, items), strict=True):
         if isinstance(stored, LakeError):
             out.append(stored)
         elif item in tables.tiles:
-            out.append(UnsupportedError(f"tensor {meta.name!r} row {item}: tiles of linked files cannot be read yet"))
+            name = creds.name(code, keys.LINKED_CREDS) if creds is not None else None
+            out.append(linked_grids.stored(stored, name))
         else:
             path = str(stored.data, "utf-8", "replace")
             name = creds.name(code, keys.LINKED_CREDS) if creds is not None else None
@@ -94,41 +101,16 @@ def linked_items(state: State, tensor: TensorState, items: NDArray[np.int64]) ->
     """The linked files as stored samples; one that cannot be had stands as its error."""
     meta = tensor.meta
     links, managed = _stored(state, tensor, items)
-    opened = iter(_open(state, [link for link in links if isinstance(link, Link)], managed))
+    opened = iter(open_all(state, [link for link in links if isinstance(link, Link)], managed))
     out: list[StoredSample | LakeError] = []
     for item, link in zip(items.tolist(), links, strict=True):
         what = f"tensor {meta.name!r} row {item}"
         if isinstance(link, LakeError):
             out.append(link)
+        elif isinstance(link, LinkTiled):
+            out.append(linked_grids.sample(state, tensor, item, link, managed))
         elif link is None:
             out.append(StoredSample(memoryview(b""), (0,), "float64", None, "generic", what))  # as the original has it
         else:
-            out.append(_linked(link, next(opened) or memoryview(b""), meta, what))
+            out.append(linked(link, next(opened) or memoryview(b""), meta, what))
     return out
-
-
-def _open(state: State, links: Sequence[Link | None], managed: Collection[str]) -> list[memoryview | LakeError | None]:
-    wanted = [link for link in links if link is not None]
-    opened = iter(state.open_links(wanted, managed) if wanted else [])
-    return [next(opened) if link is not None else None for link in links]
-
-
-def _linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: str) -> StoredSample | LakeError:
-    path = redact(link.path)
-    if isinstance(data, LakeError):
-        return LinkError(f"{what}: the linked file {path} cannot be read: {data}")
-    htype = meta.htype or "generic"
-    if (
-        not htype.startswith("image")
-        and meta.sample_compression
-        and COMPRESSIONS[meta.sample_compression].kind != "image"
-    ):
-        return UnsupportedError(f"{what}: links to {htype} files cannot be decoded yet")
-    try:
-        probe = images.probe(data, f"{what}: the linked file {path}")
-    except LakeError as error:
-        return LinkError(str(error))
-    shape = probe.shape
-    if len(shape) == 2 and (htype == "image" or len(meta.max_shape) == 3):  # noqa: PLR2004 - a grey picture
-        shape = (*shape, 1)
-    return StoredSample(data, shape, probe.dtype, probe.compression, htype, f"{what} ({path})")

@@ -14,14 +14,13 @@ import numpy as np
 from deeplake_nb.dataset.cache import LoadedChunk, as_array
 from deeplake_nb.errors import LakeError
 from deeplake_nb.format import keys, packing
-from deeplake_nb.format.batch import Varied, alike
+from deeplake_nb.format.batch import Apart, Varied, alike
 from deeplake_nb.format.chunk import Chunk
 from deeplake_nb.format.edits import rebuilt
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.regions import Piece, rewritten
 from deeplake_nb.format.samples import as_bytes
-from deeplake_nb.format.tiles import Apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,9 @@ import numpy as np
 
 from deeplake_nb.errors import LakeError, UnsupportedError
 from deeplake_nb.format import keys, packing
-from deeplake_nb.format.batch import Uniform, Varied
+from deeplake_nb.format.batch import Apart, Uniform, Varied
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.plans import Phase, Put
-from deeplake_nb.format.tiles import Apart
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from deeplake_nb.format.samples import StoredSample, as_bytes
 from deeplake_nb.format.tiles import bounds, box_of, pieces, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from deeplake_nb.format.encoders import Tiling
     from deeplake_nb.format.tiles import Box, Piece
 
+    Tiles = Callable[[Box], Iterator[tuple[Piece, NDArray[Any] | None]]]
+    """Gives the tiles that a box touches, decoded; None for one that is all zeros."""
+
 _AT_ONCE_NBYTES = 64 * 2**20
 """Tiles that are read side by side hold so many raw bytes at the most, or are one."""
 
@@ -35,19 +38,14 @@ _AT_ONCE_NBYTES = 64 * 2**20
 class TiledSample(StoredSample):
     """A sample in tiles, which are read when its values are asked for."""
 
-    __slots__ = ("_item", "_state", "_tensor")
+    __slots__ = ("_tiles",)
 
-    _item: int
-    _state: State
-    _tensor: TensorState
+    _tiles: Tiles
 
-    def __init__(self, state: State, tensor: TensorState, item: int) -> None:
+    def __init__(self, tensor: TensorState, item: int, shape: tuple[int, ...], tiles: Tiles) -> None:
         meta = tensor.meta
-        shape = state.tables(tensor).tiles[item].shape
         for name, value in {
-            "_state": state,
-            "_tensor": tensor,
-            "_item": item,
+            "_tiles": tiles,
             "shape": shape,
             "dtype": meta.dtype or "uint8",
             "compression": None,
@@ -88,13 +86,12 @@ class TiledSample(StoredSample):
         return part
 
     def _read(self, box: Box) -> NDArray[Any]:
-        tiling = self._state.tables(self._tensor).tiles[self._item]
         shape = tuple(one.stop - one.start for one in box)
         try:
             out = np.zeros(shape, self.dtype)
         except (ValueError, MemoryError) as error:
             raise FormatError(f"{self.what}: no room for an array of {shape} ({error}); read parts of it") from error
-        for piece, tile in _tiles(self._state, self._tensor, self._item, tiling, box):
+        for piece, tile in self._tiles(box):
             if tile is not None:
                 out[piece.within] = tile[piece.inside]
         return out
@@ -111,7 +108,7 @@ def tiled(state: State, tensor: TensorState, item: int) -> StoredSample | LakeEr
         return FormatError(f"{what}: expected {count} tiles (grid {tiling.grid}), the table names {stop - first}")
     if len(tiling.shape) != len(meta.max_shape) or any(map(operator.gt, tiling.shape, meta.max_shape)):
         return FormatError(f"{what}: tiles make a sample of {tiling.shape}, but none is larger than {meta.max_shape}")
-    return TiledSample(state, tensor, item)
+    return TiledSample(tensor, item, tiling.shape, lambda box: _tiles(state, tensor, item, tiling, box))
 
 
 def _tiles(

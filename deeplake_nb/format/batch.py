@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deeplake_nb.format.tiles import Apart
+from deeplake_nb.format.grids import Grid
+from deeplake_nb.format.tiles import Tiles
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 Shape = tuple[int, ...]
+Apart = Tiles | Grid
+"""Samples with chunks of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,16 @@ def uniform_start(head: memoryview, what: str) -> tuple[int, Ints, Ints] | None:
     return len(head) - len(rest) + int(positions[0, 1]), shapes[0], positions[0]
 
 
+def open_header(head: memoryview, what: str) -> tuple[Chunk, int]:
+    """The tables of a chunk of which only the beginning is there, and where in the object its data starts.
+
+    Raises:
+        FormatError: damaged, or longer than the beginning.
+    """
+    shapes, positions, rest = _header(head.cast("B"), what)
+    return Chunk(shapes, positions, memoryview(b""), what), len(head) - len(rest)
+
+
 def _header(view: memoryview, what: str) -> tuple[Ints, Ints, memoryview]:
     _, rest = split_version(view, what)
     shapes, rest = _table(rest, None, what)

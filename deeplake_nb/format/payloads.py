@@ -17,17 +17,18 @@ from deeplake_nb.format.batch import Uniform, Varied
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.encoders import Tiling
+from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.htypes import TEXT_LIKE, Htype, check_compression, htype_row
 from deeplake_nb.format.meta import encode_json
 from deeplake_nb.format.packing import is_canvas, packing
 from deeplake_nb.format.samples import Link, PartialSample, Sample, as_bytes, encode_polygons
-from deeplake_nb.format.tiles import RATIO, Apart, Tiles, tile_shape
+from deeplake_nb.format.tiles import RATIO, Tiles, tile_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
-    from deeplake_nb.format.batch import Batch
+    from deeplake_nb.format.batch import Apart, Batch
     from deeplake_nb.format.meta import TensorMeta
 
 Shape = tuple[int, ...]
@@ -277,7 +278,9 @@ class Encoder:
         except UnicodeEncodeError as error:
             raise SampleError(f"{self.what}: text that is no Unicode ({error.reason})") from error
 
-    def _link(self, value: Any) -> tuple[bytes, Shape]:
+    def _link(self, value: Any) -> tuple[Buffer | Apart, Shape]:
+        if isinstance(value, Grid):
+            return value, value.shape
         if value is not None and not isinstance(value, Link):
             raise SampleError(f"{self.what}: expected link(path), got a {type(value).__name__}")
         return self._utf8(value.path if value else ""), (1,)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deeplake_nb.format import packing
-from deeplake_nb.format.batch import Uniform
-from deeplake_nb.format.tiles import Apart
+from deeplake_nb.format.batch import Apart, Uniform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import FormatError, UnsupportedError
+from deeplake_nb.errors import FormatError, SampleError, UnsupportedError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import compression, images
 from deeplake_nb.format.htypes import htype_row
@@ -146,6 +146,37 @@ class Link:
     def __repr__(self) -> str:
         key = f", creds_key={self.creds_key!r}" if self.creds_key is not None else ""
         return f"Link({redact(self.path)!r}{key})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinkTiled:
+    """A large sample that is a grid of files elsewhere, all of one shape; made by ``link_tiled()``."""
+
+    paths: NDArray[np.object_]
+    creds_key: str | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        """A link to each file, in C order of the grid."""
+        return [Link(path, self.creds_key) for path in self.paths.reshape(-1).tolist()]
+
+    def __repr__(self) -> str:
+        return f"LinkTiled({self.paths.shape} files from {self.links[0]!r} on)"
+
+
+def link_tiled(path_array: Any, creds_key: str | None = None) -> LinkTiled:
+    """A grid of image files of one shape as one large sample, to append to a ``link[...]`` tensor.
+
+    The first axis of ``path_array`` goes down the picture, the second to the right. Reading a part of the sample opens
+    the files that it touches.
+
+    Raises:
+        SampleError: no paths, or something else among them.
+    """
+    paths = np.asarray(path_array, object)
+    if not paths.size or not paths.ndim or not all(isinstance(path, str) and path for path in paths.reshape(-1)):
+        raise SampleError("link_tiled takes a grid of paths: an array, or lists of lists, of texts")
+    return LinkTiled(paths, creds_key)
 
 
 @dataclass(frozen=True, slots=True)

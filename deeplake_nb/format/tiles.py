@@ -144,31 +144,3 @@ class Tiles:
             tile = None if self.array is None else np.ascontiguousarray(self.array[box])
             builder.add_tile(b"" if tile is None else self.encode(tile), tuple(one.stop - one.start for one in box))
             yield builder
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
-    """A sample that is a grid of linked files, on its way into a chunk of its own: ``payload`` has their paths."""
-
-    tiling: Tiling
-    payload: bytes
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of the whole sample."""
-        return self.tiling.shape
-
-    def __len__(self) -> int:
-        """Number of chunks."""
-        return 1
-
-    def chunks(self, new: Callable[[], ChunkBuilder]) -> Iterator[ChunkBuilder]:
-        """Its one chunk, whose shape is the whole sample's."""
-        builder = new()
-        builder.rank = None  # other links have the shape of a path
-        builder.add_alone(self.payload, self.shape)
-        yield builder
-
-
-Apart = Tiles | Grid
-"""Samples with chunks of their own."""

@@ -26,9 +26,8 @@ UNSUPPORTED = {
 DIFFERENT = {
     ("nothing", "x", 0): "the original raises EmptyTensorError; here None is an empty array",
     ("nothing", "x", 1): "the same",
-    ("tiled_links", "image", 0): "a grid of linked files is not read yet",
 }
-"""Samples whose values differ, and why; `test_a_value_that_differs` says what they are here."""
+"""Samples whose values differ, and why."""
 
 
 def described(path, names):
@@ -83,12 +82,6 @@ def test_the_programs_reach_every_part_of_the_format(written):
     assert len(seen["htypes"]) > 30
     images = {"png", "jpeg", "bmp", "webp", "tiff", "gif", "ppm", "tga", "jpeg2000"}
     assert images | {"lz4", "mp4", "wav", "nii", "nii.gz", "dcm", "las", "stl", None} <= seen["compressions"]
-
-
-def test_a_value_that_differs(written, monkeypatch):
-    monkeypatch.chdir(written / "tiled_links")
-    with pytest.raises(deeplake_nb.LakeError, match="tiles of linked files"):
-        deeplake_nb.load("ds", read_only=True).image[0].numpy()
 
 
 def test_none_in_a_tensor_that_has_nothing_else_is_an_empty_array(written):

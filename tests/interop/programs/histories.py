@@ -243,8 +243,9 @@ ORIGINAL = {
     for f in (
         downsampled,
         keyed_links,
-        tiled_links,
     )
 }
 
-EITHER = {f.__name__: f for f in (tiles, canvases, updates, padding, clearing, commits, renaming, merges, views)}
+EITHER = {
+    f.__name__: f for f in (tiles, canvases, tiled_links, updates, padding, clearing, commits, renaming, merges, views)
+}
