@@ -13,6 +13,7 @@ from deeplake_nb.errors import CommandError, RowError
 from deeplake_nb.urls import redact
 from deeplake_nb.widgets import answers, requests
 from deeplake_nb.widgets.dispatch import Dispatcher
+from deeplake_nb.widgets.messages import VERSION
 from deeplake_nb.widgets.rows import View, code, rows_of
 from deeplake_nb.widgets.source import Source
 from deeplake_nb.widgets.subshell import answer_where_asked
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Rows = NDArray[Any] | None
 
 _STATIC = Path(__file__).parent.parent / "static"
+_FIRST, _BOX_PX = 24, 256  # as js/src/gallery/index.ts asks
 
 
 class Gallery(anywidget.AnyWidget):
@@ -64,30 +66,34 @@ class Gallery(anywidget.AnyWidget):
     revision = traitlets.Int(0).tag(sync=True)
     tile_px = traitlets.Int(148).tag(sync=True)
     sheet = traitlets.List(traitlets.Int()).tag(sync=True)
+    opened = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, ds: Dataset, tensor: str | None = None, **traits: Any) -> None:
         self._source = Source(ds)
+        self._dispatcher = Dispatcher(self._reply, {**answers.handlers(self._source), **self._handlers()})
         self._computed: tuple[View, Rows] | None = None
         self._changing = threading.Lock()
+        if tensor is not None:
+            self._source.tensor(tensor)  # says what is wrong with the name
         names = self._source.names
-        view = traits.pop("view", {})
         super().__init__(
-            length=len(ds),
             total=len(ds),
             tensors=names,
             tensor=tensor or (names[0] if names else ""),
             overlays=self._source.overlays,
             has_classes=self._source.annotations.labels is not None,
-            view={},
-            **traits,
+            **{"length": len(ds), "view": {}, **traits},
         )
-        if tensor is not None and tensor not in names:
-            super().close()
-            self._source.tensor(tensor)  # says what is wrong with the name
-        self._dispatcher = Dispatcher(self._reply, {**answers.handlers(self._source), **self._handlers()})
         self.on_msg(lambda _, content, __: self._dispatcher.receive(content))
         answer_where_asked(self.comm)
-        self.view = view
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """What a cell shows. The page, once it has started, finds the first tiles there: it need not ask for them."""
+        if not self.opened and self.length:
+            first = {"tensor": self.tensor, "rows": list(range(min(self.length, _FIRST))), "box": _BOX_PX}
+            self._dispatcher.receive({"v": VERSION, "id": 0, "kind": "tiles", **first})
+            self.opened = True
+        return super()._repr_mimebundle_(**kwargs)
 
     def close(self) -> None:
         """End the widget and its threads."""

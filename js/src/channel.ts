@@ -36,20 +36,29 @@ export class Channel {
 
   ask<K extends Kind>(kind: K, ask: Requests[K]["ask"]): Request<K> {
     this.#last += 1;
-    const id = this.#last;
-    const reply = new Promise<Reply<K>>((resolve, reject) => {
-      this.#waiting.set(id, { kind, resolve: resolve as Waiting["resolve"], reject });
-    });
-    this.model.send({ v: VERSION, id, kind, ...ask });
-    const cancel = () => {
-      if (this.#waiting.delete(id)) this.model.send({ v: VERSION, id, kind: "cancel" });
-    };
-    return { reply, cancel };
+    const request = this.#wait(this.#last, kind);
+    this.model.send({ v: VERSION, id: this.#last, kind, ...ask });
+    return request;
+  }
+
+  /** What the kernel sends unasked, as the answer to request 0. */
+  expect<K extends Kind>(kind: K): Request<K> {
+    return this.#wait(0, kind);
   }
 
   close(): void {
     this.#waiting.clear();
     this.model.off("msg:custom", this.#listener as (...args: never[]) => void);
+  }
+
+  #wait<K extends Kind>(id: number, kind: K): Request<K> {
+    const reply = new Promise<Reply<K>>((resolve, reject) => {
+      this.#waiting.set(id, { kind, resolve: resolve as Waiting["resolve"], reject });
+    });
+    const cancel = () => {
+      if (this.#waiting.delete(id)) this.model.send({ v: VERSION, id, kind: "cancel" });
+    };
+    return { reply, cancel };
   }
 
   #receive(content: unknown, buffers: readonly DataView[]): void {

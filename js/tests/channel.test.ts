@@ -77,6 +77,16 @@ describe("channel", () => {
     }
   });
 
+  it("takes what the kernel sends unasked, once", async () => {
+    const model = new FakeModel();
+    const channel = new Channel(model);
+    const { reply } = channel.expect("tiles");
+    expect(model.sent).toEqual([]);
+    model.receive({ v: 1, id: 0, kind: "tiles.ok", tiles: ["first"] });
+    model.receive({ v: 1, id: 0, kind: "tiles.ok", tiles: ["again"] });
+    expect((await reply).content.tiles).toEqual(["first"]);
+  });
+
   it("hears nothing once closed", async () => {
     const model = new FakeModel();
     const channel = new Channel(model);

@@ -10,14 +10,15 @@ function made() {
   const model = new FakeModel();
   const arrived = new Map<number, Tile>();
   const waiting: string[] = [];
-  const tiles = new Tiles(new Channel(model), "images", 256, {
+  const channel = new Channel(model);
+  const tiles = new Tiles(channel, "images", 256, {
     arrived: (row, tile) => arrived.set(row, tile),
     waiting: (state) => waiting.push(state),
   });
   const asked = () => model.sent.filter((sent) => sent.kind === "tiles");
   const answer = (id: number, rows: readonly number[]) =>
     model.receive({ v: 1, id, kind: "tiles.ok", tiles: rows.map(words) });
-  return { model, tiles, arrived, waiting, asked, answer };
+  return { model, channel, tiles, arrived, waiting, asked, answer };
 }
 
 const rows = (start: number, stop: number) =>
@@ -51,10 +52,40 @@ describe("tiles", () => {
     expect(asked().at(-1)?.rows).toEqual(rows(24, 30));
   });
 
+  it("asks for what is near only once all in sight is there", async () => {
+    const { tiles, asked, answer } = made();
+    tiles.want(rows(0, 14), rows(14, 20));
+    await vi.advanceTimersByTimeAsync(100);
+    answer(1, rows(0, 12));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked().map((sent) => sent.rows)).toEqual([rows(0, 12), rows(12, 14)]);
+    answer(2, rows(12, 14));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked().at(-1)?.rows).toEqual(rows(14, 20));
+  });
+
+  it("does not ask for what the kernel sends by itself", async () => {
+    const { model, channel, tiles, arrived, answer } = made();
+    tiles.expect(rows(0, 24), channel.expect("tiles"));
+    tiles.want(rows(0, 20));
+    await vi.advanceTimersByTimeAsync(300);
+    answer(0, rows(0, 24));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(arrived.size).toBe(24);
+    expect(model.sent).toEqual([]);
+  });
+
+  it("asks after all when that is lost on the way", async () => {
+    const { channel, tiles, asked } = made();
+    tiles.expect(rows(0, 24), channel.expect("tiles"));
+    await vi.advanceTimersByTimeAsync(1600);
+    expect(asked().map((sent) => sent.rows)).toEqual([rows(0, 12), rows(12, 24)]);
+  });
+
   it("does not ask for rows flown over", async () => {
     const { tiles, asked } = made();
     tiles.want(rows(0, 12));
-    for (let start = 1000; start < 50_000; start += 1000) tiles.want(rows(start, start + 12), true);
+    for (let start = 1000; start < 50_000; start += 1000) tiles.want(rows(start, start + 12), [], true);
     await vi.advanceTimersByTimeAsync(100);
     expect(asked().map((sent) => sent.rows?.[0])).toEqual([0, 49_000]);
   });

@@ -44,7 +44,7 @@ _PAINTED = """async ([index, count]) => {
     window.jupyterapp.commands.execute("notebook:run-cell");
     for (;;) {
         await new Promise(requestAnimationFrame);
-        if (cell.querySelectorAll(".deeplake-nb .dl-canvas:not([hidden])").length >= count) {
+        if (cell.querySelectorAll(".deeplake-nb .dl-painted").length >= count) {
             return (performance.now() - begun) / 1000;
         }
         if (performance.now() - begun > 20000) throw new Error("nothing was painted in 20 s");
@@ -72,7 +72,7 @@ _JUMP = """async ([scroll, row]) => {
     field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
     for (;;) {
         await new Promise(requestAnimationFrame);
-        if (scroll.querySelector(`[data-row="${row}"] .dl-canvas:not([hidden])`)) break;
+        if (scroll.querySelector(`[data-row="${row}"] .dl-painted`)) break;
         if (performance.now() - begun > 20000) throw new Error("no tile in 20 s");
     }
     return (performance.now() - begun) / 1000;
@@ -138,7 +138,7 @@ def _open(lab: Lab, scale: Scale, cells: list[str]):
     notebook.run(1)
     shown = notebook.output(1).locator(".deeplake-nb")
     shown.scroll_into_view_if_needed()
-    shown.locator(".dl-canvas:not([hidden])").first.wait_for()
+    shown.locator(".dl-painted").first.wait_for()
     return notebook, shown.locator(".dl-scroll")
 
 

@@ -32,7 +32,7 @@ def test_what_python_sets_is_what_the_page_shows(notebook):
     count = int(notebook.text(VIEW))
     assert 0 < count < 40
     shown.get_by_text(f"{count} of 120 rows").wait_for()
-    shown.locator(".dl-cell[aria-busy=false] canvas").first.wait_for()
+    shown.locator(".dl-painted").first.wait_for()
     captions = shown.locator(".dl-cell:not([hidden])[aria-busy=false] .dl-labels").all_inner_texts()
     assert set(captions) == {"coffee"}
     assert notebook.text(SELECTION).strip().endswith("ds[3:6]")

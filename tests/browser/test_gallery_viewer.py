@@ -126,16 +126,8 @@ def test_masks_and_outlines_are_painted_and_the_slider_changes_how_much(shown):
     assert red < 120 < blue, "the left edge of the outline"
     assert near(at(first, 75 / 96, 0.8), (184, 65, 80), 12), "a quarter of it inside"
     shown.get_by_label("Opacity of masks").fill("0")
-    shown.page.wait_for_function(
-        "(canvas) => canvas.getContext('2d').getImageData(10, 10, 1, 1).data[0] > 210",
-        arg=first.locator("canvas").element_handle(),
-    )
     assert near(at(first, 0.1, 0.1), (220, 20, 30))
     shown.get_by_label("Opacity of masks").fill("100")
-    shown.page.wait_for_function(
-        "(canvas) => canvas.getContext('2d').getImageData(10, 10, 1, 1).data[2] < 150",
-        arg=first.locator("canvas").element_handle(),
-    )
     assert near(at(first, 0.1, 0.1), (0xFF, 0xD1, 0x66))
     shown.get_by_label("Opacity of masks").fill("50")
 

@@ -62,6 +62,19 @@ def test_a_row_out_of_range_is_an_error_message(gallery):
     assert content["error"] == {"code": "row", "message": "row 2 is out of range; there are 2 rows"}
 
 
+def test_the_first_tiles_are_sent_unasked_when_it_is_shown_and_not_again(gallery):
+    gallery._repr_mimebundle_()
+    assert gallery.arrived.wait(SECONDS)
+    ((content, buffers),) = gallery.sent
+    assert (content["id"], content["kind"]) == (0, "tiles.ok")
+    assert [tile["row"] for tile in content["tiles"]] == [0, 1]
+    assert buffers
+    assert gallery.opened, "a page that finds it open asks by itself"
+    gallery._repr_mimebundle_()
+    ask(gallery, kind="tiles", tensor="images", rows=[1], box=256)
+    assert [content["id"] for content, _ in gallery.sent] == [0, 1]
+
+
 def test_the_saved_state_holds_no_pixels(gallery):
     ask(gallery, kind="tiles", tensor="images", rows=[0, 1], box=256)
     state = {name: value for name, value in gallery.get_state().items() if not name.startswith("_")}
@@ -69,6 +82,7 @@ def test_the_saved_state_holds_no_pixels(gallery):
     assert state == {
         "has_classes": True,
         "length": 2,
+        "opened": False,
         "overlays": ["boxes", "masks", "labels"],
         "revision": 1,
         "selected": -1,

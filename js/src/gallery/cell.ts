@@ -1,9 +1,9 @@
-// One tile on the page: picture or words, caption, and what a screen reader says of it.
+// One tile on the page: words, caption, and what a screen reader says of it. Its line paints the picture.
 // Cells are used again for other rows, many times a second: only what changed is written.
 
 import { advice } from "../messages.ts";
 import { element, plural } from "../shared/dom.ts";
-import { type Overlays, paint } from "../shared/paint.ts";
+import type { Overlays, Picture } from "../shared/paint.ts";
 import type { Tile } from "./tiles.ts";
 
 export class Cell {
@@ -13,17 +13,18 @@ export class Cell {
     "aria-busy": "true",
   });
   readonly #face = element("div", "dl-face");
-  readonly #canvas = element("canvas", "dl-canvas", { "aria-hidden": "true", hidden: true });
   readonly #words = element("div", "dl-words", { hidden: true });
   readonly #count = element("span", "dl-count", { hidden: true });
   readonly #labels = element("span", "dl-labels");
   readonly #number = document.createTextNode("");
+  #isPainted = false;
   row = -1;
   #shown: Tile | undefined;
   #hasLabels = true;
 
-  constructor() {
-    this.#face.append(this.#canvas, this.#words, this.#count);
+  constructor(readonly column: number) {
+    this.root.setAttribute("aria-colindex", String(column + 1));
+    this.#face.append(this.#words, this.#count);
     const caption = element(
       "div",
       "dl-caption",
@@ -34,7 +35,7 @@ export class Cell {
     this.root.append(this.#face, caption);
   }
 
-  /** Stand for a row (-1 for none). Its picture is drawn by `paint`. */
+  /** Stand for a row (-1 for none). */
   show(row: number, tile: Tile | undefined, overlays: Overlays, isSelected: boolean): void {
     const number = row < 0 ? "" : (tile?.message.number ?? row).toLocaleString("en-US");
     if (number !== this.#number.data) this.#number.data = number;
@@ -50,16 +51,19 @@ export class Cell {
     if (tile === this.#shown && overlays.labels === this.#hasLabels) return;
     this.root.setAttribute("aria-label", spoken(row, tile));
     const wasWaiting = this.#shown === undefined;
+    if (tile !== this.#shown) {
+      this.#isPainted = false;
+      this.root.classList.remove("dl-painted");
+    }
     this.#shown = tile;
     this.#hasLabels = overlays.labels;
     const isWaiting = tile === undefined;
     if (isWaiting !== wasWaiting) this.root.classList.toggle("dl-waiting", isWaiting);
-    this.#busy(isWaiting || tile.picture !== null);
+    this.#busy(isWaiting || (tile.picture !== null && !this.#isPainted));
     const message = tile?.message;
     const words = message?.error ?? (tile && !tile.picture ? (message?.preview?.text ?? "") : "");
     this.#words.textContent = words;
     this.#words.hidden = !words;
-    this.#canvas.hidden = true; // until it is painted: a canvas keeps what it showed before
     this.root.classList.toggle("dl-failed", message?.error !== undefined);
     const origin = message?.origin ? [`from ${message.origin}`] : [];
     if (message?.error !== undefined && message.origin) origin.push(advice(message.origin));
@@ -77,11 +81,18 @@ export class Cell {
     }
   }
 
-  /** Draw the picture, `size` CSS pixels wide and high, if there is one. */
-  paint(size: number, overlays: Overlays): void {
-    if (!this.#shown?.picture) return;
-    paint(this.#canvas, this.#shown.picture, size, size, overlays);
-    this.#canvas.hidden = false;
+  get picture(): Picture | null {
+    return this.#shown?.picture ?? null;
+  }
+
+  /** Whether its picture is on the canvas. */
+  get isPainted(): boolean {
+    return this.#isPainted;
+  }
+
+  painted(): void {
+    this.#isPainted = true;
+    this.root.classList.add("dl-painted");
     this.#busy(false);
   }
 

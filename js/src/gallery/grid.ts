@@ -5,8 +5,9 @@
 
 import { element } from "../shared/dom.ts";
 import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
-import { Cell } from "./cell.ts";
+import type { Cell } from "./cell.ts";
 import { clamped, fromBar, type Layout, layout, moved, reveal, rowsOf, seen, toBar } from "./layout.ts";
+import { Line } from "./line.ts";
 import type { Tile } from "./tiles.ts";
 
 const EDGE = 10;
@@ -17,16 +18,10 @@ const REST_MS = 90;
 const AHEAD = 2;
 const PAINT_MS = 5;
 
-interface Line {
-  readonly root: HTMLElement;
-  readonly cells: Cell[];
-  at: number;
-}
-
 export interface GridSource {
   tile(row: number): Tile | undefined;
-  /** Rows in sight and soon to be, most wanted first; `isFlying` when they are passed too fast to be seen. */
-  want(rows: readonly number[], isFlying: boolean): void;
+  /** Rows in sight and those near, most wanted first; `isFlying` when they are passed too fast to be seen. */
+  want(inSight: readonly number[], near: readonly number[], isFlying: boolean): void;
   isSelected(row: number): boolean;
   open(row: number): void;
   /** Put a row into the selection or take it out, or all rows `from` another one to it. */
@@ -51,7 +46,7 @@ export class Grid {
     "No row fits: change the filter, or show all.",
   );
   readonly #lines: Line[] = [];
-  readonly #unpainted = new Set<Cell>();
+  readonly #unpainted = new Map<Cell, Line>();
   readonly #resize = new ResizeObserver(() => this.measure());
   #layout: Layout;
   #view = 0;
@@ -93,8 +88,7 @@ export class Grid {
     this.#empty.hidden = this.length > 0;
     this.#stage.setAttribute("aria-rowcount", String(this.#layout.lines));
     this.#stage.setAttribute("aria-colcount", String(this.#layout.columns));
-    for (const line of this.#lines) line.at = -1;
-    for (const line of this.#lines) for (const cell of line.cells) this.#unpainted.add(cell);
+    for (const line of this.#lines) line.at = -1; // so that each is arranged and filled again
     this.#go(Math.floor(top / this.#layout.columns) * this.#layout.line);
   }
 
@@ -105,7 +99,7 @@ export class Grid {
     this.#anchor = -1;
     this.#offset = 0;
     for (const line of this.#lines)
-      for (const cell of line.cells) cell.show(-1, undefined, this.overlays, false);
+      for (const cell of line.cells) line.show(cell, -1, undefined, this.overlays, false);
     this.measure();
   }
 
@@ -136,9 +130,10 @@ export class Grid {
 
   /** A row's tile has come. */
   arrived(row: number): void {
-    const cell = this.#cell(row);
-    if (cell === undefined || cell.row !== row) return;
-    this.#show(cell, row);
+    const line = this.#line(row);
+    const cell = line?.cells[row % this.#layout.columns];
+    if (line === undefined || cell?.row !== row) return;
+    this.#show(line, cell, row);
     this.#drawSoon();
   }
 
@@ -146,7 +141,7 @@ export class Grid {
   repaint(): void {
     for (const line of this.#lines) {
       for (const cell of line.cells) {
-        if (cell.row >= 0) this.#show(cell, cell.row);
+        if (cell.row >= 0) this.#show(line, cell, cell.row);
       }
     }
     this.#drawSoon();
@@ -162,9 +157,9 @@ export class Grid {
     return this.#layout.height < this.#layout.natural;
   }
 
-  #show(cell: Cell, row: number): void {
-    cell.show(row, this.source.tile(row), this.overlays, this.source.isSelected(row));
-    this.#unpainted.add(cell);
+  #show(line: Line, cell: Cell, row: number): void {
+    line.show(cell, row, this.source.tile(row), this.overlays, this.source.isSelected(row));
+    this.#unpainted.set(cell, line);
   }
 
   #go(offset: number): void {
@@ -242,48 +237,51 @@ export class Grid {
     const after: [number, number] = [inSight[1], Math.min(at.lines, last + (moved >= 0 ? AHEAD : 0))];
     const before: [number, number] = [Math.max(0, first - (moved < 0 ? AHEAD : 0)), inSight[0]];
     const near = moved >= 0 ? [after, before] : [before, after];
-    this.source.want([...rowsOf(at, inSight), ...near.flatMap((lines) => rowsOf(at, lines))], isFlying);
+    this.source.want(
+      rowsOf(at, inSight),
+      near.flatMap((lines) => [...rowsOf(at, lines)]),
+      isFlying,
+    );
   }
 
   #paint(): void {
     const begun = performance.now();
-    for (const cell of this.#unpainted) {
+    for (const [cell, line] of this.#unpainted) {
       if (performance.now() - begun > PAINT_MS) {
         this.#drawSoon();
         return;
       }
       this.#unpainted.delete(cell);
-      if (cell.row >= 0) cell.paint(this.#layout.tile, this.overlays);
+      if (cell.row >= 0) line.paint(cell, this.overlays);
     }
   }
 
   #newLine(): Line {
-    const root = element("div", "dl-line", { role: "row" });
-    this.#inner.append(root);
-    return { root, cells: [], at: -1 };
+    const line = new Line();
+    this.#inner.append(line.root);
+    return line;
   }
 
   #fill(line: Line, number: number): void {
-    const { columns, length } = this.#layout;
+    const { columns, length, tile } = this.#layout;
     line.at = number;
     if (line.root.hidden) line.root.hidden = false;
     line.root.setAttribute("aria-rowindex", String(number + 1));
-    while (line.cells.length < columns) {
-      const cell = new Cell();
-      cell.root.setAttribute("aria-colindex", String(line.cells.length + 1));
-      line.cells.push(cell);
-      line.root.append(cell.root);
+    line.arrange(columns, tile);
+    for (const cell of line.cells) {
+      const row = number * columns + cell.column;
+      if (cell.column < columns && row < length) this.#show(line, cell, row);
+      else line.show(cell, -1, undefined, this.overlays, false);
     }
-    line.cells.forEach((cell, column) => {
-      const row = number * columns + column;
-      if (column < columns && row < length) this.#show(cell, row);
-      else cell.show(-1, undefined, this.overlays, false);
-    });
+  }
+
+  #line(row: number): Line | undefined {
+    const number = Math.floor(row / this.#layout.columns);
+    return this.#lines.find((line) => line.at === number);
   }
 
   #cell(row: number): Cell | undefined {
-    const number = Math.floor(row / this.#layout.columns);
-    return this.#lines.find((line) => line.at === number)?.cells[row % this.#layout.columns];
+    return this.#line(row)?.cells[row % this.#layout.columns];
   }
 
   /** One cell takes part in the page's tab order: the current one, or the first in sight. */

@@ -1,6 +1,6 @@
 // The gallery widget: a grid of a dataset's rows, one of them large on demand.
 
-import { Channel, type Model } from "../channel.ts";
+import { Channel, type Model, type Request } from "../channel.ts";
 import { element } from "../shared/dom.ts";
 import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
 import { Viewer } from "../viewer/viewer.ts";
@@ -20,8 +20,7 @@ const TALLEST = 520;
 const BOX_PX = 256;
 const FIRST = 24;
 
-function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-  const channel = new Channel(model);
+function render(channel: Channel, model: Model, el: HTMLElement, first?: Request<"tiles">): () => void {
   let tensor = read(model, "tensor");
   let overlays: Overlays = ALL_OVERLAYS;
   let isLive = false;
@@ -66,7 +65,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const grid = new Grid(
     {
       tile: (row) => tiles.get(row),
-      want: (rows, isFlying) => tiles.want(rows, isFlying),
+      want: (...rows) => tiles.want(...rows),
       isSelected: (row) => selection.rows.size > 0 && selection.has(tiles.peek(row)?.message.number),
       open: (row) => viewer.open(row),
       select: (row, from) => {
@@ -148,17 +147,40 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     code.root,
   );
   el.append(root);
-  // Ask before anything is laid out: the answer is what makes the gallery appear.
-  const first = Math.min(read(model, "length"), FIRST);
-  tiles.want(Array.from({ length: first }, (_, row) => row));
+  // Before anything is laid out: the first tile is what makes the gallery appear.
+  const rows = Array.from({ length: Math.min(read(model, "length"), FIRST) }, (_, row) => row);
+  if (first === undefined) tiles.want(rows);
+  else tiles.expect(rows, first);
 
   return () => {
     for (const stop of unwatch) stop();
     viewer.dispose();
     grid.close();
     tiles.close();
-    channel.close();
   };
 }
 
-export default { render };
+/** One for each model. Its views share a channel, and the first of them gets what the kernel sends unasked. */
+export default () => {
+  let channel: Channel;
+  let first: Request<"tiles"> | undefined;
+  return {
+    initialize({ model }: { model: Model }) {
+      channel = new Channel(model);
+      if (!read(model, "opened")) first = channel.expect("tiles");
+      const drop = () => {
+        first = undefined; // they are of other rows
+      };
+      const unwatch = [watch(model, "revision", drop), watch(model, "tensor", drop)];
+      return () => {
+        for (const stop of unwatch) stop();
+        channel.close();
+      };
+    },
+    render({ model, el }: { model: Model; el: HTMLElement }) {
+      const expected = first;
+      first = undefined;
+      return render(channel, model, el, expected);
+    },
+  };
+};

@@ -9,6 +9,8 @@ const BATCH = 12;
 const KEPT = 1000;
 /** Decoded pictures that are kept, whatever their size. */
 const KEPT_NBYTES = 48e6;
+/** After so long what the kernel sends unasked has got lost: not every host keeps messages for a page that starts. */
+const LOST_MS = 1500;
 /** While scrolling, rows are asked for that often; flying over rows, once there is that much rest. */
 const PACE_MS = 50;
 const SHORT_MS = 150;
@@ -37,7 +39,8 @@ export interface TilesEvents {
 export class Tiles {
   readonly #kept = new Map<number, Tile>();
   readonly #batches = new Set<Batch>();
-  #wanted: readonly number[] = [];
+  #inSight: readonly number[] = [];
+  #near: readonly number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busyTimer: ReturnType<typeof setTimeout> | undefined;
   #asked = -Infinity;
@@ -65,12 +68,23 @@ export class Tiles {
     return tile;
   }
 
-  /** The rows in sight, most wanted first. What is under way for other rows is cancelled. */
-  want(rows: readonly number[], isFlying = false): void {
-    this.#wanted = rows;
-    const inSight = new Set(rows);
+  /** Rows that the kernel sends by itself; asked for after all if they do not come. */
+  expect(rows: readonly number[], request: Request<"tiles">): void {
+    this.#inSight = rows;
+    const batch = { rows, request };
+    this.#batches.add(batch);
+    void this.#receive(batch);
+    setTimeout(() => {
+      if (!this.#isClosed && this.#batches.delete(batch)) this.#ask();
+    }, LOST_MS);
+  }
+
+  /** The rows in sight and then those near, most wanted first. What is under way for other rows is cancelled. */
+  want(inSight: readonly number[], near: readonly number[] = [], isFlying = false): void {
+    [this.#inSight, this.#near] = [inSight, near];
+    const wanted = this.#wanted;
     for (const batch of this.#batches) {
-      if (batch.rows.some((row) => inSight.has(row))) continue;
+      if (batch.rows.some((row) => wanted.has(row))) continue;
       batch.request.cancel();
       this.#batches.delete(batch);
     }
@@ -90,10 +104,18 @@ export class Tiles {
     for (const row of [...this.#kept.keys()]) this.#drop(row);
   }
 
+  get #wanted(): ReadonlySet<number> {
+    return new Set([...this.#inSight, ...this.#near]);
+  }
+
+  /** Ask for what is in sight; for what is near once that is there. */
   #ask(): void {
     this.#asked = performance.now();
     const underWay = new Set([...this.#batches].flatMap((batch) => batch.rows));
-    const missing = this.#wanted.filter((row) => !this.#kept.has(row) && !underWay.has(row));
+    const isSeen = this.#inSight.every((row) => this.#kept.has(row));
+    const missing = (isSeen ? this.#near : this.#inSight).filter(
+      (row) => !this.#kept.has(row) && !underWay.has(row),
+    );
     for (let start = 0; start < missing.length; start += BATCH) {
       const rows = missing.slice(start, start + BATCH);
       const request = this.channel.ask("tiles", { tensor: this.tensor, rows, box: this.box });
@@ -124,6 +146,7 @@ export class Tiles {
       for (const row of batch.rows) this.#keep(row, { message: failed(row, words), picture: null });
     }
     this.#batches.delete(batch);
+    if (this.#batches.size === 0 && !this.#isClosed) this.#ask();
     this.#watch();
   }
 
@@ -135,10 +158,10 @@ export class Tiles {
     this.#drop(row);
     this.#kept.set(row, tile);
     this.#nbytes += nbytes(tile.picture);
-    const inSight = new Set(this.#wanted);
+    const wanted = this.#wanted;
     for (const old of this.#kept.keys()) {
       if (this.#kept.size <= KEPT && this.#nbytes <= KEPT_NBYTES) break;
-      if (!inSight.has(old)) this.#drop(old);
+      if (!wanted.has(old)) this.#drop(old);
     }
     this.events.arrived(row, tile);
   }

@@ -20,6 +20,8 @@ export interface Traits {
   revision: number;
   tile_px: number;
   sheet: number[];
+  /** Whether it has been shown before: the kernel sends the first tiles unasked, once. */
+  opened: boolean;
 }
 
 export function read<K extends keyof Traits>(model: Model, name: K): Traits[K] {

@@ -28,6 +28,7 @@ export interface Rect {
 }
 
 const MAGNIFIED = 2;
+const CORNER = 6;
 /** With more boxes than that, only those wide enough for their name are named. */
 const FEW_BOXES = 6;
 const INK = "#101418";
@@ -66,8 +67,8 @@ function snapped({ left, top, width, height }: Rect): Rect {
   };
 }
 
-/** A pen for a canvas of `width` x `height` CSS pixels, empty. Its memory is kept when its size is. */
-export function cleared(
+/** A pen for a canvas of `width` x `height` CSS pixels, which has more on a dense screen. What is there stays. */
+export function sized(
   canvas: HTMLCanvasElement,
   width: number,
   height: number,
@@ -77,26 +78,23 @@ export function cleared(
   if (canvas.width !== across) canvas.width = across;
   if (canvas.height !== down) canvas.height = down;
   const pen = canvas.getContext("2d");
-  pen?.setTransform(1, 0, 0, 1, 0, 0);
-  pen?.clearRect(0, 0, across, down);
-  pen?.scale(dense, dense);
+  pen?.setTransform(dense, 0, 0, dense, 0, 0);
   return pen;
 }
 
-/** Draw into a canvas of `width` x `height` CSS pixels, the picture as large as it fits. */
-export function paint(
-  canvas: HTMLCanvasElement,
-  picture: Picture,
-  width: number,
-  height: number,
-  overlays: Overlays,
-): void {
-  const pen = cleared(canvas, width, height);
-  if (pen === null) return;
+/** Draw a picture with its overlays into a square, as large as it fits, with round corners. */
+export function paint(pen: CanvasRenderingContext2D, picture: Picture, room: Rect, overlays: Overlays): void {
+  pen.save();
+  pen.beginPath();
+  pen.roundRect(room.left, room.top, room.width, room.height, CORNER);
+  pen.clip();
+  pen.translate(room.left, room.top);
+  const { width, height } = room;
   const at = fitted(picture.image.width, picture.image.height, { left: 0, top: 0, width, height });
   // A few pixels stay squares when magnified, as in the static picture.
   drawImage(pen, picture.image, at, at.width / picture.image.width >= MAGNIFIED);
   drawOverlays(pen, picture, at, width, height, overlays);
+  pen.restore();
 }
 
 /** Draw an image, with sharp pixels or smoothly. */

@@ -5,7 +5,7 @@ import type { Channel, Request } from "../channel.ts";
 import { type Item, type Pair, type Region, spokenError } from "../messages.ts";
 import { bitmap, close } from "../shared/bitmap.ts";
 import { element } from "../shared/dom.ts";
-import { cleared, drawImage, drawOverlays, type Overlays, type Picture } from "../shared/paint.ts";
+import { drawImage, drawOverlays, type Overlays, type Picture, sized } from "../shared/paint.ts";
 import {
   type Camera,
   panned,
@@ -216,8 +216,9 @@ export class Stage {
   #paint(): void {
     const { width, height } = this.#stage;
     if (this.#picture === null || !width || !height) return;
-    const pen = cleared(this.#canvas, width, height);
+    const pen = sized(this.#canvas, width, height);
     if (pen === null) return;
+    pen.clearRect(0, 0, width, height);
     const { zoom } = this.#camera;
     const at = placedPart(this.#camera, [0, 0, this.#image.width, this.#image.height]);
     drawImage(pen, this.#picture.image, at, at.width / this.#picture.image.width > SHARP);
