@@ -27,6 +27,8 @@ from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import Tables, TensorState
     from deeplake_nb.dataset.tail import TailMark
@@ -98,19 +100,20 @@ class Appender:
             infos = companions.file_infos(values)
         return Encoded(encoder.batch(values), counts, codes, infos, shapes)
 
-    def extend(self, values: Any) -> companions.Added:
-        """Append rows; returns what the hidden companion tensors need to know of them.
+    def extend(self, values: Any, progress: Callable[[int], None] = lambda _: None) -> companions.Added:
+        """Append rows, telling how many as chunks take them; returns what hidden companion tensors need to know.
 
         Raises:
             SampleError: a value that does not fit; the caller restores the mark it took before.
         """
         new = self.encoded(values)
-        self.tail.add(new.batch)
+        self.tail.add(new.batch, progress if new.counts is None else lambda _: None)
         self.count(new, new.items)
         if new.codes is not None:
             self.tables.creds = (self.tables.creds or CredsCodes()).extended(new.codes)
         if new.counts is not None:
             self.tables.sequences = (self.tables.sequences or Sequences()).extended(new.counts)
+            progress(len(new.counts))
         self.is_dirty = self.has_appended = True
         return new.added()
 

@@ -35,7 +35,7 @@ class Changeable(Rows):
         skip_ok: bool = False,
         append_empty: bool = False,
         ignore_errors: bool = False,
-        progressbar: bool = False,  # noqa: ARG002 - v3's argument
+        progressbar: bool = True,
     ) -> None:
         """Add rows: as many values for each tensor, all or none.
 
@@ -44,7 +44,7 @@ class Changeable(Rows):
             skip_ok: tensors without values get none, and stay shorter.
             append_empty: tensors without values get empty samples.
             ignore_errors: leave out rows with a value that does not fit, instead of all of them.
-            progressbar: changes nothing.
+            progressbar: show how far it is, once it takes longer than a second.
 
         Raises:
             SampleError: a tensor is missing or unknown, numbers of values differ, or a value does not fit.
@@ -61,7 +61,7 @@ class Changeable(Rows):
             columns |= {tensors[name].key: [None] * max(counts.values(), default=0) for name in missing}
         elif missing and not skip_ok:
             raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
-        writer.extend(columns, in_step=True, skip_bad=ignore_errors)
+        writer.extend(columns, in_step=True, skip_bad=ignore_errors, is_shown=progressbar)
 
     def __setitem__(self, name: str, value: Any) -> None:
         """``ds["x"] += 1`` ends in this; any other value goes to all rows of the tensor."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -53,12 +55,12 @@ def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]
     out: list[Stored | None] = [None] * len(items)
     tables = state.tables(tensor)
     plan = read_plan(tables.ids, items)
-    with _reading(tensor, items) as progress:
+    with _reading(tensor, plan, items) as progress:
         if tables.tiles and not tensor.meta.is_link:
             for place, item in enumerate(items.tolist()):
                 if item in tables.tiles:
                     out[place] = tiled(state, tensor, item)
-                    progress()
+                    progress(1)
             plan = [part for part in plan if out[int(part.out[0])] is None]
         for part, loaded in _chunks(state, tensor, plan):
             if isinstance(loaded, LakeError):
@@ -71,7 +73,12 @@ def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]
     return [sample for sample in out if sample is not None]
 
 
-def _reading(tensor: TensorState, items: Ints) -> Progress:
+def _reading(
+    tensor: TensorState, plan: list[ChunkRead], items: Ints
+) -> AbstractContextManager[Callable[[int], object]]:
+    """What is told how many samples are there; of a single chunk there is nothing to tell on the way."""
+    if len(plan) < 2:  # noqa: PLR2004
+        return nullcontext(lambda _: None)
     return Progress(f"read tensor {tensor.meta.name!r}", "samples", len(items), is_passing=True)
 
 
@@ -138,7 +145,7 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
         raise FormatError(f"tensor {meta.name!r}: samples cannot have shape {meta.max_shape} ({error})") from error
     plan = read_plan(state.tables(tensor).ids, items)
     left = []
-    with _reading(tensor, items) as progress:
+    with _reading(tensor, plan, items) as progress:
         for part in plan:
             if _read_straight(state, tensor, part, out):
                 progress(len(part.rows))

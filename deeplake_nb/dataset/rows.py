@@ -13,6 +13,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.versions import VersionTree
+from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,6 +36,7 @@ class Rows:
         self._writer = writer
         self._group = group
         self.index = index or Index()
+        self._blocks: list[Progress] = []  # ``with`` that is open
 
     @classmethod
     def open(
@@ -220,13 +222,18 @@ class Rows:
         """Hold writes back until the block ends, which is much faster for many small appends."""
         if self._writer is not None:
             self._writer.begin()
+            what, undone = f"write to {self._state.storage.url}", "the rows before are added"
+            self._blocks.append(Progress(what, "samples", undone=undone, is_waiting=True).__enter__())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._writer is not None:
-            self._writer.end()
+            try:
+                self._writer.end()
+            finally:
+                self._blocks.pop().__exit__(kind, error, traceback)
 
     def clear_cache(self) -> None:
         """Flush, and forget the chunks that are kept in memory; they are read again when they are needed."""

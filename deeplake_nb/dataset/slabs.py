@@ -21,17 +21,25 @@ _FILES_AT_ONCE = 64
 _VALUES_AT_ONCE = 8192
 
 
+def total(columns: Mapping[str, Any]) -> int | None:
+    """How many values these are; None where an iterator does not say."""
+    try:
+        return sum(len(values) for values in columns.values())
+    except TypeError:
+        return None
+
+
 def slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
-    """A batch in pieces whose payloads fit into memory; arrays stay whole, as their bytes are there already."""
+    """A batch in pieces whose payloads fit into memory; raw arrays stay whole, as their bytes are there already."""
     if isinstance(values, (str, bytes, Mapping, Sample, Link)) or not isinstance(values, Iterable):
         raise SampleError(f"tensor {meta.name!r}: extend takes a sequence of samples, got a {type(values).__name__}")
+    heavy = meta.is_link or htype_row(meta.htype).payload == "array"
     if isinstance(values, np.ndarray):
         if values.ndim == 0:
             raise SampleError(f"tensor {meta.name!r}: extend takes a sequence of samples, got a single number")
-        if len(values):
-            yield values
+        size = _FILES_AT_ONCE if heavy and meta.sample_compression else max(len(values), 1)
+        yield from (values[start : start + size] for start in range(0, len(values), size))
         return
-    heavy = meta.is_link or htype_row(meta.htype).payload == "array"
     if isinstance(values, Sequence):
         if len(values) and heavy and isinstance(values[0], (int, float, np.number)):
             yield values

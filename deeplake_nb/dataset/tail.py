@@ -20,6 +20,8 @@ from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
 
     from deeplake_nb.dataset.state import State
@@ -63,8 +65,8 @@ class Tail:
 
     # ------------------------------------------------------------------ filling
 
-    def add(self, batch: Batch) -> None:
-        """Put samples into chunks, and let the table cover them."""
+    def add(self, batch: Batch, progress: Callable[[int], None]) -> None:
+        """Put samples into chunks, and let the table cover them; ``progress`` is told how many, chunk by chunk."""
         if isinstance(batch, Uniform):
             done = 0
             while done < batch.count:
@@ -74,24 +76,28 @@ class Tail:
                 builder.add_uniform(part, take, batch.shape, batch.nbytes)
                 self._cover(take)
                 done += take
+                progress(take)
         else:
-            self._add_varied(batch)
+            self._add_varied(batch, progress)
         if self._builder is not None:
             self._builder.own()
 
-    def _add_varied(self, batch: Varied) -> None:
+    def _add_varied(self, batch: Varied, progress: Callable[[int], None]) -> None:
         """Samples in runs that a chunk takes together; those with chunks of their own stand between runs."""
         run: list[Buffer] = []
         for at, payload in enumerate(batch.payloads):
             if isinstance(payload, Apart):
-                self._add_run(run, batch.shapes[at - len(run) : at])
+                self._add_run(run, batch.shapes[at - len(run) : at], progress)
                 self._add_apart(payload)
+                progress(1)
                 run = []
             else:
                 run.append(payload)
-        self._add_run(run, batch.shapes[len(batch.shapes) - len(run) :])
+        self._add_run(run, batch.shapes[len(batch.shapes) - len(run) :], progress)
 
-    def _add_run(self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None]) -> None:
+    def _add_run(
+        self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None], progress: Callable[[int], None]
+    ) -> None:
         sizes = np.array([len(one if isinstance(one, memoryview) else memoryview(one)) for one in payloads], np.int64)
         one_by_one = packing.is_canvas(self._tensor.meta)
         done = 0
@@ -106,6 +112,7 @@ class Tail:
                 builder.add_varied(payloads[part], np.array(shapes[part], np.int64), sizes[part])
             self._cover(take)
             done += take
+            progress(take)
 
     def _add_apart(self, sample: Apart) -> None:
         """A sample in chunks of its own; they are written as they are made."""

@@ -205,7 +205,7 @@ class Tensor(EditableTensor, TensorFacts):
     def extend(
         self,
         samples: Any,
-        progressbar: bool = False,  # noqa: ARG002 - v3's argument
+        progressbar: bool = True,
         ignore_errors: bool = False,
     ) -> None:
         """Add a batch of rows, all or none; an array's first axis is rows, an iterator is taken in slabs.
@@ -216,7 +216,7 @@ class Tensor(EditableTensor, TensorFacts):
             SampleError: a value that does not fit; nothing changed.
             ReadOnlyError: opened for reading.
         """
-        self._write().extend({self._tensor.key: samples}, skip_bad=ignore_errors)
+        self._write().extend({self._tensor.key: samples}, skip_bad=ignore_errors, is_shown=progressbar)
 
     # ------------------------------------------------------------------ inside
 

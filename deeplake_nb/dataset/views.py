@@ -140,7 +140,9 @@ class Views(Versions):
         if not callable(function):
             raise UnsupportedError("filter takes a function of a row, such as lambda row: row.labels.numpy() == 2")
         rows, is_shown = [], bool(options.get("progressbar", True))
-        with Progress(f"filter {self._state.storage.url}", "rows", len(self), is_shown=is_shown, is_passing=True) as progress:
+        with Progress(
+            f"filter {self._state.storage.url}", "rows", len(self), is_shown=is_shown, is_passing=True
+        ) as progress:
             for at in range(len(self)):
                 if bool(np.all(function(self[at]))):
                     rows.append(at)

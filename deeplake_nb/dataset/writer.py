@@ -20,16 +20,12 @@ from deeplake_nb.dataset import commits, companions, journal
 from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.changes import Changes
 from deeplake_nb.dataset.lock import WriteLock
-from deeplake_nb.dataset.slabs import slabs
-from deeplake_nb.errors import (
-    LakeError,
-    LockedError,
-    ReadOnlyError,
-    SampleError,
-)
+from deeplake_nb.dataset.slabs import slabs, total
+from deeplake_nb.errors import LakeError, LockedError, ReadOnlyError, SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import encode_chunk_set
+from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
@@ -289,20 +285,20 @@ class Writer:
         in_step: bool = False,
         skip_bad: bool = False,
         known: Mapping[str, companions.Known] | None = None,
+        is_shown: bool = True,
     ) -> None:
         """Append rows to tensors (by key), to all of them or to none; ``in_step`` only if all are as long.
 
         ``skip_bad`` leaves out rows with a value that does not fit; ``known`` is what companions are told of rows that
-        come from another version. Large batches are taken in slabs, so that memory holds a chunk per tensor and one
-        slab.
+        come from another version; ``is_shown`` shows how far it is. Memory holds a chunk per tensor and one slab.
 
         Raises:
             SampleError: a value that does not fit; the dataset is as it was.
         """
         if skip_bad:
-            self._extend_row_by_row(columns, in_step=in_step)
+            self._extend_row_by_row(columns, in_step=in_step, is_shown=is_shown)
             return
-        with self.changing():
+        with self._adding(columns, "nothing was added", is_shown=is_shown) as progress, self.changing():
             if self._is_extending:
                 raise SampleError("values of an extend cannot append to the dataset while it is being extended")
             if any(one.rewriter.is_dirty for one in self.appenders.values()):
@@ -319,7 +315,7 @@ class Writer:
                 for key, values in columns.items():
                     companions.align(self.state, self.appenders, key)
                     for slab in slabs(values, self.state.tensors[key].meta):
-                        self._extend_one(touched[key], slab, (known or {}).get(key))
+                        self._extend_one(touched[key], slab, (known or {}).get(key), progress)
             except BaseException:
                 orphans = [path for key, appender in touched.items() for path in appender.restore(marks[key])]
                 for path in orphans:
@@ -329,14 +325,19 @@ class Writer:
             finally:
                 self._is_extending = False
 
-    def _extend_row_by_row(self, columns: Mapping[str, Any], *, in_step: bool) -> None:
-        self.begin()
-        try:
-            for row in zip(*columns.values(), strict=True):
-                with suppress(SampleError):
-                    self.extend({key: [value] for key, value in zip(columns, row, strict=True)}, in_step=in_step)
-        finally:
-            self.end()
+    def _extend_row_by_row(self, columns: Mapping[str, Any], *, in_step: bool, is_shown: bool) -> None:
+        with self._adding(columns, "rows before the last are added", is_shown=is_shown) as progress:
+            self.begin()
+            try:
+                for row in zip(*columns.values(), strict=True):
+                    with suppress(SampleError):
+                        self.extend({key: [value] for key, value in zip(columns, row, strict=True)}, in_step=in_step)
+                    progress(len(columns))
+            finally:
+                self.end()
+
+    def _adding(self, columns: Mapping[str, Any], undone: str, *, is_shown: bool) -> Progress:
+        return Progress(f"add to {self.state.storage.url}", "samples", total(columns), undone, is_shown=is_shown)
 
     @contextmanager
     def editing(self, tensors: Sequence[str]) -> Iterator[dict[str, Appender]]:
@@ -361,9 +362,9 @@ class Writer:
                     appender.restore(marks[key])
                 raise
 
-    def _extend_one(self, appender: Appender, values: Any, known: companions.Known | None) -> None:
+    def _extend_one(self, appender: Appender, values: Any, known: companions.Known | None, told: Progress) -> None:
         links = appender.tensor.meta.links
-        added = appender.extend(values)
+        added = appender.extend(values, told)
         added = added if known is None else known.told(added)
         for key, link in links.items():
             self.appenders[key].extend(companions.FUNCTIONS[link["extend"]](added))

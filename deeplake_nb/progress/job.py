@@ -49,6 +49,15 @@ class Progress:
         ...         told(1)
     """
 
+    done = 0
+    began = 0.0
+    is_cancelled = False  # defaults stand here, as many jobs are over at once
+    root: Progress
+    outer: Progress | None = None
+    inner: Progress | None = None
+    _outcome = ""
+    _marks: deque[tuple[float, int]] | None = None
+
     def __init__(
         self,
         what: str,
@@ -61,21 +70,13 @@ class Progress:
         is_passing: bool = False,
     ) -> None:
         self.what = what
-        self.undone = undone
-        self.is_passing = is_passing
-        self._outcome = ""
         self.unit = unit
         self.total = total
-        self._is_shown = is_shown
+        self.undone = undone
+        self.is_shown = is_shown
         self.is_waiting = is_waiting
-        self.done = 0
-        self.began = 0.0
-        self.is_cancelled = False
+        self.is_passing = is_passing
         self._lock = threading.Lock()
-        self._marks: deque[tuple[float, int]] | None = None
-        self.root: Progress = self
-        self.outer: Progress | None = None
-        self.inner: Progress | None = None
 
     def __call__(self, count: int = 1) -> None:
         """So much more is done.
@@ -96,8 +97,9 @@ class Progress:
         self.began = time.monotonic()
         outer = _HERE.job
         if outer is None:
+            self.root = self
             choose = _HERE.display or default_display()
-            if self._is_shown and choose is not None:
+            if self.is_shown and choose is not None:
                 ticker().add(self, choose)
         else:
             self.root, self.outer = outer.root, outer
@@ -113,7 +115,7 @@ class Progress:
             outer.inner = None
             if kind is None and outer.total is None and outer.unit == self.unit:
                 outer.done += self.done
-        elif self._is_shown:
+        elif self.is_shown:
             self._outcome = "" if kind is None else _OUTCOMES.get(kind, "failed")
             ticker().remove(self)
 

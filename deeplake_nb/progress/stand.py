@@ -40,7 +40,7 @@ class Stand(NamedTuple):
     def now(self) -> str:
         """While it goes on: ``500 kB of 2 MB, 1.2 MB/s, 3 s left``."""
         if self.total is None and not self.done:
-            return f"{self.ending} " * bool(self.ending) + duration(self.seconds)
+            return ", ".join(filter(None, (self.ending, duration(self.seconds))))
         of = "" if self.total is None else f" of {self._amount(self.total)}"
         done = self._amount(self.done, is_named=self.total is None)
         words = [f"{done}{of}", f"{self._speed(self.rate)}/s"]
