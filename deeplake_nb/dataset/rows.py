@@ -42,7 +42,7 @@ class Rows:
     def open(
         cls, storage: StorageProvider, open_links: OpenLinks, *, address: str | None = None, read_only: bool = False
     ) -> Self:
-        """Load what is at ``storage``; costs two rounds of requests. A closed commit opens for reading.
+        """Load what is at ``storage``; costs two rounds of requests.
 
         Raises:
             DatasetNotFoundError: nothing there.
@@ -51,7 +51,7 @@ class Rows:
         """
         state = State.load(storage, address, open_links)
         state.is_read_only = read_only
-        return cls(state, None if read_only or not state.commit.is_head else Writer(state))
+        return cls(state, None if read_only else Writer(state))
 
     @classmethod
     def create(cls, storage: StorageProvider, open_links: OpenLinks) -> Self:
@@ -249,6 +249,5 @@ class Rows:
         if not self.index.is_whole:
             raise ReadOnlyError(f"this is a selection of {self.path}; write to the dataset itself")
         if self._writer is None:
-            closed = "a closed commit" if not self._state.commit.is_head else "opened for reading"
-            raise ReadOnlyError(f"{self.path} is {closed}; load a branch with read_only=False to write")
+            raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False to write")
         return self._writer

@@ -89,6 +89,15 @@ class State:
         with self.lock:
             self._read(self.commit.branch if self.commit.is_head else self.commit.id)
 
+    def go(self, address: str) -> None:
+        """Become another version; whoever holds this one, or tensors of it, follows.
+
+        Raises:
+            VersionNotFoundError: no such branch or commit.
+        """
+        with self.lock:
+            self._read(address)
+
     def _read(self, address: str | None) -> None:
         storage = self.storage
         found = fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META, keys.journal(keys.FIRST_COMMIT)])

@@ -113,7 +113,7 @@ class Versions(Rows):
 
         Raises:
             SampleError: nothing has changed and ``allow_empty`` is not given.
-            ReadOnlyError: opened for reading, or a closed commit.
+            ReadOnlyError: opened for reading.
         """
         writer = self._versioning()
         if not allow_empty and not self.has_head_changes:
@@ -149,7 +149,7 @@ class Versions(Rows):
         if self._writer is not None:
             self._writer.close()
         self._state = state
-        self._writer = Writer(state) if not state.is_read_only and state.commit.is_head else None
+        self._writer = None if state.is_read_only else Writer(state)
 
     def _revive(self, branch: str) -> None:
         """Start the head of a branch anew, as what it holds cannot be read."""
@@ -198,7 +198,7 @@ class Versions(Rows):
         Raises:
             VersionNotFoundError: no such branch or commit.
             MergeError: the versions contradict each other; nothing changed.
-            ReadOnlyError: opened for reading, or a closed commit.
+            ReadOnlyError: opened for reading.
         """
         writer = self._versioning()
         if conflict_resolution not in RESOLUTIONS:
@@ -251,6 +251,8 @@ class Versions(Rows):
             ReadOnlyError: opened for reading, or a closed commit.
         """
         writer = self._versioning()
+        if not self.is_head_node:
+            raise ReadOnlyError(f"{self.path} is at a closed commit, which stays as it is: check out a branch to reset")
         if force or self.has_head_changes:
             writer.restart()
 
@@ -259,8 +261,7 @@ class Versions(Rows):
         if self._group or not self.index.is_whole:
             raise UnsupportedError("versions are the whole dataset's: ask it, not a selection of rows or a group")
         if self._writer is None:
-            why = "was opened for reading" if self._state.commit.is_head else "is at a closed commit"
-            raise ReadOnlyError(f"{self._state.storage.url} {why}; check out a branch of it with read_only=False")
+            raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False")
         return self._writer
 
 

@@ -1,168 +1,27 @@
-"""Changes to a dataset: new tensors, appended rows, info; and the flush that makes them count.
-
-Nothing is visible to others before a flush. A flush writes chunks, then tables, then companions' metadata, then
-tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows.
-"""
+"""Changes to a dataset: appended rows, info, closed versions."""
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset import commits, companions, journal
-from deeplake_nb.dataset.appender import Appender
-from deeplake_nb.dataset.changes import Changes
-from deeplake_nb.dataset.lock import WriteLock
+from deeplake_nb.dataset import commits, companions
+from deeplake_nb.dataset.flushing import Flushing
 from deeplake_nb.dataset.slabs import slabs, total
-from deeplake_nb.errors import LakeError, LockedError, ReadOnlyError, SampleError
-from deeplake_nb.format import keys
-from deeplake_nb.format.plans import Phase, Put, write_plan
-from deeplake_nb.format.versions import encode_chunk_set
+from deeplake_nb.errors import LakeError, SampleError
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deeplake_nb.dataset.state import State
-    from deeplake_nb.dataset.tables import TensorState
-    from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.dataset.appender import Appender
 
 
-class Writer:
-    """The one writing end of a dataset version. Every method takes the dataset's lock."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.appenders: dict[str, Appender] = {}
-        self._info_dirty = False
-        self.is_meta_dirty = False  # which tensors and groups there are
-        self.is_rewriting = False  # more changes than what is added at the end
-        self._garbage: list[str] = []  # chunks that nothing names any more
-        self.changes = Changes(state)
-        self._open = 0
-        self._is_extending = False
-        self._thread = 0  # that wrote last
-        self._writing = threading.RLock()
-        self._lock = self._new_lock()
-        weakref.finalize(self, _discard, state.storage, self._garbage)
-
-    def _new_lock(self) -> WriteLock:
-        itself = weakref.ref(self)
-        key = keys.write_lock(self.state.commit.id)
-        lock = WriteLock(self.state.storage, key, lambda: (writer := itself()) is not None and writer.is_busy)
-        weakref.finalize(self, lock.abandon)
-        return lock
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether something is appended or changed that no flush has written."""
-        appenders = list(self.appenders.values())  # the thread that renews the lock asks too, at any time
-        return self._info_dirty or self.is_meta_dirty or any(one.is_dirty or one.is_info_dirty for one in appenders)
-
-    # ------------------------------------------------------------------ when to flush
-
-    def begin(self) -> None:
-        """Hold flushes back until the matching ``end`` (``with ds:``)."""
-        with self._writing:
-            self._open += 1
-
-    def end(self) -> None:
-        """Flush, when the outermost ``begin`` ends."""
-        with self._writing:
-            self._open -= 1
-            self.flush(held=True)
-
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Hold the write lock for one change, and flush after it unless that is held back."""
-        with self._writing:
-            self._thread = threading.get_ident()
-            self._lock_for_writing()
-            yield
-            self.flush(held=True)
-
-    def _lock_for_writing(self) -> None:
-        """Hold the write lock; what others have written since this dataset was loaded is read first.
-
-        Raises:
-            LockedError: another writer holds it, or had it while rows here were unwritten.
-            ReadOnlyError: a closed commit.
-        """
-        while self._lock.acquire():
-            if self.is_busy:
-                self._lock.release()
-                raise LockedError(
-                    f"{self.state.storage.url}: the write lock ran out while rows were unwritten, and another writer "
-                    "may have gone on; load the dataset again and append them anew"
-                )
-            commit = self.state.commit.id
-            try:
-                self.state.refresh()
-            except BaseException:  # what is known stays old, so it must be read again before anything is written
-                self._lock.release()
-                raise
-            if self.state.has_journal:
-                journal.carry_out(self.state.storage, self.state.commit.id, self.state.unfinished)
-                self.state.unfinished, self.state.has_journal = {}, False
-            self.appenders.clear()
-            self.changes.clear()
-            if self.state.commit.id != commit:  # another writer has committed: the branch goes on in a new head
-                self._lock.release()
-                self._lock = self._new_lock()
-        if not self.state.commit.is_head:
-            self._lock.release()
-            raise ReadOnlyError(
-                f"commit {self.state.commit.id[:12]} of {self.state.storage.url} is closed; "
-                "check out a branch to write to"
-            )
-
-    def flush(self, *, held: bool = False) -> None:
-        """Write everything that is not written yet; with ``held``, only outside ``with ds:``.
-
-        Raises:
-            StorageError: the storage failed; everything stays in memory and the next flush tries again.
-            SampleError: an ``extend`` is under way, whose values ask for this.
-        """
-        with self._writing:
-            if (held and (self._open or self._is_extending)) or not self.is_busy:
-                return
-            if self._is_extending:
-                raise SampleError("values of an extend cannot flush the dataset while it is being extended")
-            self._lock_for_writing()
-            self.sweep()
-            puts = [put for appender in self.appenders.values() for put in appender.puts()]
-            puts += self._bookkeeping()
-            self._write(write_plan(puts))
-            for put in puts:
-                self.state.chunks.drop(put.key)
-            for appender in self.appenders.values():
-                self._garbage += appender.flushed()
-            self._info_dirty = self.is_meta_dirty = self.is_rewriting = False
-
-    def _write(self, puts: list[Put]) -> None:
-        """Make the puts, in their order; as one, where more changes than what is added at the end."""
-        storage = self.state.storage
-        chunks = [put for put in puts if put.phase == Phase.CHUNKS]
-        if self.is_rewriting or any(one.rewriter.is_dirty for one in self.appenders.values()):
-            put_many(storage, [(put.key, put.data) for put in chunks])
-            small: dict[str, Any] = {put.key: put.data for put in puts if put.phase != Phase.CHUNKS}
-            journal.write(storage, self.state.commit.id, small)
-            journal.carry_out(storage, self.state.commit.id, small)
-            return
-        for _, phase in groupby(puts, key=attrgetter("phase")):
-            put_many(storage, [(put.key, put.data) for put in phase])
-
-    def sweep(self) -> None:
-        """Delete what the flush before the last one left: until then other threads may read it."""
-        _discard(self.state.storage, self._garbage)
+class Writer(Flushing):
+    """The one writing end of a dataset version."""
 
     # ------------------------------------------------------------------ versions
 
@@ -217,64 +76,6 @@ class Writer:
         self.changes.clear()
         self.state.refresh()
         self._lock = self._new_lock()
-
-    def close(self) -> None:
-        """Flush and give the write lock up; a later write takes it again."""
-        self.flush()
-        self.sweep()
-        self._lock.release()
-
-    def move(self, storage: StorageProvider) -> None:
-        """Go on at the same place under another name."""
-        with self._writing:
-            self.close()
-            self.state.storage = storage
-            self._lock = self._new_lock()
-
-    def settled(self, tensor: TensorState) -> TensorState:
-        """The tensor as a reader should see it: with all its rows, which are flushed first if need be.
-
-        While another thread is writing, and within an ``extend``, it is as the last flush left it.
-        """
-        self.state.tables(tensor)  # so that the snapshot has them, and they are read once
-        seen = tensor.snapshot()
-        appender = self.appenders.get(tensor.key)
-        if appender is None or appender.flushed_tensor is None:
-            return seen
-        if self._writing.acquire(blocking=self._thread == threading.get_ident()):
-            try:
-                if appender.has_appended and not self._is_extending:
-                    self.flush()
-                elif appender.rewriter.is_dirty:
-                    return tensor  # changed rows are read where they wait for a flush
-            finally:
-                self._writing.release()
-        return appender.flushed_tensor
-
-    def _bookkeeping(self) -> list[Put]:
-        state, commit = self.state, self.state.commit.id
-        puts = []
-        for key, appender in self.appenders.items():
-            rewriter = appender.rewriter
-            if commit != keys.FIRST_COMMIT and (appender.tail.written or appender.shared or rewriter.is_dirty):
-                gone = {path.rpartition("/")[2] for path in rewriter.replaced}
-                entries = {
-                    name: to for name, to in state.chunk_set(commit, key).items() if name not in gone
-                } | appender.shared
-                entries.update((keys.chunk_name(one), ("", "")) for one in (*appender.tail.written, *rewriter.written))
-                state.remember_chunk_set(commit, key, entries)
-                puts.append(Put(Phase.TABLES, keys.chunk_set(commit, key), encode_chunk_set(entries)))
-        if self._info_dirty:
-            puts.append(Put(Phase.TABLES, keys.dataset_info(commit), companions.stored_info(state.dataset_info())))
-        changed = {key: one for key, one in self.appenders.items() if one.is_dirty or one.is_info_dirty}
-        for key, appender in changed.items():
-            diff = self.changes.tensors[key]
-            diff.added_stop = max(diff.added_first, state.tensors[key].length)
-            diff.info_updated |= appender.is_info_dirty and not diff.created
-        puts += self.changes.puts(changed)
-        if self.is_meta_dirty:
-            puts.append(Put(Phase.DATASET, keys.dataset_meta(commit), state.meta.encode()))
-        return puts
 
     # ------------------------------------------------------------------ rows
 
@@ -369,14 +170,6 @@ class Writer:
         for key, link in links.items():
             self.appenders[key].extend(companions.FUNCTIONS[link["extend"]](added))
 
-    def touch(self, tensors: Sequence[str]) -> dict[str, Appender]:
-        """Appenders of tensors (by key) that are about to change."""
-        self.changes.load(tensors)
-        for key in tensors:
-            if key not in self.appenders:
-                self.appenders[key] = Appender(self.state, self.state.tensors[key])
-        return {key: self.appenders[key] for key in tensors}
-
     # ------------------------------------------------------------------ info
 
     def set_info(self, key: str | None, info: dict[str, Any]) -> None:
@@ -391,9 +184,3 @@ class Writer:
                 info = self.state.described(tensor.meta, info)
                 self.touch([key])[key].is_info_dirty = True
                 tensor.info = info
-
-
-def _discard(storage: StorageProvider, paths: list[str]) -> None:
-    while paths:
-        with suppress(LakeError):  # nothing names it; it takes some room, and that is all
-            storage.delete(paths.pop())

@@ -71,8 +71,8 @@ class Opening:
     def load(self, path: Path, *, read_only: bool | None = None, creds: Any = None, **options: Any) -> Dataset:
         """Open the dataset at ``path``; ``path@branch`` or ``path@commit`` opens that version.
 
-        Costs two rounds of requests, however large it is. A closed commit opens for reading, and so does what a hub
-        lets one read only.
+        Costs two rounds of requests, however large it is. A closed commit stays as it is: the first change starts a new
+        branch there. What a hub lets one read only opens for reading.
 
         Raises:
             DatasetNotFoundError: nothing there.

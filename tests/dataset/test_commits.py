@@ -156,7 +156,7 @@ def test_branches():
     ds.checkout("dev")
     assert values(ds) == list(range(12))
     ds.checkout(keys.FIRST_COMMIT)
-    assert ds.read_only
+    assert not ds.is_head_node
     ds.checkout("late", create=True)
     add(ds, 4)
     assert {one: len(load(store, address=one).x) for one in ds.branches} == {
@@ -228,9 +228,11 @@ def test_refusals():
     before = objects(store)
     closed = load(store, address=first)
     reading = load(store, read_only=True)
-    for action in (closed.commit, closed.reset, reading.commit, reading.reset):
+    for action in (closed.reset, reading.commit, reading.reset):
         with pytest.raises(ReadOnlyError):
             action()
+    with pytest.raises(SampleError, match="nothing has changed"):
+        closed.commit()
     with pytest.raises(ReadOnlyError):
         reading.checkout("new", create=True)
     reading.checkout(first)

@@ -439,7 +439,8 @@ def test_names_that_are_unknown(store):
     )
     refused(SampleError, "no value for tensor 'each'", lambda: ds.append({"x": [1, 2, 3]}))
     full = row(0, _FOLDER)
-    refused(TensorNotFoundError, r"no tensor or group 'lable'.*did you mean 'label'", lambda: ds.append({**full, "lable": 0}))
+    wrong = {**full, "lable": 0}
+    refused(TensorNotFoundError, r"no tensor or group 'lable'.*did you mean 'label'", lambda: ds.append(wrong))
     refused(
         SampleError,
         "tensors have different numbers of values",

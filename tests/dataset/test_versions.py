@@ -106,16 +106,49 @@ def test_two_commits_deep(store):
     assert [one["commit"] for one in load(store).commits] == commits[::-1]
 
 
-def test_a_closed_commit_is_not_written_to(store):
+CHANGES = {
+    "append": lambda ds: ds.append({"x": [1, 1]}, append_empty=True),
+    "tensor": lambda ds: ds.create_tensor("new"),
+    "info": lambda ds: ds.info.update(a=1),
+    "update": lambda ds: ds.x.__setitem__(0, [5, 5]),
+    "pop": lambda ds: ds.pop(0),
+    "delete": lambda ds: ds.delete_tensor("x"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_of_a_closed_commit_starts_a_branch(store, name, caplog):
     first = commit(store)
     before = objects(store)
     ds = load(store, address=first)
-    assert ds.read_only
-    for action in (lambda: ds.x.append([1, 1]), lambda: ds.create_tensor("new"), lambda: ds.info.update(a=1)):
-        with pytest.raises(ReadOnlyError):
-            action()
+    x, rows = ds.x, len(ds)
     with ds:
         ds.flush()
+    assert objects(store) == before
+    CHANGES[name](ds)
+    assert ds.branch.startswith("auto_")
+    assert ds.is_head_node
+    assert ds.commit_id == first
+    assert ds.has_head_changes
+    assert f"changes go to the new branch {ds.branch}" in caplog.text
+    assert x._state is ds._state, "tensors that are held follow"
+    after = objects(store)
+    known = {"version_control_info.json", "commit_info.json"}
+    assert {key: after[key] for key in before if key not in known} == {k: before[k] for k in before if k not in known}
+    assert len(load(store, address=first)) == rows
+    again = load(store, address=ds.branch)
+    assert list(again.tensors) == list(ds.tensors)
+    assert again.commit("aside") in {one["commit"] for one in load(store, address=ds.branch).commits}
+
+
+def test_a_closed_commit_opened_for_reading_stays_so(store):
+    first = commit(store)
+    before = objects(store)
+    for ds in (load(store, address=first, read_only=True), load(store, read_only=True)):
+        ds.checkout(first)
+        for change in CHANGES.values():
+            with pytest.raises(ReadOnlyError):
+                change(ds)
     assert objects(store) == before
 
 
@@ -143,7 +176,7 @@ def test_going_from_one_version_to_another(store):
     add(ds, 120, 122)
     ds.checkout(first)
     check(ds, 20)
-    assert ds.read_only
+    assert not ds.is_head_node
     ds.checkout("main")
     check(ds, 30)
     assert not ds.read_only
