@@ -16,6 +16,7 @@ from deeplake_nb.format.htypes import htype_row
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.ranged import Head
     from deeplake_nb.format.chunk import Chunk
     from deeplake_nb.format.meta import TensorMeta
 
@@ -39,6 +40,8 @@ class ChunkCache:
         self._chunks: OrderedDict[str, LoadedChunk] = OrderedDict()
         self._pinned: dict[str, LoadedChunk] = {}
         self._lock = threading.Lock()
+        self.heads: dict[str, Head] = {}
+        """Headers of chunks of which single rows are read; see `ranged`."""
 
     def get(self, key: str) -> LoadedChunk | None:
         """The chunk, if it is here."""
@@ -70,6 +73,7 @@ class ChunkCache:
         with self._lock:
             self._chunks.clear()
             self._pinned.clear()
+            self.heads.clear()
             self._nbytes = 0
 
     def drop(self, key: str) -> None:
@@ -79,6 +83,7 @@ class ChunkCache:
 
     def _drop(self, key: str) -> None:
         self._pinned.pop(key, None)
+        self.heads.pop(key, None)
         found = self._chunks.pop(key, None)
         if found is not None:
             self._nbytes -= len(found.chunk.data)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset import ranged
 from deeplake_nb.dataset.tiled import tiled
 from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError, LakeError
 from deeplake_nb.format.chunk import uniform_start
@@ -85,8 +86,10 @@ def _reading(
 def _chunks(
     state: State, tensor: TensorState, plan: list[ChunkRead]
 ) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
-    for start in range(0, len(plan), _WINDOW):
-        window = plan[start : start + _WINDOW]
+    few, whole = ranged.split(state, tensor, plan)
+    yield from ranged.read(state, tensor, few)
+    for start in range(0, len(whole), _WINDOW):
+        window = whole[start : start + _WINDOW]
         yield from zip(window, state.load_chunks(tensor, [part.entry for part in window]), strict=True)
 
 
@@ -202,25 +205,33 @@ def _slice(numbers: Ints) -> slice | Ints:
 
 
 def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | None:
-    """One numeric item whose chunk is in memory, as fast as it goes; None where the general way is needed."""
+    """One numeric item, as fast as it goes; None where the general way is needed."""
     meta, tables = tensor.meta, tensor.tables
     if tables is None or tables.tiles or meta.is_link:
         return None
     lasts = tables.ids.lasts
     entry = int(lasts.searchsorted(item))
     loaded = state.chunks.get(state.chunk_key(tensor, int(tables.ids.ids[entry])))
-    if loaded is None:
-        return None
     inside = item - (int(lasts[entry - 1]) + 1 if entry else 0)
+    if loaded is None:
+        if meta.dtype is None or meta.sample_compression == "lz4" or htype_row(meta.htype).payload != "array":
+            return None
+        found = ranged.read_row(state, tensor, entry, inside)
+        return found and _numeric(tensor, item, *found)
     if loaded.array is not None:
         return np.array(loaded.array[inside]) if inside < len(loaded.array) else None
     chunk, file = loaded.chunk, meta.sample_compression
     if chunk.is_whole or file is None or file == "lz4" or meta.dtype is None or inside >= len(chunk):
         return None
     start, stop = chunk.span(inside)
-    shape = chunk.shape(inside) or (0,) * (len(meta.max_shape) or 1)
+    return _numeric(tensor, item, chunk.data[start:stop], chunk.shape(inside) or (0,) * (len(meta.max_shape) or 1))
+
+
+def _numeric(tensor: TensorState, item: int, payload: memoryview, shape: tuple[int, ...]) -> NDArray[Any]:
+    meta = tensor.meta
     what = f"tensor {meta.name!r} row {item}"
-    return StoredSample(chunk.data[start:stop], shape, meta.dtype, file, meta.htype or "generic", what).array()
+    dtype = meta.dtype or "uint8"
+    return StoredSample(payload, shape, dtype, meta.sample_compression, meta.htype or "generic", what).array()
 
 
 def decode_all(samples: list[StoredSample]) -> list[Any]:

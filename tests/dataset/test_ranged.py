@@ -1,0 +1,133 @@
+"""Single rows of large chunks: they cost requests for those rows, and not the chunks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deeplake_nb.errors import FormatError, LakeError
+from deeplake_nb.storage.wrappers import Wrapper
+
+from .stores import create, load, memory
+
+ROWS, WIDTH = 4_000, 256
+VECTORS = np.random.default_rng(0).random((ROWS, WIDTH), "float32")
+TEXTS = [f"{number} " * (number % 40 + 20) for number in range(20_000)]
+
+
+class Watched(Wrapper):
+    """Remembers what was asked for; with a ``concurrency`` of its own, as one that waits for its answers."""
+
+    concurrency = 8
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.reads = []
+
+    def get(self, key, byte_range=None):
+        data = super().get(key, byte_range)
+        self.reads.append((key, byte_range is not None, len(data)))
+        return data
+
+    @property
+    def nbytes(self):
+        return sum(size for key, _, size in self.reads if "/chunks/" in key)
+
+    def forget(self):
+        self.reads.clear()
+
+
+class Local(Watched):
+    concurrency = 1
+
+
+@pytest.fixture(scope="module")
+def kept():
+    store = memory()
+    with create(store) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000).extend(VECTORS)
+        ds.create_tensor("text", htype="text", max_chunk_size=1_000_000).extend(TEXTS)
+        ds.create_tensor("packed", dtype="float32", chunk_compression="lz4", max_chunk_size=1_000_000).extend(VECTORS)
+    return store
+
+
+@pytest.mark.parametrize(("kind", "most"), [(Watched, 1_000_000), (Local, 40_000)])  # of 4 MB; near ranges are joined
+def test_rows_at_random_cost_their_own_bytes(kept, kind, most):
+    store = kind(kept)
+    rows = np.random.default_rng(1).integers(0, 3_000, 12).tolist()
+    x = load(store).x
+    assert np.array_equal(x[rows].numpy(), VECTORS[rows])
+    assert store.nbytes < most
+    texts = load(store).text
+    store.forget()
+    assert texts[rows].data()["value"] == [TEXTS[row] for row in rows]
+    assert store.nbytes < 600_000  # headers of different lengths, in which each text has a line
+
+
+@pytest.mark.parametrize("kind", [Watched, Local])
+def test_one_row_after_another(kept, kind):
+    store = kind(kept)
+    x = load(store).x
+    for row in (5, 2_999, 1_001):
+        assert np.array_equal(x[row].numpy(), VECTORS[row])
+    assert store.nbytes < 100_000
+    assert load(store).text[7].numpy()[0] == TEXTS[7]
+
+
+@pytest.mark.parametrize("kind", [Watched, Local])
+def test_a_chunk_that_is_asked_for_again_and_again_is_read_once(kept, kind):
+    store = kind(kept)
+    x = load(store).x
+    for row in range(400):
+        assert np.array_equal(x[row].numpy(), VECTORS[row])
+    assert len([key for key, is_part, _ in store.reads if "/chunks/" in key and not is_part]) == 1
+    before = len(store.reads)
+    x[0:400].numpy()
+    assert len(store.reads) == before
+
+
+def test_a_quarter_of_a_chunk_is_all_of_it(kept):
+    store = Watched(kept)
+    x = load(store).x
+    x[list(range(0, 900, 2))].numpy()
+    assert not any(is_part for key, is_part, _ in store.reads if "/chunks/" in key)
+
+
+def test_packed_chunks_are_read_whole(kept):
+    store = Watched(kept)
+    assert np.array_equal(load(store).packed[3].numpy(), VECTORS[3])
+    assert not any(is_part for key, is_part, _ in store.reads if "/chunks/" in key)
+
+
+def test_a_batch_of_64_random_rows_takes_two_rounds(kept):
+    store = Watched(kept)
+    rows = np.random.default_rng(2).permutation(3_000)[:64].tolist()
+    x = load(store).x
+    len(x)
+    store.forget()
+    assert np.array_equal(x[rows].numpy(), VECTORS[rows])
+    heads = [number for number, (_, is_part, size) in enumerate(store.reads) if is_part and size == 1024]
+    rest = [number for number, (_, is_part, size) in enumerate(store.reads) if is_part and size != 1024]
+    assert max(heads) < min(rest)  # all headers first, then all rows
+    assert len(heads) <= 8  # of as many chunks
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "header"])
+@pytest.mark.parametrize("kind", [Watched, Local])
+def test_a_damaged_chunk_is_told_as_ever(kind, damage):
+    inner = memory()
+    with create(inner) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000).extend(VECTORS)
+    for entry in list(inner.list("x/chunks/")):
+        data = bytes(inner.get(entry.key))
+        changed = {"gone": None, "short": data[: len(data) // 2], "header": b"\xff" * 40 + data[40:]}[damage]
+        if changed is None:
+            inner.delete(entry.key)
+        else:
+            inner.put(entry.key, changed)
+    x = load(kind(inner)).x
+    with pytest.raises(LakeError) as told:
+        x[900].numpy()
+    assert "x/chunks/" in str(told.value)
+    with pytest.raises((FormatError, LakeError)):
+        load(kind(inner)).x[[900, 1900, 2900]].numpy()
