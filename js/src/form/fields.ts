@@ -17,6 +17,7 @@ export class FieldRow {
   readonly #input: Input;
   readonly #problem: HTMLElement;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #looks = 0;
 
   constructor(
     readonly field: FieldMessage,
@@ -75,7 +76,14 @@ export class FieldRow {
     this.#input.value = "";
   }
 
+  /** Say what is wrong. The last word: an early look that is under way says nothing more. */
   complain(what: string): void {
+    clearTimeout(this.#timer);
+    this.#looks += 1;
+    this.#show(what);
+  }
+
+  #show(what: string): void {
     if (this.#problem.textContent !== what) this.#problem.textContent = what;
     this.#input.setAttribute("aria-invalid", String(what !== ""));
   }
@@ -152,9 +160,11 @@ export class FieldRow {
 
   async #check(): Promise<void> {
     const text = this.value;
+    this.#looks += 1;
+    const look = this.#looks;
     try {
       const what = await this.events.check(text);
-      if (text === this.value) this.complain(text === "" ? "" : what);
+      if (look === this.#looks && text === this.value) this.#show(text === "" ? "" : what);
     } catch {
       // Only an early look: the kernel looks again at everything when it is asked to act, and its answer is shown.
     }

@@ -131,7 +131,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 
 function mood(outcome: OutcomeMessage): "good" | "bad" | "" {
   if (!outcome.good) return "bad";
-  return outcome.done || outcome.lines.length > 0 ? "good" : "";
+  return outcome.said === "" || outcome.link !== "" ? "" : "good";
 }
 
 export default { render };
