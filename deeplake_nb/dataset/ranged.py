@@ -63,21 +63,13 @@ class Head:
     last: int = -1
 
 
-def split(state: State, tensor: TensorState, plan: list[ChunkRead]) -> tuple[list[ChunkRead], list[ChunkRead]]:
-    """``(to be read by rows, to be read whole)``."""
-    if packing(tensor.meta) is not None or not plan:
-        return [], plan
-    few: list[ChunkRead] = []
-    whole: list[ChunkRead] = []
-    for part in plan:
-        (few if _is_few(state, tensor, part.entry, len(part.rows)) else whole).append(part)
-    return few, whole
-
-
-def _is_few(state: State, tensor: TensorState, entry: int, count: int) -> bool:
+def is_few(state: State, tensor: TensorState, entry: int, count: int) -> bool:
+    """Whether ``count`` rows of a chunk are better read by themselves."""
     ids, meta = state.tables(tensor).ids, tensor.meta
     rows = ids.count(entry)
-    if entry >= len(ids.ids) - 1 or count * _SHARE > rows or _head_nbytes(meta, rows) > _MOST_HEAD_NBYTES:
+    if packing(meta) is not None or entry >= len(ids.ids) - 1 or count * _SHARE > rows:
+        return False
+    if _head_nbytes(meta, rows) > _MOST_HEAD_NBYTES:
         return False
     if _is_uniform(meta):
         nbytes = float(np.prod(meta.max_shape, dtype=np.float64)) * np.dtype(meta.dtype).itemsize * rows
@@ -142,7 +134,7 @@ def read_row(state: State, tensor: TensorState, entry: int, inside: int) -> tupl
     path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[entry]))
     head = state.chunks.heads.get(path)
     if head is None:
-        if packing(tensor.meta) is not None or not _is_few(state, tensor, entry, 1):
+        if not is_few(state, tensor, entry, 1):
             return None
         _know(state, tensor, [(entry, path)])
         head = state.chunks.heads.get(path)

@@ -10,7 +10,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError,
 from deeplake_nb.format.chunk import uniform_start
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
-from deeplake_nb.format.plans import ChunkRead, read_plan
+from deeplake_nb.format.plans import ChunkRead, ChunkRun, read_plan, run_plan
 from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
 from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Stored = StoredSample | LakeError
+
+Part = TypeVar("Part", ChunkRead, ChunkRun)
 
 _STRAIGHT_NBYTES = 1 << 20
 """From here on reading straight into the result beats keeping the chunk for later."""
@@ -75,7 +77,7 @@ def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]
 
 
 def _reading(
-    tensor: TensorState, plan: list[ChunkRead], items: Ints
+    tensor: TensorState, plan: list[Part], items: range | Ints
 ) -> AbstractContextManager[Callable[[int], object]]:
     """What is told how many samples are there; of a single chunk there is nothing to tell on the way."""
     if len(plan) < 2:  # noqa: PLR2004
@@ -86,10 +88,15 @@ def _reading(
 def _chunks(
     state: State, tensor: TensorState, plan: list[ChunkRead]
 ) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
-    few, whole = ranged.split(state, tensor, plan)
+    few = [part for part in plan if ranged.is_few(state, tensor, part.entry, len(part.rows))]
     yield from ranged.read(state, tensor, few)
-    for start in range(0, len(whole), _WINDOW):
-        window = whole[start : start + _WINDOW]
+    chosen = {part.entry for part in few}
+    yield from _whole(state, tensor, [part for part in plan if part.entry not in chosen])
+
+
+def _whole(state: State, tensor: TensorState, plan: list[Part]) -> Iterator[tuple[Part, LoadedChunk | LakeError]]:
+    for start in range(0, len(plan), _WINDOW):
+        window = plan[start : start + _WINDOW]
         yield from zip(window, state.load_chunks(tensor, [part.entry for part in window]), strict=True)
 
 
@@ -135,7 +142,7 @@ def _shapes(table: Ints, rows: Ints, rank: int) -> list[tuple[int, ...]]:
     return [dims[at] for at in np.searchsorted(table[:, -1], rows).tolist()]
 
 
-def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any] | None:
+def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDArray[Any] | None:
     """Items of one shape as one array ``(n, *shape)``; None where they have several shapes or need decoding."""
     meta = tensor.meta
     if meta.is_link or not meta.is_fixed_shape or meta.dtype is None or htype_row(meta.htype).payload != "array":
@@ -146,41 +153,62 @@ def read_uniform(state: State, tensor: TensorState, items: Ints) -> NDArray[Any]
         out = np.empty((len(items), *meta.max_shape), meta.dtype)
     except ValueError as error:
         raise FormatError(f"tensor {meta.name!r}: samples cannot have shape {meta.max_shape} ({error})") from error
-    plan = read_plan(state.tables(tensor).ids, items)
-    left = []
-    with _reading(tensor, plan, items) as progress:
-        for part in plan:
-            if _read_straight(state, tensor, part, out):
-                progress(len(part.rows))
+    ids = state.tables(tensor).ids
+    found = items if isinstance(items, range) else _run(items)
+    if found is None:
+        plan = read_plan(ids, np.asarray(items))
+        with _reading(tensor, plan, items) as progress:
+            return out if _fill(_chunks(state, tensor, plan), out, progress) else None
+    runs = run_plan(ids, found)
+    with _reading(tensor, runs, items) as progress:
+        left = []
+        for run in runs:
+            if _read_straight(state, tensor, run, out):
+                progress(run.size)
             else:
-                left.append(part)
-        for part, loaded in _chunks(state, tensor, left):
-            if isinstance(loaded, LakeError):
-                raise loaded
-            array = loaded.array
-            if array is None or array.shape[1:] != meta.max_shape:
-                return None
-            last = int(part.rows.max())
-            if len(array) <= last:
-                raise FormatError(f"{loaded.chunk.what}: expected {last + 1} samples, got {len(array)}")
-            out[_slice(part.out)] = array[_slice(part.rows)]
-            progress(len(part.rows))
-    return out
+                left.append(run)
+        few = [run for run in left if ranged.is_few(state, tensor, run.entry, run.size)]
+        whole = [run for run in left if run not in few]
+        is_filled = _fill(ranged.read(state, tensor, [run.as_read() for run in few]), out, progress)
+        return out if is_filled and _fill(_whole(state, tensor, whole), out, progress) else None
 
 
-def _read_straight(state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any]) -> bool:
+def _fill(
+    parts: Iterator[tuple[Part, LoadedChunk | LakeError]], out: NDArray[Any], progress: Callable[[int], object]
+) -> bool:
+    """Copy samples of chunks to their places; False where one has another shape, or several."""
+    for part, loaded in parts:
+        array = _array(loaded, part.last, out.shape[1:])
+        if array is None:
+            return False
+        out[part.out] = array[part.rows]
+        progress(part.size)
+    return True
+
+
+def _array(loaded: LoadedChunk | LakeError, last: int, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """The samples of a chunk up to ``last``; None where they have another shape, or several."""
+    if isinstance(loaded, LakeError):
+        raise loaded
+    array = loaded.array
+    if array is None or array.shape[1:] != shape:
+        return None
+    if len(array) <= last:
+        raise FormatError(f"{loaded.chunk.what}: expected {last + 1} samples, got {len(array)}")
+    return array
+
+
+def _read_straight(state: State, tensor: TensorState, run: ChunkRun, out: NDArray[Any]) -> bool:
     """Read many neighbouring samples of an uncompressed chunk from the storage into ``out``, with a single copy.
 
     False where that does not apply; the chunk is then loaded. It never applies to the last chunk, which a writer may
     give a longer header between our two requests.
     """
-    ids = state.tables(tensor).ids.ids
-    storage, rows, places = state.storage, _slice(part.rows), _slice(part.out)
-    if not isinstance(rows, slice) or not isinstance(places, slice) or out[places].nbytes < _STRAIGHT_NBYTES:
+    ids, storage, target = state.tables(tensor).ids.ids, state.storage, out[run.out]
+    if target.nbytes < _STRAIGHT_NBYTES or run.entry == len(ids) - 1 or not isinstance(storage, ReadsInto):
         return False
-    path = state.chunk_key(tensor, int(ids[part.entry]))
-    is_loaded = state.chunks.get(path) is not None
-    if part.entry == len(ids) - 1 or not isinstance(storage, ReadsInto) or tensor.meta.chunk_compression or is_loaded:
+    path = state.chunk_key(tensor, int(ids[run.entry]))
+    if tensor.meta.chunk_compression or state.chunks.get(path) is not None:
         return False
     try:
         found = uniform_start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path)
@@ -190,18 +218,17 @@ def _read_straight(state: State, tensor: TensorState, part: ChunkRead, out: NDAr
         return False
     start, shape, position = found
     nbytes = out.itemsize * int(np.prod(out.shape[1:], dtype=np.int64))
-    if tuple(shape[:-1].tolist()) != out.shape[1:] or int(position[0]) != nbytes or rows.stop > int(position[-1]) + 1:
+    is_other = tuple(shape[:-1].tolist()) != out.shape[1:] or int(position[0]) != nbytes
+    if is_other or run.rows.stop > int(position[-1]) + 1:
         return False
-    target = as_bytes(out[places])
-    return storage.get_into(path, target, start + rows.start * nbytes) == len(target)
+    return storage.get_into(path, as_bytes(target), start + run.rows.start * nbytes) == target.nbytes
 
 
-def _slice(numbers: Ints) -> slice | Ints:
-    """Neighbouring numbers as a slice, which numpy copies in one piece."""
+def _run(numbers: Ints) -> range | None:
+    """Neighbouring numbers as a range, which numpy copies in one piece."""
     first, last = int(numbers[0]), int(numbers[-1])
-    if last - first + 1 == len(numbers) and (len(numbers) < 3 or bool((np.diff(numbers) == 1).all())):  # noqa: PLR2004
-        return slice(first, last + 1)
-    return numbers
+    is_run = last - first + 1 == len(numbers) and (len(numbers) < 3 or bool((np.diff(numbers) == 1).all()))  # noqa: PLR2004
+    return range(first, last + 1) if is_run else None
 
 
 def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | None:

@@ -49,6 +49,11 @@ class Index:
             return np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
         return rows
 
+    def run(self, length: int) -> range | Ints:
+        """Row numbers; neighbouring ones, rising, as a range."""
+        rows = range(max(length, self.padded)) if self.rows is None else self.rows
+        return rows if isinstance(rows, range) and rows.step == 1 else self.resolve(length)
+
     def to_json(self) -> list[Any]:
         """The selection as a saved view has it: an entry per axis, a number, a list of them, or a slice as a dict."""
         if self.rows is None:

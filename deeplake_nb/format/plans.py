@@ -26,6 +26,16 @@ class ChunkRead(NamedTuple):
     rows: Ints
     out: Ints
 
+    @property
+    def size(self) -> int:
+        """How many samples."""
+        return len(self.rows)
+
+    @property
+    def last(self) -> int:
+        """The highest number inside the chunk."""
+        return int(self.rows.max())
+
 
 def read_plan(ids: ChunkIds, rows: Ints) -> list[ChunkRead]:
     """The chunks that hold ``rows``, each once, in order of the table; rows must be in range."""
@@ -42,6 +52,43 @@ def read_plan(ids: ChunkIds, rows: Ints) -> list[ChunkRead]:
         ChunkRead(entry, inside[start:stop], out[start:stop])
         for entry, start, stop in zip(entries[starts].tolist(), starts.tolist(), stops.tolist(), strict=True)
     ]
+
+
+class ChunkRun(NamedTuple):
+    """Neighbouring samples of one chunk: ``rows`` (numbers inside the chunk) go to places ``out``."""
+
+    entry: int
+    rows: slice
+    out: slice
+
+    @property
+    def size(self) -> int:
+        """How many samples."""
+        return int(self.rows.stop - self.rows.start)
+
+    @property
+    def last(self) -> int:
+        """The highest number inside the chunk."""
+        return int(self.rows.stop - 1)
+
+    def as_read(self) -> ChunkRead:
+        """The same with every number."""
+        return ChunkRead(
+            self.entry, np.arange(self.rows.start, self.rows.stop), np.arange(self.out.start, self.out.stop)
+        )
+
+
+def run_plan(ids: ChunkIds, rows: range) -> list[ChunkRun]:
+    """`read_plan` of neighbouring rows, whose cost does not grow with them."""
+    if not len(rows):
+        return []
+    first, last = ids.lasts.searchsorted([rows.start, rows.stop - 1]).tolist()
+    firsts, lasts = ids.firsts()[first : last + 1].tolist(), ids.lasts[first : last + 1].tolist()
+    runs = []
+    for entry, begin, end in zip(range(first, last + 1), firsts, lasts, strict=True):
+        start, stop = max(begin, rows.start), min(end + 1, rows.stop)
+        runs.append(ChunkRun(entry, slice(start - begin, stop - begin), slice(start - rows.start, stop - rows.start)))
+    return runs
 
 
 class Phase(IntEnum):
