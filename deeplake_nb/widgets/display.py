@@ -90,7 +90,7 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
     from deeplake_nb.dataset.summary import summary
     from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet, grid
     from deeplake_nb.preview.summary import summary_html, summary_text
-    from deeplake_nb.widgets import settings
+    from deeplake_nb.widgets import marimo, settings
     from deeplake_nb.widgets.source import Source
 
     source = Source(ds)
@@ -98,6 +98,11 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
         source.tensor(tensor)
     heading, rows = summary(ds)
     text = summary_text(heading, rows)
+    if marimo.mode() and source.names:
+        from deeplake_nb.widgets.gallery import Gallery
+
+        marimo.show(Gallery(ds, tensor))
+        return
     if not _has_page():
         print(f"\n{text}")  # noqa: T201 - a terminal shows what is printed, after its own "Out[1]: "
         return
