@@ -65,7 +65,7 @@ def stored_items(state: State, tensor: TensorState, items: Ints) -> list[Stored]
                     out[place] = tiled(state, tensor, item)
                     progress(1)
             plan = [part for part in plan if out[int(part.out[0])] is None]
-        for part, loaded in _chunks(state, tensor, plan):
+        for part, loaded in chunks(state, tensor, plan):
             if isinstance(loaded, LakeError):
                 found: list[Stored] = [loaded] * len(part.rows)
             else:
@@ -85,7 +85,7 @@ def _reading(
     return Progress(f"read tensor {tensor.meta.name!r}", "samples", len(items), is_passing=True)
 
 
-def _chunks(
+def chunks(
     state: State, tensor: TensorState, plan: list[ChunkRead]
 ) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
     few = [part for part in plan if ranged.is_few(state, tensor, part.entry, len(part.rows))]
@@ -158,7 +158,7 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
     if found is None:
         plan = read_plan(ids, np.asarray(items))
         with _reading(tensor, plan, items) as progress:
-            return out if _fill(_chunks(state, tensor, plan), out, progress) else None
+            return out if _fill(chunks(state, tensor, plan), out, progress) else None
     runs = run_plan(ids, found)
     with _reading(tensor, runs, items) as progress:
         left = []

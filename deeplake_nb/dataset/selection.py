@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplake_nb.dataset import reader
 from deeplake_nb.dataset.links import linked_items, stored_links
+from deeplake_nb.dataset.texts import read_texts
 from deeplake_nb.dataset.tiled import TiledSample
 from deeplake_nb.errors import DynamicShapeError, LakeError, RowError
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
@@ -85,8 +86,16 @@ class Selection:
 
     def values(self) -> Any:
         """The selected samples as Python values: one for a single row, else a list."""
+        if (texts := self._texts()) is not None:
+            return texts
         values = [[one.value() for one in row] if isinstance(row, list) else row.value() for row in self._whole()]
         return self.each(values)
+
+    def _texts(self) -> list[str] | None:
+        """Several rows of a text tensor as strings; None where the general way is needed."""
+        if self.index.is_single or self.index.sub or self.index.padded:
+            return None
+        return read_texts(self.state, self.tensor, self.rows)
 
     def each(self, values: list[Any]) -> Any:
         """``values`` of the selected rows; of a single row just its one."""
@@ -122,9 +131,11 @@ class Selection:
             return (
                 None if self.index.sub or row >= self.tensor.length else reader.read_one(self.state, self.tensor, row)
             )
-        rows = self.rows
+        rows = self.index.run(self.tensor.length)
         if aslist or not len(rows) or not _is_plain(self.index.sub) or self.index.padded:
             return None
+        if texts := self._texts():
+            return np.array(texts)[:, None]
         whole = reader.read_uniform(self.state, self.tensor, rows)
         for items in self.index.sub if whole is not None else ():
             whole = _part(whole, (slice(None), *items))

@@ -1,0 +1,71 @@
+"""Rows of a text tensor as strings: a chunk is decoded in one piece and cut, where that gives the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deeplake_nb.dataset.reader import chunks
+from deeplake_nb.errors import FormatError, LakeError
+from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.plans import read_plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.tables import TensorState
+
+    Ints = NDArray[np.int64]
+
+_SPARSE = 4
+"""Decoding what lies between the wanted texts pays while there is not more of it than so many times as much."""
+
+
+def read_texts(state: State, tensor: TensorState, items: Ints) -> list[str] | None:
+    """Items as strings, with no work per row but the cut; None where the tensor has something else.
+
+    Raises:
+        FormatError: a damaged chunk, or one that is no UTF-8; names the row.
+    """
+    meta = tensor.meta
+    is_plain = not (meta.is_link or meta.is_sequence or meta.sample_compression)
+    if not is_plain or htype_row(meta.htype).payload != "text":
+        return None
+    out = np.empty(len(items), object)
+    for part, loaded in chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+        if isinstance(loaded, LakeError):
+            raise loaded
+        chunk = loaded.chunk
+        if chunk.is_whole:
+            raise FormatError(f"{chunk.what}: a chunk of {len(chunk)} samples without byte positions")
+        starts, stops = chunk.spans(part.rows)
+        found = _cut(chunk.data, starts, stops)
+        if found is None:
+            found = _one_by_one(chunk.data, starts, stops, f"tensor {meta.name!r} row", items[part.out])
+        out[part.out] = found
+    strings: list[str] = out.tolist()
+    return strings
+
+
+def _cut(data: memoryview, starts: Ints, stops: Ints) -> list[str] | None:
+    """Texts of one byte per character; None where there are others, or too much lies between them."""
+    first, last = int(starts.min()), int(stops.max())
+    if last - first > _SPARSE * int((stops - starts).sum()) or last > len(data):
+        return None
+    block = bytes(data[first:last])
+    if not block.isascii():
+        return None
+    text = block.decode("ascii")
+    return [text[start:stop] for start, stop in zip((starts - first).tolist(), (stops - first).tolist(), strict=True)]
+
+
+def _one_by_one(data: memoryview, starts: Ints, stops: Ints, what: str, rows: Ints) -> list[str]:
+    out = []
+    for row, start, stop in zip(rows.tolist(), starts.tolist(), stops.tolist(), strict=True):
+        try:
+            out.append(str(data[start:stop], "utf-8"))
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{what} {row}: not UTF-8 text ({error})") from error
+    return out
