@@ -8,9 +8,10 @@ from deeplake_nb.dataset import updates
 from deeplake_nb.dataset.editable import EditableTensor, rows_to_remove
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.errors import SampleError
+from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Changeable(Rows):
@@ -52,7 +53,8 @@ class Changeable(Rows):
         writer, tensors = self._write(), self.tensors
         columns = {}
         for name, values in samples.items():
-            columns[self._visible(name).key] = values if hasattr(values, "__len__") else list(values)
+            known = values if hasattr(values, "__len__") else self._listed(values, is_shown=progressbar)
+            columns[self._visible(name).key] = known
         counts = {name: len(columns[tensors[name].key]) for name in samples}
         if len(set(counts.values())) > 1:
             raise SampleError(f"tensors have different numbers of values: {counts}; rows need one for each of them")
@@ -62,6 +64,16 @@ class Changeable(Rows):
         elif missing and not skip_ok:
             raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
         writer.extend(columns, in_step=True, skip_bad=ignore_errors, is_shown=progressbar)
+
+    def _listed(self, values: Iterable[Any], *, is_shown: bool) -> list[Any]:
+        """What an iterator gives, which may take its time."""
+        found = []
+        what, undone = f"add to {self._state.storage.url}", "nothing was added"
+        with Progress(what, "samples", undone=undone, is_shown=is_shown, is_passing=True) as progress:
+            for value in values:
+                found.append(value)
+                progress()
+        return found
 
     def __setitem__(self, name: str, value: Any) -> None:
         """``ds["x"] += 1`` ends in this; any other value goes to all rows of the tensor."""

@@ -18,7 +18,6 @@ from deeplake_nb.format.samples import Link, LinkTiled, Sample, StoredSample
 from deeplake_nb.urls import redact
 
 if TYPE_CHECKING:
-
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.state import State

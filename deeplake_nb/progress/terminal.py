@@ -40,9 +40,9 @@ class TerminalLine:
 def _line(stand: Stand, columns: int) -> str:
     share = stand.share
     if share is None:
-        return _cut(f"{stand.what}: ", stand.now(), columns)
+        return _cut(stand.what, f": {stand.now()}", columns)
     full = int(share * _WIDTH)
-    return _cut(f"{stand.what} ", f"[{'=' * full}{' ' * (_WIDTH - full)}] {share:.0%} {stand.now()}", columns)
+    return _cut(stand.what, f" [{'=' * full}{' ' * (_WIDTH - full)}] {share:.0%} {stand.now()}", columns)
 
 
 def _cut(what: str, words: str, columns: int) -> str:
@@ -50,5 +50,5 @@ def _cut(what: str, words: str, columns: int) -> str:
     what = "".join(one if one.isprintable() else " " for one in what)
     room = max(columns - len(words), 0)
     if len(what) > room:
-        what = what[: room - 2] + "… " if room > 2 else ""  # noqa: PLR2004 - the dots and the space
+        what = what[: room - 1] + "…" if room > 1 else ""
     return (what + words)[:columns]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deeplake_nb.progress.ticker import Display
 
 _ROW = "display: flex; flex-wrap: wrap; align-items: center; gap: 0.2em 0.8em; font-variant-numeric: tabular-nums"
-_BAR = "width: 12em; accent-color: var(--jp-brand-color1, #1976d2); color-scheme: light dark"
+_BAR = "width: 12em; height: 0.9em; accent-color: var(--jp-brand-color1, #1976d2); color-scheme: light dark"
 _INTERRUPT = "Cancel what is under way. Where nothing happens, interrupt the kernel: that does the same."
 
 

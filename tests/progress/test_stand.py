@@ -53,10 +53,10 @@ def test_more_than_was_expected_is_all_of_it():
 
 def test_a_line_never_needs_a_second_one():
     stand = Stand("copy to s3://a-bucket-with-a-long-name/and/folders\nin\tit", "B", 5, 10, 1.0, 1.0)
-    numbers = "[==========          ] 50% 5 B of 10 B, 1 B/s, 5.0 s left"
-    assert _line(stand, 200) == f"copy to s3://a-bucket-with-a-long-name/and/folders in it {numbers}"
+    numbers = " [==========          ] 50% 5 B of 10 B, 1 B/s, 5.0 s left"
+    assert _line(stand, 200) == f"copy to s3://a-bucket-with-a-long-name/and/folders in it{numbers}"
     short = _line(stand, 79)
     assert len(short) == 79
     assert short.startswith("copy to s3://a-")
-    assert short.endswith(f"… {numbers}")
+    assert short.endswith(f"…{numbers}")
     assert _line(stand, 20) == numbers[:20]

@@ -1,0 +1,172 @@
+"""A long job in a real JupyterLab: its bar, the button that cancels it while the cell runs, and what stays."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+SETUP = """
+import time
+from collections.abc import Sequence
+import numpy as np
+import deeplake_nb as lake
+
+class Slow(Sequence):
+    "Samples that take their time; a slice of them, as long as all of it."
+
+    def __init__(self, count, seconds):
+        self.count, self.seconds = count, seconds
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, item):
+        rows = range(self.count)[item]
+        if not isinstance(item, slice):
+            return np.zeros(4, "float32")
+        time.sleep(self.seconds * len(rows))
+        return list(np.zeros((len(rows), 4), "float32"))
+
+ds = lake.empty("mem://slow")
+ds.create_tensor("x", dtype="float32")
+"""
+LONG = "ds.x.extend(Slow(6400, 0.005))"
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    page = lab.open([SETUP], name="progress.ipynb")
+    page.run(0)
+    yield page
+    assert page.errors == []
+
+
+def bar(notebook, cell):
+    return notebook.output(cell).locator("progress")
+
+
+def cancel(notebook, cell):
+    return notebook.output(cell).get_by_role("button", name="Cancel")
+
+
+def wait_for_end(notebook):
+    """Of the cell: the kernel also says it is idle once it has answered the button."""
+    notebook.page.wait_for_function("() => window.lakeRan", timeout=20_000)
+    notebook.wait_idle(10_000)
+
+
+def saved(notebook):
+    notebook.save()
+    return json.loads(notebook.path.read_text())
+
+
+def test_what_is_over_soon_shows_nothing(notebook):
+    cell = notebook.append("ds.x.extend(np.zeros((1000, 4), 'float32')); ds.x.numpy().shape; ds.x.clear()")
+    assert notebook.run(cell) == []
+
+
+def test_the_bar_says_how_far_how_fast_and_how_long_and_cancel_ends_it_while_the_cell_runs(notebook):
+    cell = notebook.append(LONG)
+    notebook.start(cell)
+    began = time.monotonic()
+    bar(notebook, cell).wait_for(timeout=10_000)
+    assert time.monotonic() - began > 0.8
+    cancel(notebook, cell).wait_for(timeout=10_000)
+    row = notebook.output(cell).locator("div:has(> progress)").first
+    notebook.page.wait_for_function("(one) => one.querySelector('progress').value > 0.02", arg=row.element_handle())
+    words = " ".join(row.inner_text().split())
+    assert words.startswith("add to mem://slow")
+    assert " of 6,400 samples, " in words
+    assert "/s, " in words
+    assert words.endswith(" s left")
+    assert bar(notebook, cell).get_attribute("aria-label") == "add to mem://slow"
+    notebook.screenshot("progress-light")
+    notebook.set_theme("dark")
+    notebook.page.locator("#jupyterlab-splash").wait_for(state="hidden", timeout=10_000)
+    notebook.screenshot("progress-dark")
+    notebook.set_theme("light")
+    assert notebook.is_running(cell)
+    clicked = time.monotonic()
+    cancel(notebook, cell).click()
+    wait_for_end(notebook)
+    assert time.monotonic() - clicked < 3
+    outputs = notebook.outputs(cell)
+    assert outputs[-1]["output_type"] == "error"
+    assert outputs[-1]["traceback"] == ["CancelledError: add to mem://slow: cancelled; nothing was added"]
+    assert notebook.text(cell).startswith("add to mem://slow: cancelled after ")
+    assert (bar(notebook, cell).count(), cancel(notebook, cell).count()) == (0, 0)
+    notebook.screenshot("progress-cancelled")
+    after = notebook.append("len(ds.x)")
+    notebook.run(after)
+    assert notebook.text(after) == "0"
+
+
+def test_the_interrupt_button_cancels_too_and_stays_what_it_is(notebook):
+    cell = notebook.append(LONG)
+    notebook.start(cell)
+    bar(notebook, cell).wait_for(timeout=10_000)
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    wait_for_end(notebook)
+    assert notebook.outputs(cell)[-1]["ename"] == "KeyboardInterrupt"
+    assert notebook.text(cell).startswith("add to mem://slow: cancelled after ")
+    after = notebook.append("len(ds.x)")
+    notebook.run(after)
+    assert notebook.text(after) == "0"
+
+
+def test_one_line_stays_for_all_jobs_of_a_name_and_the_saved_notebook_has_just_that(notebook):
+    cell = notebook.append("for _ in range(2): ds.x.extend(Slow(640, 0.003))\nlen(ds.x)")
+    notebook.run(cell)
+    kept = [one for one in saved(notebook)["cells"][cell]["outputs"] if one["data"]]
+    assert len(kept) == 2
+    text = "".join(kept[0]["data"]["text/plain"])
+    assert text.startswith("add to mem://slow: 640 samples in ")
+    assert set(kept[0]["data"]) == {"text/plain", "text/html"}
+    assert "progress" not in "".join(kept[0]["data"]["text/html"])
+    whole = notebook.path.read_text()
+    assert "widget-view" not in whole
+    assert "ButtonModel" not in whole
+    assert notebook.output(cell).inner_text().split("\n")[0].startswith("add to mem://slow: 640 samples in ")
+    notebook.screenshot("progress-done")
+
+
+def test_appends_one_by_one_within_a_block_are_one_job(notebook):
+    cell = notebook.append(
+        "before = len(ds.x)\n"
+        "with ds:\n    for _ in range(10_000):\n        ds.x.append(np.zeros(4, 'float32')); time.sleep(0.002)"
+    )
+    notebook.start(cell)
+    notebook.output(cell).get_by_text(" samples, ").wait_for(timeout=10_000)
+    cancel(notebook, cell).click()
+    wait_for_end(notebook)
+    assert notebook.outputs(cell)[-1]["traceback"] == [
+        "CancelledError: write to mem://slow: cancelled; the rows before are added"
+    ]
+    after = notebook.append("before < len(ds.x) < before + 10_000")
+    notebook.run(after)
+    assert notebook.text(after) == "True"
+
+
+def test_a_read_leaves_nothing_behind(notebook):
+    cell = notebook.append(
+        "reading = lake.empty('mem://reading')\n"
+        "reading.create_tensor('y', dtype='uint8').extend(np.zeros((300, 10), 'uint8'))\n"
+        "view = reading.filter(lambda row: time.sleep(0.006) or True)"
+    )
+    notebook.start(cell)
+    bar(notebook, cell).wait_for(timeout=10_000)
+    wait_for_end(notebook)
+    assert notebook.text(cell) == ""
+    assert notebook.output(cell).inner_text().strip() == ""
+
+
+def test_it_can_be_switched_off(notebook):
+    cell = notebook.append(
+        "%load_ext deeplake_nb\n%config Lake.progress = False\n"
+        "ds.x.extend(Slow(640, 0.003))\n%config Lake.progress = True\n"
+    )
+    assert notebook.run(cell) == []
+    cell = notebook.append("ds.x.extend(Slow(640, 0.003), progressbar=False)")
+    assert notebook.run(cell) == []
