@@ -12,7 +12,7 @@ from deeplake_nb.urls import parse
 from deeplake_nb.widgets import providers
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, declared, text_of
 from deeplake_nb.widgets.sign_in_panel import ENVIRON, GoogleSignIn
-from deeplake_nb.widgets.typed_key import TypedKey, test
+from deeplake_nb.widgets.typed_key import TypedKey, outcome_of, test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,9 @@ class KeyPanel:
     def _signed_in(self, values: Values) -> Outcome:
         url = text_of(values, "url")
         self._session.keep_creds(url, credentials_from(parse(url), "cache", environ=ENVIRON))
-        return self._done(None, f"Signed in; kept on this machine, and used for {parse(url)}.")
+        trial = outcome_of(self._session.doctor(url).steps)
+        done = self._done(None, f"Signed in; kept on this machine, and used for {parse(url)}. {trial.said}")
+        return replace(done, is_good=done.is_good and trial.is_good, lines=trial.lines)
 
     def _done(self, name: str | None, said: str) -> Outcome:
         try:
