@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("tensor", "htype", "dtype", "shape", "length", "compression", "array size")
 _RIGHT_ALIGNED = {"length", "array size"}
+_MOST_ROWS = 16
+_SCROLLED = '<div role="region" aria-label="Tensors" tabindex="0" style="max-height: 440px; overflow: auto">'
 _DASH = "\N{EN DASH}"
 
 
@@ -94,11 +96,13 @@ def summary_html(heading: SummaryHeading, rows: Sequence[SummaryRow], style: str
         f"<strong>{escape(heading.path)}</strong><br><small>{escape(_about(heading, len(rows)))}</small></p>"
     )
     if rows:
+        if len(rows) > _MOST_ROWS:  # what comes below stays in sight
+            parts.append(_SCROLLED)
         parts.append("<table><thead><tr>")
         parts += [f'<th style="text-align: {_align(column)}">{escape(column)}</th>' for column in _COLUMNS]
         parts.append("</tr></thead><tbody>")
         parts += [_html_row(row) for row in rows]
-        parts.append("</tbody></table>")
+        parts.append("</tbody></table>" + ("</div>" if len(rows) > _MOST_ROWS else ""))
     else:
         parts.append("<p>No tensors yet: create one with <code>ds.create_tensor(name, htype=...)</code>.</p>")
     parts.append("</div>")

@@ -27,11 +27,11 @@ class StoredAnnotations:
     labels: Stored | None = None
     boxes: Stored | None = None
     masks: Stored | None = None
-    shapes: Stored | None = None
+    shapes: tuple[Stored, ...] = ()
 
 
 class Annotations:
-    """The first tensor of each kind of annotation."""
+    """The first tensor of each kind of annotation; of points the first of each htype."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         def first(matches: Callable[[Tensor], bool]) -> Tensor | None:
@@ -40,22 +40,26 @@ class Annotations:
         self.labels = first(lambda tensor: tensor.base_htype == "class_label")
         self.boxes = first(lambda tensor: tensor.base_htype == "bbox")
         self.masks = first(lambda tensor: tensor.base_htype in MASK_HTYPES)
-        self.shapes = first(lambda tensor: tensor.base_htype in SHAPE_HTYPES)
+        points = [first(lambda tensor, htype=htype: tensor.base_htype == htype) for htype in sorted(SHAPE_HTYPES)]
+        self.shapes = [tensor for tensor in points if tensor is not None]
 
     @property
     def kinds(self) -> list[str]:
         """Kinds that there are, for the page's switches."""
-        there = {"boxes": self.boxes, "masks": self.masks, "shapes": self.shapes, "labels": self.labels}
-        return [name for name, tensor in there.items() if tensor is not None]
+        there = {"boxes": self.boxes, "masks": self.masks, "shapes": self.shapes or None, "labels": self.labels}
+        return [name for name, found in there.items() if found is not None]
 
     def stored(self, rows: Sequence[int]) -> list[StoredAnnotations]:
         """What is stored of some rows (numbers within the whole tensors)."""
-        tensors = (self.labels, self.boxes, self.masks, self.shapes)
+        tensors = (self.labels, self.boxes, self.masks, *self.shapes)
         columns = [tensor.stored(rows) if tensor is not None else [None] * len(rows) for tensor in tensors]
-        return [StoredAnnotations(*row) for row in zip(*columns, strict=True)]
+        return [StoredAnnotations(*row[:3], row[3:]) for row in zip(*columns, strict=True)]
 
-    def drawn(self, tile: Tile, stored: StoredAnnotations, box_px: int) -> Tile:
-        """The tile with its annotations; what cannot be drawn is a note on it."""
+    def drawn(self, tile: Tile, stored: StoredAnnotations, box_px: int, size: tuple[int, int] | None = None) -> Tile:
+        """The tile with its annotations; what cannot be drawn is a note on it.
+
+        ``size`` is that of the image that the annotations were made on, in pixels, where the tile shows another one.
+        """
         notes: list[str] = []
 
         def tried(kind: str, draw: Callable[[], Any], otherwise: Any) -> Any:
@@ -73,16 +77,18 @@ class Annotations:
         if stored.labels is not None:
             labels = tried("label", lambda: self.names(stored.labels), ())
             ids = tried("label", lambda: overlays.class_ids(readable(stored.labels)), []) if labels else []
-        if tile.preview.is_picture:
-            size = (tile.width, tile.height)
+        size = size or (tile.width, tile.height)
+        if tile.preview.is_picture and not _is_alike(size, (tile.width, tile.height)):
+            notes.append(f"annotations are of an image of {size[0]} x {size[1]} pixels and do not fit this one")
+        elif tile.preview.is_picture:
             if stored.boxes is not None and self.boxes is not None:
                 coords: Any = self.boxes.info.get("coords")
                 boxes = tried("boxes", lambda: overlays.boxes(readable(stored.boxes), coords, *size, labels), ())
             if stored.masks is not None:
                 masks = tried("mask", lambda: (overlays.mask(readable(stored.masks), box_px, ids),), ())
-            if stored.shapes is not None and self.shapes is not None:
-                info: Any = self.shapes.info
-                points = tried("points", lambda: shapes(readable(stored.shapes), info, *size, labels), ())
+            for tensor, one in zip(self.shapes, stored.shapes, strict=False):
+                info: Any = tensor.info
+                points += tried("points", lambda one=one, info=info: shapes(readable(one), info, *size, labels), ())
         once = tuple(dict.fromkeys(labels))  # an image with five cats is labelled cat
         return replace(tile, labels=once, boxes=boxes, masks=masks, shapes=points, notes=tuple(notes))
 
@@ -94,6 +100,12 @@ class Annotations:
         """
         assert self.labels is not None
         return overlays.labels(overlays.class_ids(readable(stored)), self.labels.info.get("class_names") or ())
+
+
+def _is_alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two images have the same proportions, but for the rounding of a smaller one."""
+    across, down = size[0] * other[1], size[1] * other[0]
+    return abs(across - down) <= max(*size, *other)
 
 
 def readable(stored: Any) -> StoredSample:

@@ -109,13 +109,14 @@ class Source:
         numbers = [self.number(row) for row in rows]
         is_annotated = _is_picture(tensor) or not self.pictures  # annotations belong to pictures, not to words
         annotations = self.annotations.stored(numbers) if is_annotated else [StoredAnnotations()] * len(rows)
+        sizes = self._annotated_sizes(tensor, numbers) if is_annotated else [None] * len(rows)
         out: list[Tile | FailedTile] = []
-        for row, picture, drawn in zip(rows, tensor.stored(numbers), annotations, strict=True):
+        for row, picture, drawn, size in zip(rows, tensor.stored(numbers), annotations, sizes, strict=True):
             if not is_wanted():
                 break
             tile = self._tile(tensor, row, picture, box_px, item)
             if isinstance(tile, Tile):
-                tile = self.annotations.drawn(tile, drawn, box_px)
+                tile = self.annotations.drawn(tile, drawn, box_px, size)
             out.append(replace(tile, origin=origin(tensor, row)) if tensor.is_link else tile)
         return out
 
@@ -151,6 +152,13 @@ class Source:
                 out.append(fields.Field(name, tensor.htype, "", error=error, origin=place))
         return out
 
+    def _annotated_sizes(self, tensor: Tensor, numbers: Sequence[int]) -> list[tuple[int, int] | None]:
+        """Width and height of the images that annotations belong to, the first tensor of pictures, if not shown."""
+        first = self.tensors[self.pictures[0]] if self.pictures else tensor
+        if first is tensor or not set(self.overlays) - {"labels"}:
+            return [None] * len(numbers)
+        return [_size(stored) for stored in first.stored(numbers)]
+
     def _tile(self, tensor: Tensor, row: int, stored: Stored, box_px: int, item: int) -> Tile | FailedTile:
         try:
             many = stored if isinstance(stored, (list, tuple)) else [stored]
@@ -176,6 +184,14 @@ def origin(tensor: Tensor, row: int) -> str:
     paths = [one if isinstance(one, str) else one[0] for one in found]  # an array of one path for each link
     shown = ", ".join(redact(str(path)) for path in paths[:1] if path)
     return shown + (f" and {len(paths) - 1:,} more" if len(paths) > 1 else "")
+
+
+def _size(stored: Stored) -> tuple[int, int] | None:
+    try:
+        sample = readable(stored[0] if isinstance(stored, (list, tuple)) and stored else stored)
+    except LakeError:
+        return None
+    return (sample.shape[1], sample.shape[0]) if len(sample.shape) > 1 else None
 
 
 def _is_picture(tensor: Tensor) -> bool:

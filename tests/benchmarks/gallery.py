@@ -72,7 +72,7 @@ _JUMP = """async ([scroll, row]) => {
     field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
     for (;;) {
         await new Promise(requestAnimationFrame);
-        if (scroll.querySelector(`[data-row="${row}"] .dl-painted`)) break;
+        if (scroll.querySelector(`.dl-painted[data-row="${row}"]`)) break;
         if (performance.now() - begun > 20000) throw new Error("no tile in 20 s");
     }
     return (performance.now() - begun) / 1000;

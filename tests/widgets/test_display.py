@@ -94,6 +94,15 @@ def test_names_from_a_dataset_are_escaped(outputs, colours):
     assert "&lt;script&gt;" in html
 
 
+def test_a_long_list_of_tensors_is_scrolled_so_that_the_gallery_stays_in_sight(outputs, colours):
+    assert "overflow: auto" not in outputs(colours)[0][0]["text/html"]
+    for number in range(12):
+        colours.create_tensor(f"more{number}", dtype="int64")
+    html = outputs(colours)[0][0]["text/html"]
+    assert html.count("<div") == html.count("</div>") == 2
+    assert "overflow: auto" in html
+
+
 def test_a_dataset_without_rows_shows_its_summary_alone(outputs):
     import deeplake_nb as deeplake
 

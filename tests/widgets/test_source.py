@@ -92,6 +92,40 @@ def test_boxes_that_cannot_be_drawn_are_a_note_and_not_a_failure(colours):
     assert "unknown mode 'XYZ'" in tile.notes[0]
 
 
+def test_polygons_and_keypoints_of_one_row_are_both_drawn(colours):
+    import numpy as np
+
+    colours.create_tensor("outlines", htype="polygon")
+    colours.create_tensor("people", htype="keypoints_coco")
+    colours.outlines.extend([[np.array([[0, 0], [48, 0], [48, 32]], "float32")]] * 2)
+    colours.people.extend([np.array([[24], [16], [2]], "int32")] * 2)
+    assert "shapes" in Source(colours).overlays
+    (tile,) = Source(colours).tiles("images", [0], 256)
+    assert [(shape.kind, shape.points) for shape in tile.shapes] == [
+        ("points", (0.25, 0.25)),
+        ("polygon", (0.0, 0.0, 0.5, 0.0, 0.5, 0.5)),
+    ]
+
+
+def test_annotations_keep_their_place_on_an_image_of_another_size_and_leave_other_shapes_alone(colours):
+    import numpy as np
+
+    colours.boxes.info["coords"] = {"type": "pixel", "mode": "LTRB"}
+    colours.boxes[0] = np.array([[24, 16, 48, 32]], "float32")
+    colours.create_tensor("small", htype="image", sample_compression="png")
+    colours.create_tensor("square", htype="image", sample_compression="png")
+    colours.small.extend([file(RED, 24, 16)] * 2)
+    colours.square.extend([file(RED, 24, 24)] * 2)
+    for name in ("images", "small"):
+        (tile,) = Source(colours).tiles(name, [0], 256)
+        (box,) = tile.boxes
+        assert (box.left, box.top, box.right, box.bottom) == (0.25, 0.25, 0.5, 0.5)
+    (tile,) = Source(colours).tiles("square", [0], 256)
+    assert (tile.boxes, tile.masks) == ((), ())
+    assert tile.notes == ("annotations are of an image of 96 x 64 pixels and do not fit this one",)
+    assert [label.text for label in tile.labels] == ["red"]
+
+
 def test_tiles_stop_when_they_are_not_wanted_any_more(colours):
     answers = iter([True, False])
     assert len(Source(colours).tiles("images", [0, 1], 256, lambda: next(answers))) == 1

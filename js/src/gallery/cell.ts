@@ -11,6 +11,7 @@ export class Cell {
     role: "gridcell",
     tabindex: -1,
     "aria-busy": "true",
+    hidden: true,
   });
   readonly #face = element("div", "dl-face");
   readonly #words = element("div", "dl-words", { hidden: true });

@@ -42,11 +42,11 @@ export class Fields {
     if (field.labels.length) root.append(element("p", "dl-chips", {}, ...field.labels.map(chip)));
     if (field.table.length) root.append(table(field.columns, field.table));
     const data = field.picture?.buffer === undefined ? undefined : buffers[field.picture.buffer];
-    if (data !== undefined) {
+    if (data !== undefined && field.name !== item?.tensor) {
       const image = element("img", "dl-thumbnail", { alt: `${field.name} of this row` });
       image.src = this.#url(data, field.picture?.media ?? "");
       root.append(image);
-      if (item !== null && field.name !== item.tensor && /image|mask|instance/.test(field.htype)) {
+      if (item !== null && /image|mask|instance/.test(field.htype)) {
         root.append(button(`Show ${field.name} beside the picture`, "beside", () => this.beside(field.name)));
       }
     }
