@@ -45,6 +45,7 @@ _CLASSES = {
     "tiled": "deeplake_nb.format.samples",
     "LakeError": "deeplake_nb.errors",
     "VectorStore": "deeplake_nb.vectorstore.store",
+    "stand_in": "deeplake_nb.v3",
 }
 
 __all__ = ["__version__", *_SESSION, *_CLASSES]  # noqa: PLE0604 - names resolved by __getattr__

@@ -26,13 +26,19 @@ class InstallError(RuntimeError):
     """An environment could not be made; the message has the command and its output."""
 
 
-def environment(requirements: tuple[str, ...]) -> Path:
-    """The `bin` folder of an environment with these packages; made at the first call on this machine (some 20 s)."""
+def environment(requirements: tuple[str, ...], alone: tuple[str, ...] = ()) -> Path:
+    """The `bin` folder of an environment with these packages; made at the first call on this machine (some 20 s).
+
+    What is named in `alone` comes without its own dependencies.
+    """
     python = sys.executable if sys.version_info[:2] <= _NEWEST else ".".join(map(str, _NEWEST))
-    with cached("environment", [python, *requirements]) as (folder, is_new):
+    key = [python, *requirements, *(f"{one} alone" for one in alone)]
+    with cached("environment", key) as (folder, is_new):
         if is_new:
             _uv("venv", "--quiet", "--python", python, str(folder / "venv"))
             _uv("pip", "install", "--quiet", "--python", str(folder / "venv"), *requirements)
+        if is_new and alone:
+            _uv("pip", "install", "--quiet", "--no-deps", "--python", str(folder / "venv"), *alone)
     return folder / "venv" / "bin"
 
 

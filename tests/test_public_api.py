@@ -17,6 +17,7 @@ NAMES = {
     "Sample",
     "Tensor",
     "VectorStore",
+    "stand_in",
     "__version__",
     "audit",
     "connect",

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from deeplake_nb import session
 from deeplake_nb.dataset.dataset import Dataset
+from deeplake_nb.dataset.lock import write_lock
 from deeplake_nb.errors import DatasetNotFoundError, VectorStoreError
 from deeplake_nb.session.contents import delete_dataset
+from deeplake_nb.urls import parse
 from deeplake_nb.vectorstore import schema
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def opened(  # noqa: PLR0917 - one place calls it
         VersionNotFoundError: it has no such branch.
     """
     here = session.default()
+    overwrite = overwrite or parse(path).scheme == "mem"  # v3 forgets these
     if not overwrite and here.exists(path, **where):
         if making.tensors is not None and list(making.tensors) != list(schema.DEFAULT_TENSORS):
             raise VectorStoreError(f"a store is at {path} already, with its own tensors: open it without tensor_params")
@@ -67,13 +70,14 @@ def emptied(dataset: Dataset) -> Dataset:
         ReadOnlyError: opened for reading, or its owner forbade deletion.
         LockedError: someone else is writing.
     """
-    dataset.clear()  # which takes the lock; a process that ends from here on leaves a store without rows
+    dataset._write()  # noqa: SLF001 - refuses where nothing may be written
+    state = dataset._state  # noqa: SLF001 - where it lies, which only the session knows otherwise
     tensors = dict(dataset.tensors)
     for tensor in tensors.values():
         dict(tensor.info)  # is read at first use, and gone by then
     dataset.close()
-    state = dataset._state  # noqa: SLF001 - where it lies, which only the session knows otherwise
-    delete_dataset(state.storage)
+    with write_lock(state.storage, state.commit.id):
+        delete_dataset(state.storage)
     made = Dataset.create(state.storage, state.open_links)
     if state.host is not None:
         made.hosted_by(state.host)

@@ -90,6 +90,18 @@ def check_not_empty(dataset: Dataset) -> None:
         raise error
 
 
+def check_query(option: str, *others: Any) -> None:
+    """Refuse a query with arguments that it stands in place of (an embedding, a filter, tensors), or in ``python``.
+
+    Raises:
+        VectorStoreError: so it is.
+    """
+    if any(one is not None for one in others):
+        raise VectorStoreError("a query says all: give no embedding, filter or return_tensors with it")
+    if option == "python":
+        raise VectorStoreError("a query is not for exec_option='python': leave that out, or take 'compute_engine'")
+
+
 def embeddings(dataset: Dataset, name: str) -> Any:
     """The tensor to search in.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from deeplake_nb import session
 from deeplake_nb.credentials.provider import Secret, sealed
-from deeplake_nb.errors import VectorStoreError
+from deeplake_nb.errors import UnsupportedError, VectorStoreError
 from deeplake_nb.urls import DiscreetText
 from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
@@ -17,6 +17,7 @@ from deeplake_nb.vectorstore.embedding import Embedder, vector
 from deeplake_nb.vectorstore.filters import having_ids, matching
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
+from deeplake_nb.vectorstore.querying import query_answer, rows_of
 from deeplake_nb.vectorstore.searching import Found, Search
 from deeplake_nb.vectorstore.updating import updated
 
@@ -69,7 +70,8 @@ class VectorStore:
         """Open the store at ``path``, or make one where there is none.
 
         Args:
-            path: a folder, ``s3://``, ``gcs://``, ``azure://``, ``hub://org/name`` or ``mem://``.
+            path: a folder, ``s3://``, ``gcs://``, ``azure://`` or ``hub://org/name``; at ``mem://`` a new one is made
+                each time, as in v3.
             dataset: in place of that, an open dataset which is a vector store.
             tensor_params: arguments of ``create_tensor`` for each tensor of a new store; by default ``text``,
                 ``metadata`` (JSON), ``embedding`` (float32) and ``id``.
@@ -220,7 +222,8 @@ class VectorStore:
             embedding: in place of a text, a vector.
             k: how many rows to find; with a filter alone all come.
             distance_metric: ``COS`` (by default), ``L2``, ``L1``, ``MAX`` or ``DOT``.
-            query: text of the query language, in place of all of these.
+            query: in place of all of these, as ``SELECT * WHERE metadata['page'] > 3 ORDER BY
+                COSINE_SIMILARITY(embedding, ARRAY[...]) DESC LIMIT 4``; not with ``python``.
             filter: ``{"metadata": {"key": value}}``, ``{"id": [...]}``, or a function of a row.
             exec_option: how to search; the store's own by default. ``python`` looks at every vector.
             embedding_tensor: where to search.
@@ -243,8 +246,12 @@ class VectorStore:
         wanted = self._embedding(embedding, embedding_data, embedding_function)
         if wanted is None and filter is None and query is None:
             raise VectorStoreError("search for something: give an embedding, embedding_data, a filter or a query")
-        del return_tql
+        if return_tql:
+            raise UnsupportedError("return_tql: no query is made of a search here")
         searching.check_not_empty(self._dataset)
+        if query is not None:
+            searching.check_query(option, wanted, filter, return_tensors)
+            return query_answer(self._dataset, query, option, as_view=return_view)
         rows = matching(self._dataset, filter)
         if wanted is None:
             found = Found(np.arange(len(self)) if rows is None else rows)
@@ -345,6 +352,8 @@ class VectorStore:
         if ids is not None:
             return having_ids(self._dataset, schema.id_tensor(self._dataset), ids)
         searching.check_not_empty(self._dataset)
+        if query is not None:
+            return rows_of(self._dataset, query, self._exec_option)
         rows = matching(self._dataset, filter)
         assert rows is not None  # there is a filter
         return rows

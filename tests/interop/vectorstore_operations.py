@@ -53,7 +53,9 @@ def read(store, path):
     made = store(path, verbose=False, read_only=True)
     ds = made.dataset
     return {
-        "tensors": {name: [one.htype, str(one.meta.dtype), list(one.meta.links)] for name, one in made.tensors().items()},
+        "tensors": {
+            name: [one.htype, str(one.meta.dtype), list(one.meta.links)] for name, one in made.tensors().items()
+        },
         "length": len(made),
         "text": ds.text.data(aslist=True)["value"],
         "metadata": ds.metadata.data(aslist=True)["value"],

@@ -485,6 +485,10 @@ def test_deleting_all_takes_the_history_along(store, path):
     assert again.tensors()["text"].info["by"] == "me"
     again.add(text=TEXTS, metadata=PAGES, embedding=VECTORS)
     assert len(again) == 4
+    store.delete(delete_all=True)  # which knows nothing of what the other one did
+    assert len(VectorStore(path, read_only=True)) == 0
+    again = VectorStore(path, verbose=False)
+    again.add(text=TEXTS, metadata=PAGES, embedding=VECTORS)
     with pytest.raises(ReadOnlyError):
         VectorStore(path, read_only=True).delete(delete_all=True)
     assert len(VectorStore(path, read_only=True)) == 4

@@ -1,0 +1,107 @@
+"""Real clients of the original, unchanged, with this package under the name that they import; each in its own place."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests import environments, machine
+from tests.fakes import moto
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = Path(__file__).with_name("clients")
+OURS = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+LANGCHAIN = "langchain-community==0.3.27"
+# The metadata of this one names the original, which must not be there: so its own dependencies are named here.
+LLAMAINDEX = ("llama-index-core>=0.10.1,<0.11",)
+LLAMAINDEX_STORE = "llama-index-vector-stores-deeplake==0.1.6"
+
+
+def run(bin_folder, *arguments, cwd, check=True):
+    env = machine.environ() | {"PYTHONPATH": f"{ROOT}:{CLIENTS}", "HOME": str(cwd), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [bin_folder / "python", *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=280
+    )
+    if check:
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def langchain():
+    return environments.environment((*OURS, LANGCHAIN, "pytest", "pytest-asyncio", "pip"))
+
+
+@pytest.fixture(scope="module")
+def llamaindex():
+    return environments.environment((*OURS, *LLAMAINDEX, "numpy<2"), alone=(LLAMAINDEX_STORE,))
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with moto.moto_server() as endpoint:
+        moto.client(endpoint).create_bucket(Bucket="stores")
+        yield moto.ADMIN | {"endpoint_url": endpoint}
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request, tmp_path):
+    """`[path, creds]` of a store to be."""
+    if request.param == "local":
+        return [str(tmp_path / "store"), None]
+    return ["s3://stores/" + re.sub(r"\W", "-", request.node.name), request.getfixturevalue("s3")]
+
+
+def test_langchain(langchain, place, tmp_path):
+    done = run(langchain, CLIENTS / "langchain_flow.py", json.dumps(place), cwd=tmp_path)
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "ids": ["id0", "id1", "id2", "id3", "id4"],
+        "most similar": ["cabbage", "a cat on a mat"],
+        "scores rise": True,
+        "even": [0, 2, 4],
+        "diverse": 3,
+        "retrieved": 2,
+        "queried": ["a bird", "cabbage"],
+        "left": 5,
+        "then": 0,
+    }
+
+
+def test_langchains_own_tests(langchain, tmp_path):
+    """Those that its release has for this store, as they are."""
+    with environments.cached("sources", [LANGCHAIN]) as (folder, is_new):
+        if is_new:
+            download = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", LANGCHAIN]
+            run(langchain, *download, cwd=folder)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as source:
+        wanted = [one for one in source.getmembers() if "/tests/" in one.name]
+        source.extractall(tmp_path, wanted, filter="data")
+    (root,) = tmp_path.glob("langchain_community-*")
+    own = "tests/integration_tests/vectorstores/test_deeplake.py"
+    arguments = ["-m", "pytest", "-q", "-p", "as_deeplake", "-c", "/dev/null", "--rootdir", ".", "--noconftest", own]
+    done = run(langchain, *arguments, cwd=root, check=False)
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert re.search(r"\b24 passed\b", done.stdout), done.stdout[-2000:]
+
+
+def test_llamaindex(llamaindex, place, tmp_path):
+    done = run(llamaindex, CLIENTS / "llamaindex_flow.py", json.dumps(place), cwd=tmp_path)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    first, second = answer.pop("scores")
+    assert 1 > first > second > 0
+    assert answer == {
+        "retrieved": ["cabbage", "a cat on a mat"],
+        "all": 5,
+        "two": ["a bird", "dogs dig"],
+        "late": ["a bird", "cabbage"],
+        "either": ["a cat on a mat", "cabbage"],
+        "left": ["dogs dig", "fish and chips"],
+        "empty": "specified dataset is empty",
+    }
