@@ -16,7 +16,9 @@ from deeplake_nb.errors import LakeError, UnsupportedError
 from deeplake_nb.format import keys, packing
 from deeplake_nb.format.batch import Apart, Uniform, Varied
 from deeplake_nb.format.encoders import ChunkIds
+from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.plans import Phase, Put
+from deeplake_nb.format.tiles import Tiles
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ class Tail:
 
     def _add_varied(self, batch: Varied, progress: Callable[[int], None]) -> None:
         """Samples in runs that a chunk takes together; those with chunks of their own stand between runs."""
+        if not {Tiles, Grid} & set(map(type, batch.payloads)):
+            self._add_run(batch.payloads, batch.shapes, progress)  # type: ignore[arg-type]
+            return
         run: list[Buffer] = []
         for at, payload in enumerate(batch.payloads):
             if isinstance(payload, Apart):
@@ -98,7 +103,8 @@ class Tail:
     def _add_run(
         self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None], progress: Callable[[int], None]
     ) -> None:
-        sizes = np.array([len(one if isinstance(one, memoryview) else memoryview(one)) for one in payloads], np.int64)
+        nbytes: Callable[[Any], int] = len if {bytes} == set(map(type, payloads)) else _nbytes
+        sizes = np.fromiter(map(nbytes, payloads), np.int64, len(payloads))
         one_by_one = packing.is_canvas(self._tensor.meta)
         done = 0
         while done < len(sizes):
@@ -106,7 +112,10 @@ class Tail:
             room = packing.limit(self._tensor.meta) - builder.nbytes
             take = 1 if one_by_one else max(int(np.searchsorted(np.cumsum(sizes[done:]), room, side="right")), 1)
             part = slice(done, done + take)
-            if any(shape is None for shape in shapes[part]):
+            shape = shapes[done]
+            if shape is not None and shapes.count(shape) == len(shapes):
+                builder.add_varied(payloads[part], np.tile(np.array(shape, np.int64), (take, 1)), sizes[part])
+            elif None in shapes[part]:
                 builder.add_uniform(b"", take, None, 0)  # only missing samples, of no known rank
             else:
                 builder.add_varied(payloads[part], np.array(shapes[part], np.int64), sizes[part])
@@ -250,3 +259,7 @@ class Tail:
         if self._builder is not None:
             self._builder.restore(mark.built)
         return orphans
+
+
+def _nbytes(payload: Buffer) -> int:
+    return len(payload if isinstance(payload, memoryview) else memoryview(payload))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+_SMALL_NBYTES = 4096
+"""Samples that are smaller on average are joined as they come: one piece is cheaper to keep and write than many."""
+
 MAX_NBYTES = 2**32 - 1
 """Where a sample starts and how long it is are 4-byte numbers."""
 
@@ -260,8 +263,12 @@ class ChunkBuilder:
         for values, tables in ((sizes[:, None], self._sizes), (shapes, self._shapes)):
             ends = np.flatnonzero(run_lengths(values))
             tables.append(np.concatenate([values[ends], np.diff(ends, prepend=-1)[:, None]], axis=1))
-        self._payloads.extend(payloads)
-        self.nbytes += int(sizes.sum())
+        total = int(sizes.sum())
+        if total > _SMALL_NBYTES * len(sizes):
+            self._payloads.extend(payloads)
+        else:
+            self._payloads.append(b"".join(payloads))
+        self.nbytes += total
         self.count += len(sizes)
 
     def _know_rank(self, rank: int) -> None:

@@ -89,9 +89,9 @@ class Encoder:
         Raises:
             SampleError: a value whose type, dtype or rank does not fit; names its position.
         """
-        uniform = self._uniform(values)
-        if uniform is not None:
-            return uniform
+        alike = self._uniform(values) or self._texts(values)
+        if alike is not None:
+            return alike
         payloads: list[Buffer | Apart] = []
         shapes: list[Shape | None] = []
         rank = len(self.meta.max_shape) or None
@@ -127,6 +127,16 @@ class Encoder:
         if self.is_canvas and len(array):
             images.check_holds(array[0], str(packing(self.meta)), self.what)
         return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
+
+    def _texts(self, values: Any) -> Varied | None:
+        """Nothing but strings, with no work per row but their encoding."""
+        if self.row.payload != "text" or self.compression or self.meta.is_link or set(map(type, values)) != {str}:
+            return None
+        try:
+            payloads: list[Buffer | Apart] = [text.encode() for text in values]
+        except UnicodeEncodeError:
+            return None  # the general way says which
+        return Varied(payloads, [(1,)] * len(payloads))
 
     def one(self, value: Any) -> tuple[Buffer | Apart, Shape | None]:
         """Payload and shape of one sample."""

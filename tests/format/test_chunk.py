@@ -215,15 +215,24 @@ def test_going_on_beyond_the_end_is_refused():
 
 
 def test_bytes_of_the_caller_are_copied_and_others_are_not():
-    mine, theirs = b"mine", bytearray(b"theirs")
+    mine, theirs = b"mine" * 2000, bytearray(b"theirs" * 2000)
     builder = ChunkBuilder()
-    sizes = np.array([6, 4, 6], np.int64)
+    sizes = np.array([12_000, 8000, 12_000], np.int64)
     builder.add_varied([memoryview(theirs), memoryview(mine), theirs], np.ones((3, 1), np.int64), sizes)
     builder.own()
+    theirs[:] = b"xxxxxx" * 2000
+    _, *kept = builder.build()
+    assert [bytes(one) for one in kept[:2]] == [b"theirs" * 2000, mine]
+    assert kept[1].obj is mine
+
+
+def test_small_samples_are_kept_in_one_piece():
+    builder = ChunkBuilder()
+    theirs = bytearray(b"theirs")
+    builder.add_varied([theirs, b"mine"], np.ones((2, 1), np.int64), np.array([6, 4], np.int64))
     theirs[:] = b"xxxxxx"
     _, *kept = builder.build()
-    assert [bytes(one) for one in kept[:2]] == [b"theirs", b"mine"]
-    assert kept[1].obj is mine
+    assert kept == [b"theirsmine"]
 
 
 def test_more_than_four_gigabytes_do_not_fit():
