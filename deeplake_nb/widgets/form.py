@@ -17,15 +17,18 @@ import anywidget
 
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import LakeError
+from deeplake_nb.progress import followed_by
 from deeplake_nb.widgets.dispatch import Dispatcher
 from deeplake_nb.widgets.fields import Content, Field, Outcome, problem, problems, sealed_values
-from deeplake_nb.widgets.form_messages import content_message, outcome_message
+from deeplake_nb.widgets.form_messages import content_message, outcome_message, progress_message
+from deeplake_nb.widgets.progress_bar import PushedBar
 from deeplake_nb.widgets.requests import RequestError
 from deeplake_nb.widgets.subshell import answer_where_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deeplake_nb.progress import Progress
     from deeplake_nb.widgets.fields import Panel, Values
     from deeplake_nb.widgets.messages import Buffers
 
@@ -55,11 +58,12 @@ class Form(anywidget.AnyWidget):
         self._said = Outcome()
         self._is_done = False
         self._turn = threading.Lock()
+        self._job: Progress | None = None
         self.is_open = threading.Event()
         self.heard = time.monotonic()
         self._dispatcher = Dispatcher(
             self._reply,
-            {"open": self._open, "check": self._check, "act": self._act},
+            {"open": self._open, "check": self._check, "act": self._act, "stop": self._stop},
         )
         self.on_msg(lambda _, content, buffers: self._receive(content, buffers))
         answer_where_asked(self.comm)
@@ -107,10 +111,24 @@ class Form(anywidget.AnyWidget):
                 self._choice = choice
             typed = _typed(content)
             try:
-                self._said = self._done(action, choice, typed)
+                with followed_by(self._follow):
+                    self._said = self._done(action, choice, typed)
             except LakeError as error:  # the fields stay as they are, so that they can be mended
                 self._said = Outcome(str(error), is_good=False)
+            finally:
+                self._job = None
             return self._drawn(self._said)
+
+    def _follow(self, job: Progress) -> PushedBar:
+        self._job = job
+        return PushedBar(lambda words, share: self.send(progress_message(words, share)))
+
+    def _stop(self, _: dict[str, Any], __: Buffers, ___: Callable[[], bool]) -> dict[str, Any]:
+        """Cancel what is under way, which then says so itself."""
+        job = self._job
+        if job is not None:
+            job.cancel()
+        return {}
 
     def _done(self, action: str, choice: str, typed: Values) -> Outcome:
         if action == "back":

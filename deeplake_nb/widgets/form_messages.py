@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from deeplake_nb.widgets.messages import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -82,6 +84,21 @@ class OutcomeMessage(TypedDict):
     copies: str
     link: str
     seconds: float
+
+
+class ProgressMessage(TypedDict):
+    """How far an action is that takes long; sent unasked."""
+
+    v: int
+    id: int
+    kind: str
+    said: str
+    share: float | None
+
+
+def progress_message(said: str, share: float | None) -> ProgressMessage:
+    """How far it is, for the wire."""
+    return {"v": VERSION, "id": 0, "kind": "progress", "said": said, "share": share}
 
 
 def content_message(content: Content, *, has_back: bool) -> ContentMessage:

@@ -75,12 +75,17 @@ class LinkPanel:
             return self._preview(storage, found, name, kind)
         creds_key = None if key == _NO else key.removeprefix(_MANAGED)
         links = [self._session.link(f"{url}/{entry.key}", creds_key) for entry in found]
-        with self._ds:
-            if key.startswith(_MANAGED):
-                self._ds.add_creds_key(key.removeprefix(_MANAGED), managed=True)
-            if name not in self._ds.tensors:
-                self._ds.create_tensor(name, htype=f"link[{kind}]", sample_compression=_compression(found[0].key))
+        if key.startswith(_MANAGED):
+            self._ds.add_creds_key(key.removeprefix(_MANAGED), managed=True)
+        is_new = name not in self._ds.tensors
+        if is_new:
+            self._ds.create_tensor(name, htype=f"link[{kind}]", sample_compression=_compression(found[0].key))
+        try:
             self._ds[name].extend(links)
+        except LakeError:
+            if is_new:
+                self._ds.delete_tensor(name)
+            raise
         return Outcome(f"Wrote {_count(len(links), 'link')} to {name}.", is_done=True)
 
     def close(self) -> None:

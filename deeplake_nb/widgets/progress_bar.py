@@ -17,6 +17,8 @@ from deeplake_nb.widgets.settings import settings
 from deeplake_nb.widgets.subshell import answer_where_asked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from deeplake_nb.progress import Progress
@@ -82,6 +84,24 @@ class NotebookBar:
         view = {kind: content for kind, content in data.items() if kind != "text/plain"}
         self._publish(view, transient={"display_id": self._button_place})
         return button
+
+
+class PushedBar:
+    """A job that a page draws by itself, such as a form.
+
+    Args:
+        tell: is given the words, and the share from 0 to 1, if that is known.
+    """
+
+    def __init__(self, tell: Callable[[str, float | None], None]) -> None:
+        self._tell = tell
+
+    def draw(self, stand: Stand) -> None:
+        """Tell how far it is."""
+        self._tell(f"{stand.what}: {stand.now()}", stand.share)
+
+    def end(self, stand: Stand, *, is_passing: bool) -> None:
+        """What came of it is told by whoever began it."""
 
 
 class _Place:

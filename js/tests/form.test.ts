@@ -45,6 +45,17 @@ describe("wire", () => {
     expect(isAnswered).toBe(false);
   });
 
+  it("hands on how far an action is, and asks to cancel it", () => {
+    const model = new Listening();
+    const told: unknown[] = [];
+    const wire = new Wire(model, (progress) => told.push(progress));
+    void wire.act("write", "link", {});
+    model.receive({ v: 1, id: 0, kind: "progress", said: "1 of 2", share: 0.5 });
+    void wire.stop();
+    expect(told).toEqual([{ v: 1, id: 0, kind: "progress", said: "1 of 2", share: 0.5 }]);
+    expect(model.sent[1]).toEqual({ v: 1, id: 2, kind: "stop" });
+  });
+
   it("pairs answers by id and leaves strangers alone", async () => {
     const model = new Listening();
     const wire = new Wire(model);

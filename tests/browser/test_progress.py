@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 
 import pytest
+from PIL import Image
 
 SETUP = """
 import time
@@ -170,3 +172,33 @@ def test_it_can_be_switched_off(notebook):
     assert notebook.run(cell) == []
     cell = notebook.append("ds.x.extend(Slow(640, 0.003), progressbar=False)")
     assert notebook.run(cell) == []
+
+
+def test_a_form_shows_it_too_and_its_button_cancels(notebook, lab):
+    folder = lab.root / "raw"
+    folder.mkdir()
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "png")
+    for number in range(20_000):
+        (folder / f"{number}.png").write_bytes(picture.getvalue())
+    cell = notebook.append("linked = lake.empty('mem://linked')\n%load_ext deeplake_nb\n%lake link linked ./raw")
+    notebook.run(cell)
+    form = notebook.output(cell).locator(".deeplake-nb-form")
+    form.get_by_role("button", name="Write the links").click()
+    stop = form.get_by_role("button", name="Cancel what is under way")
+    stop.wait_for(timeout=20_000)
+    way = form.locator(".dl-way")
+    way.get_by_text(" of 20,000 samples, ").wait_for(timeout=20_000)
+    assert form.locator("progress").evaluate("(one) => one.value") > 0
+    form.scroll_into_view_if_needed()
+    notebook.screenshot("progress-form-light")
+    notebook.set_theme("dark")
+    notebook.page.locator("#jupyterlab-splash").wait_for(state="hidden", timeout=10_000)
+    notebook.screenshot("progress-form-dark")
+    notebook.set_theme("light")
+    stop.click()
+    form.get_by_text("add to mem://linked: cancelled; nothing was added").wait_for(timeout=20_000)
+    stop.wait_for(state="hidden", timeout=10_000)
+    after = notebook.append("list(linked.tensors)")
+    notebook.run(after)
+    assert notebook.text(after) == "[]"

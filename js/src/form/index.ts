@@ -7,6 +7,7 @@ import type { DrawnMessage, OutcomeMessage } from "./messages.ts";
 import { report, tried } from "./report.ts";
 import { Sheet } from "./sheet.ts";
 import { SignIn } from "./sign-in.ts";
+import { UnderWay } from "./under-way.ts";
 import { Wire } from "./wire.ts";
 import "../shared/theme.css";
 import "./form.css";
@@ -14,7 +15,10 @@ import "./form.css";
 const BUSY_MS = 2500;
 
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-  const wire = new Wire(model);
+  const way = new UnderWay(() => void wire.stop());
+  const wire = new Wire(model, (progress) => {
+    if (isBusy) way.show(progress);
+  });
   // Hidden until the kernel has answered: without one nobody can do anything with a form.
   const root = element("section", "deeplake-nb-form", { hidden: true });
   const title = element("h2", "dl-title", { tabindex: -1 });
@@ -24,7 +28,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const place = element("div", "dl-place");
   const waiting = element("div");
   const came = element("div");
-  root.append(title, intro, before, place, waiting, said, came);
+  root.append(title, intro, before, place, waiting, said, way.root, came);
   el.append(root);
   // JupyterLab matches its shortcuts against the focused element itself: only a mark on that keeps them away.
   root.addEventListener("focusin", (event) => {
@@ -105,6 +109,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       say(spokenError(error), "bad");
     } finally {
       clearTimeout(slow);
+      if (way.hide()) title.focus();
       isBusy = false;
       sheet?.enable(true);
     }

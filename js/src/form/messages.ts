@@ -70,6 +70,14 @@ export interface OutcomeMessage {
   readonly seconds: number;
 }
 
+/** How far an action is that takes long; sent unasked. */
+export interface ProgressMessage {
+  readonly kind: "progress";
+  readonly said: string;
+  /** From 0 to 1, where that is known. */
+  readonly share: number | null;
+}
+
 /** The whole form as it is now; `kept` are the secrets that the kernel has already. */
 export interface DrawnMessage {
   readonly content: ContentMessage;

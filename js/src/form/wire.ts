@@ -2,7 +2,7 @@
 
 import type { Model } from "../channel.ts";
 import { VERSION } from "../messages.ts";
-import type { DrawnMessage } from "./messages.ts";
+import type { DrawnMessage, ProgressMessage } from "./messages.ts";
 
 export type Typed = Readonly<Record<string, string>>;
 
@@ -17,7 +17,10 @@ export class Wire {
   readonly #waiting = new Map<number, Waiting>();
   readonly #listener = (content: unknown) => this.#receive(content);
 
-  constructor(readonly model: Model) {
+  constructor(
+    readonly model: Model,
+    private readonly told: (progress: ProgressMessage) => void = () => {},
+  ) {
     model.on("msg:custom", this.#listener as (...args: never[]) => void);
   }
 
@@ -33,6 +36,11 @@ export class Wire {
 
   act(action: string, choice: string, typed: Typed): Promise<DrawnMessage> {
     return this.#ask("act", { action, choice }, typed);
+  }
+
+  /** Cancel what is under way; its own answer says what came of it. */
+  stop(): Promise<unknown> {
+    return this.#ask("stop", {});
   }
 
   close(): void {
@@ -56,6 +64,7 @@ export class Wire {
   #receive(content: unknown): void {
     const reply = content as { id?: unknown; kind?: unknown; error?: { message?: unknown } } | null;
     if (typeof reply?.id !== "number" || typeof reply.kind !== "string") return;
+    if (reply.kind === "progress") this.told(reply as ProgressMessage);
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
