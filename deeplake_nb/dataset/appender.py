@@ -22,7 +22,7 @@ from deeplake_nb.errors import SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import CredsCodes, Sequences, encode_tiles
 from deeplake_nb.format.labels import label_numbers, plain_numbers
-from deeplake_nb.format.payloads import Encoder, check_writable, inferred
+from deeplake_nb.format.payloads import Encoder, inferred
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
 
@@ -84,7 +84,6 @@ class Appender:
             values = [item for row in rows for item in row]
         if not isinstance(values, np.ndarray) and Sample in set(map(type, values)):  # four times as fast as any()
             values = [value.loaded() if isinstance(value, Sample) else value for value in values]
-        check_writable(tensor.meta)
         first = next((value for value in values if value is not None), None)
         tensor.meta = inferred(tensor.meta, first)
         self.forget_indexes()

@@ -14,6 +14,7 @@ import numpy as np
 
 from deeplake_nb.errors import FormatError, UnsupportedError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
+from deeplake_nb.format.codecs import files
 from deeplake_nb.format.meta import encode_json
 from deeplake_nb.format.samples import Sample
 
@@ -132,12 +133,11 @@ def file_infos(values: Any) -> list[dict[str, Any]] | None:
 def file_info(sample: Sample) -> dict[str, Any]:
     """Description of one file as the original words it."""
     probe = sample.probe
-    shape = probe.shape if len(probe.shape) != 2 else (*probe.shape, 1)  # noqa: PLR2004 - grey pictures
+    is_picture = COMPRESSIONS[probe.compression].kind == "image" if probe.compression else False
+    shape = (*probe.shape, 1) if is_picture and len(probe.shape) == 2 else probe.shape  # noqa: PLR2004 - grey
     name = (sample.path or "").replace("\\", "/").rpartition("/")[2]
     info: dict[str, Any] = {"shape": list(shape), "format": probe.compression, "filename": name, "modified": False}
-    if probe.compression and COMPRESSIONS[probe.compression].kind == "image":
-        info["exif"] = {}
-    return info
+    return {**files.describe(sample.buffer, probe.compression, sample.what), **info} if probe.compression else info
 
 
 def stored_info(info: dict[str, Any]) -> bytes:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deeplake_nb.errors import LakeError, LinkError, UnsupportedError
-from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.format.codecs import images
+from deeplake_nb.errors import LakeError, LinkError, MissingDependencyError
+from deeplake_nb.format.codecs import files
 from deeplake_nb.format.samples import StoredSample
 from deeplake_nb.urls import redact
 
@@ -33,14 +32,12 @@ def linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: str
     if isinstance(data, LakeError):
         return LinkError(f"{what}: the linked file {path} cannot be read: {data}")
     htype = meta.htype or "generic"
-    if (
-        not htype.startswith("image")
-        and meta.sample_compression
-        and COMPRESSIONS[meta.sample_compression].kind != "image"
-    ):
-        return UnsupportedError(f"{what}: links to {htype} files cannot be decoded yet")
     try:
-        probe = images.probe(data, f"{what}: the linked file {path}")
+        probe = files.probe(
+            data, f"{what}: the linked file {path}", files.sniffed(data) or files.suffix_kind(link.path)
+        )
+    except MissingDependencyError:
+        raise
     except LakeError as error:
         return LinkError(str(error))
     shape = probe.shape

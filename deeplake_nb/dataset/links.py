@@ -63,7 +63,7 @@ def resolve_links(
         sample = linked(link, data, meta, f"tensor {meta.name!r}")
         if isinstance(sample, LakeError):
             raise sample
-        infos.append(file_info(Sample(sample.data, path=redact(link.path))))
+        infos.append(file_info(Sample(sample.data, compression=sample.compression, path=redact(link.path))))
         shapes.append(sample.shape)
     return codes, infos, shapes
 

@@ -19,7 +19,6 @@ from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.values import values_of
 from deeplake_nb.errors import MergeError, VersionNotFoundError
 from deeplake_nb.format.index import Index
-from deeplake_nb.format.payloads import check_writable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,8 +68,6 @@ def merge(
         pair = ours.tensor(before.get(name, name)), theirs.tensor(name)
         _check_alike(*pair)
         plan[name] = _rows(ours, theirs, base, *pair)
-        if len(plan[name].new) or plan[name].updated or plan[name].conflicts:
-            check_writable(pair[0].meta)
     conflicting = [name for name, rows in plan.items() if rows.conflicts]
     if conflicting and resolution is None:
         raise MergeError(

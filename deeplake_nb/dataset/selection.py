@@ -74,7 +74,7 @@ class Selection:
 
     def arrays(self) -> list[Any]:
         """The selected samples as arrays (lists of arrays for rows of a sequence, and for polygons)."""
-        found = self._whole()
+        found = self.whole()
         if self.index.sub and any(isinstance(one, TiledSample) for one in found):
             return [_narrowed(one, self.index.sub) for one in found]
         polygons = htype_row(self.tensor.meta.htype).payload == "polygon"
@@ -88,7 +88,7 @@ class Selection:
         """The selected samples as Python values: one for a single row, else a list."""
         if (texts := self._texts()) is not None:
             return texts
-        values = [[one.value() for one in row] if isinstance(row, list) else row.value() for row in self._whole()]
+        values = [[one.value() for one in row] if isinstance(row, list) else row.value() for row in self.whole()]
         return self.each(values)
 
     def _texts(self) -> list[str] | None:
@@ -104,13 +104,16 @@ class Selection:
     def numpy(self, *, aslist: bool) -> Any:
         """See ``Tensor.numpy``. Three ways, fastest first: one row in memory; rows of one shape; anything."""
         meta = self.tensor.meta
+        if meta.htype == "point_cloud" and not meta.is_sequence:
+            return self._coordinates(aslist=aslist)
         found = None if meta.is_sequence else self._at_once(aslist=aslist)
         if found is not None:
             return reader.own(found)
         payload = htype_row(meta.htype).payload
         aslist = aslist or payload == "polygon"  # no two are alike
-        if payload == "array" and not (aslist or meta.is_sequence or self.index.is_single or self.index.sub):
-            samples = self._whole()
+        is_stacked = payload == "array" and meta.htype != "mesh"  # of a mesh only its file knows how many vertices
+        if is_stacked and not (aslist or meta.is_sequence or self.index.is_single or self.index.sub):
+            samples = self.whole()
             return reader.decode_stacked(samples, self.what) if samples else self._nothing()
         arrays = self.arrays()
         if self.index.is_single:
@@ -123,6 +126,13 @@ class Selection:
             return reader.own(arrays)
         arrays = [reader.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
         return reader.stack(arrays, self.what) if arrays else self._nothing()
+
+    def _coordinates(self, *, aslist: bool) -> Any:
+        """The first three columns of point clouds: a file has more, which ``data()`` gives by name."""
+        arrays = [reader.own(array[..., :3]) for array in self.arrays()]
+        if self.index.is_single:
+            return arrays[0]
+        return arrays if aslist else reader.stack(arrays, self.what) if arrays else self._nothing()
 
     def _at_once(self, *, aslist: bool) -> NDArray[Any] | None:
         """One row whose chunk is in memory, or rows of one shape; None where there is work to be done per row."""
@@ -157,7 +167,7 @@ class Selection:
         if self.index.sub or meta.is_sequence:
             shape = _common(self.arrays(), self.index.count(self.tensor.length))
         else:
-            shape = _common(self._whole(), self.index.count(self.tensor.length))
+            shape = _common(self.whole(), self.index.count(self.tensor.length))
         return shape[1:] if self.index.is_single else shape
 
     def sample_infos(self) -> Any:
@@ -179,7 +189,7 @@ class Selection:
         count = self.index.count(self.tensor.length)
         if meta.is_fixed_shape and not meta.is_sequence and not self.index.sub:
             return np.tile(np.array(meta.max_shape, np.int32), (count, 1))
-        found = self.arrays() if self.index.sub else self._whole()
+        found = self.arrays() if self.index.sub else self.whole()
         shapes = [(len(one), *_common(one, len(one))[1:]) if isinstance(one, list) else one.shape for one in found]
         if len(set(map(len, shapes))) > 1:
             raise DynamicShapeError(f"{self.what}: samples have several numbers of axes; ask each for its shape")
@@ -219,7 +229,7 @@ class Selection:
             return linked_items(self.state, self.tensor, items)
         return reader.stored_items(self.state, self.tensor, items)
 
-    def _whole(self) -> list[Any]:
+    def whole(self) -> list[Any]:
         """Stored samples of the selected rows; the first that cannot be read raises."""
         found = self.stored(self.rows)
         for row in found:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset import media
 from deeplake_nb.dataset.editable import EditableTensor
 from deeplake_nb.dataset.facts import TensorFacts
 from deeplake_nb.errors import HtypeError, LakeError, RowError
@@ -68,6 +69,8 @@ class Tensor(EditableTensor, TensorFacts):
         row = htype_row(self.meta.htype)
         if row.payload in TEXT_LIKE:
             return {"value": self._selection().values()}
+        if row.name in media.BY_HTYPE and not self.is_sequence:
+            return media.BY_HTYPE[row.name](self._selection(), aslist=aslist)
         out = {"value": self.numpy(aslist=aslist or row.payload == "polygon")}
         described = dict(self._state.tensor_info(self._tensor))
         if row.name == "class_label" and described.get("class_names"):

@@ -80,6 +80,9 @@ TABLE: dict[str, Htype] = {
 TEXT_LIKE: frozenset[Payload] = frozenset({"text", "json", "list", "tag"})
 """Payloads that are not arrays, and are never cut into tiles."""
 
+NEVER_TILED: frozenset[str] = frozenset({"audio", "video", "mesh", "nifti"})
+"""Htypes whose arrays stay whole, however large."""
+
 _WRAPPED = re.compile(r"(sequence|link)\[(.*)\]$")
 
 
@@ -135,7 +138,7 @@ def check_compression(htype: str | None, sample: str | None, chunk: str | None) 
         return None, None
     fits = {
         "any": found.kind in {"byte", "image"},
-        "image": found.kind in {"byte", "image"},
+        "image": found.kind in {"byte", "image"} or (found.name == "dcm" and chunk is None),
         "lz4": found.kind == "byte",
         "media": found.name in row.media and chunk is None,
     }[row.compressions]

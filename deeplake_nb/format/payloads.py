@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import SampleError, UnsupportedError
+from deeplake_nb.errors import SampleError
 from deeplake_nb.format.batch import Uniform, Varied
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.grids import Grid
-from deeplake_nb.format.htypes import TEXT_LIKE, Htype, check_compression, htype_row
+from deeplake_nb.format.htypes import NEVER_TILED, TEXT_LIKE, Htype, check_compression, htype_row
 from deeplake_nb.format.meta import encode_json
 from deeplake_nb.format.packing import is_canvas, packing
 from deeplake_nb.format.samples import Link, PartialSample, Sample, as_bytes, encode_polygons
@@ -53,11 +53,14 @@ def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
     if meta.dtype is None:
         if meta.is_link:
             return replace(meta, dtype="uint8", typestr="|u1")
+        packed = meta.sample_compression
+        if packed and COMPRESSIONS[packed].kind == "media" and not (isinstance(first, Sample) and first.is_file):
+            return meta  # the encoder says what is expected
         try:
             dtype = np.dtype(first.dtype) if isinstance(first, (Sample, PartialSample)) else np.asarray(first).dtype
         except ValueError as error:
             raise SampleError(f"tensor {meta.name!r}: the sample is no regular array ({error})") from error
-        if dtype.kind not in "biufc":
+        if dtype.kind not in "biufc" and not (isinstance(first, Sample) and first.is_file):
             raise SampleError(
                 f"tensor {meta.name!r}: cannot store a {type(first).__name__} of dtype {dtype} as numbers"
             )
@@ -73,8 +76,6 @@ class Encoder:
         self.row: Htype = htype_row(meta.htype)
         self.what = f"tensor {meta.name!r}"
         found = COMPRESSIONS[meta.sample_compression] if meta.sample_compression and not meta.is_link else None
-        if found is not None and found.kind == "media":
-            raise UnsupportedError(f"{self.what}: {found.name} files cannot be appended yet")
         self.compression = found
         self.is_image_file = found is not None and found.kind == "image"
         self.is_canvas = is_canvas(meta)
@@ -147,15 +148,29 @@ class Encoder:
             return (lz4.compress(payload) if self.compression else payload), shape
         if value is None:
             return b"", (0,) * (len(self.meta.max_shape) or 3) if self.is_canvas else None
+        return self._array_like(value)
+
+    def _array_like(self, value: Any) -> tuple[Buffer | Apart, Shape]:
         if isinstance(value, PartialSample):
             return self._partial(value)
+        if self.compression is not None and self.compression.kind == "media":
+            return self._file(value, self.compression.name)
         if self._fits_as_it_is(value):
             return value.buffer, self._channelled(value.shape)
         return self._numeric(value)
 
+    def _file(self, value: Any, kind: str) -> tuple[Buffer, Shape]:
+        """Nothing is encoded as audio, video, or a file of an instrument: it is stored as it is."""
+        if not isinstance(value, Sample) or not value.is_file:
+            raise SampleError(f"{self.what}: {kind} files are stored as they are; append read(path), not arrays")
+        if value.compression != kind:
+            raise SampleError(f"{self.what}: expected a {kind} file, {value.what} is {value.compression}")
+        return value.buffer, value.shape
+
     def _is_cut(self, nbytes: int) -> bool:
         """Whether a sample of so many raw bytes is cut into tiles."""
-        return nbytes * (RATIO if self.is_compressed else 1) > self.tile_limit >= 0 and self.row.payload == "array"
+        is_cut = nbytes * (RATIO if self.is_compressed else 1) > self.tile_limit >= 0
+        return is_cut and self.row.payload == "array" and self.row.name not in NEVER_TILED
 
     @property
     def is_compressed(self) -> bool:
@@ -217,12 +232,15 @@ class Encoder:
                 f"{self.what}: expected an array for htype {self.row.name}, got a {type(value).__name__}{hint}"
             )
         if isinstance(value, Sample):
-            return images.decode(value.buffer, self.what, self.row.mode) if value.is_file else value.array
+            return images.decode(value.buffer, self.what, self.row.mode) if self._is_converted(value) else value.array
         try:
             array = np.asarray(value)
         except ValueError as error:
             raise SampleError(f"{self.what}: the sample is no regular array ({error})") from error
         return images.converted(self.cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
+
+    def _is_converted(self, value: Sample) -> bool:
+        return value.is_file and self.row.mode is not None
 
     def cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
         """To the tensor's dtype, where no value changes; Python numbers (not ``exact``) may be rounded to a float."""
@@ -326,20 +344,6 @@ def _listed(value: Any, what: str) -> list[Any]:
     if isinstance(value, (list, tuple)):
         return list(value)
     raise SampleError(f"{what}: expected a list, got a {type(value).__name__}")
-
-
-def check_writable(meta: TensorMeta) -> None:
-    """Refuse a tensor whose samples can be read but not written.
-
-    Raises:
-        UnsupportedError: so it is.
-    """
-    if meta.is_link and htype_row(meta.htype).media and meta.verify:
-        raise UnsupportedError(
-            f"tensor {meta.name!r}: linked {meta.htype} files cannot be looked into yet; "
-            "make the tensor with verify=False"
-        )
-    Encoder(meta)
 
 
 def is_text_like(meta: TensorMeta) -> bool:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import FormatError, SampleError, UnsupportedError
+from deeplake_nb.errors import FormatError, SampleError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.format.codecs import compression, images
+from deeplake_nb.format.codecs import compression, files, images
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.urls import redact
 
@@ -47,6 +47,7 @@ class Sample:
         self._load = load
         self._array = array
         self._probe: images.Probe | None = None
+        self._kind: str | None = None
         self._compression = compression
         if self._buffer is None and load is None and array is None:
             raise FormatError("a Sample needs bytes or an array")
@@ -78,14 +79,29 @@ class Sample:
             if self._array is not None:
                 self._probe = images.Probe(self._compression or "", self._array.shape, self._array.dtype.name)
             else:
-                self._probe = images.probe(self.buffer, self.path or "a sample")
+                data = self.buffer
+                self._probe = self._look(data) or files.probe(data, self.what, self._kind)
         return self._probe
+
+    @property
+    def what(self) -> str:
+        """Names it in errors, without what a url may hold."""
+        return redact(self.path) if self.path else "a sample"
+
+    def _look(self, data: memoryview) -> images.Probe | None:
+        """Find out what kind of file it is; a picture is probed in the same go."""
+        row = compression(self._compression)
+        self._kind = row.name if row else files.sniffed(data) or files.suffix_kind(self.path or "")
+        is_picture = self._kind is None or COMPRESSIONS[self._kind].kind == "image"
+        return files.probe(data, self.what, self._kind) if is_picture else None
 
     @property
     def compression(self) -> str | None:
         """Kind of the file, such as ``"jpeg"``; None for a plain array."""
         row = compression(self._compression)
-        return row.name if row else (self.probe.compression or None)
+        if row is None and self._array is None and self._kind is None and self._probe is None:
+            self._probe = self._look(self.buffer)
+        return row.name if row else self._kind or (self.probe.compression or None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,7 +116,12 @@ class Sample:
     @property
     def array(self) -> NDArray[Any]:
         """The decoded array."""
-        return self._array if self._array is not None else images.decode(self.buffer, self.path or "a sample")
+        if self._array is not None:
+            return self._array
+        kind = self.compression
+        if kind is None or COMPRESSIONS[kind].kind == "image":
+            return images.decode(self.buffer, self.what)
+        return files.decode(self.buffer, kind, self.shape, self.what)
 
     def __repr__(self) -> str:
         return f"Sample({self.path!r})" if self.path else f"Sample(compression={self._compression!r})"
@@ -195,7 +216,7 @@ class StoredSample:
 
         Raises:
             FormatError: corrupt bytes, or bytes that do not fit the shape.
-            UnsupportedError: a file that needs a decoder this version lacks.
+            MissingDependencyError: a file whose decoder is not installed.
         """
         payload = htype_row(self.htype).payload
         if payload == "array":
@@ -232,10 +253,10 @@ class StoredSample:
     def _numeric(self) -> NDArray[Any]:
         if self.compression is None or 0 in self.shape:
             return raw_array(self.data, self.shape, self.dtype, self.what)
-        if COMPRESSIONS[self.compression].kind != "image":
-            raise UnsupportedError(
-                f"{self.what}: {self.compression} files cannot be decoded yet; tobytes() gives the file"
-            )
+        if COMPRESSIONS[self.compression].kind == "media":
+            found = files.decode(self.data, self.compression, self.shape, self.what)
+            is_own = self.htype == "dicom" or self.dtype == "object"
+            return found if is_own else found.astype(self.dtype, copy=False)
         pixels = images.decode(self.data, self.what, size=math.prod(self.shape))
         return pixels.reshape(self.shape).astype(self.dtype, copy=False)
 

@@ -402,7 +402,7 @@ def test_properties_of_an_htype_keep_their_kind(store):
 @pytest.mark.parametrize("given", [{}, {"chunk_compression": "lz4"}, {"sample_compression": "lz4"}])
 def test_a_sample_larger_than_the_format_allows_is_refused_before_it_is_taken(ds, store, given):
     """Zeros that nobody touches take no memory."""
-    ds.create_tensor("large", dtype="uint8", **given)
+    ds.create_tensor("large", dtype="uint8", tiling_threshold=-1, **given)
     before = objects(store)
     huge = np.zeros((1, 2**32), "uint8")
     with pytest.raises(deeplake_errors.UnsupportedError, match="4294967296"):

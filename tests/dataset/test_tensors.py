@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
-from deeplake_nb.errors import DynamicShapeError, SampleError, UnsupportedError
+from deeplake_nb.errors import DynamicShapeError, SampleError
 from deeplake_nb.format.codecs import images
 
 from .stores import create, load, memory
@@ -337,14 +337,6 @@ def test_pictures_are_converted_to_the_mode_of_the_htype(store, files):
     assert np.array_equal(ds.gray[0].numpy()[..., 0], np.asarray(Image.open(files["png", "RGB"]).convert("L")))
 
 
-def test_media_are_refused_for_now_and_nothing_is_written(store):
-    ds = create(store)
-    x = ds.create_tensor("x", htype="video", sample_compression="mp4")
-    with pytest.raises(UnsupportedError, match="mp4 files cannot be appended yet"):
-        x.append(deeplake.Sample(b"\0\0\0\x18ftypmp42", compression="mp4"))
-    assert len(load(store).x) == 0
-
-
 # ------------------------------------------------------------------ links
 
 
@@ -516,22 +508,3 @@ def test_shapes_and_their_bounds():
     late = ds.create_tensor("late", dtype="int32")
     late.append(1)
     assert (ds.min_len, ds.max_len, len(ds.min_view)) == (1, 5, 1)
-
-
-@pytest.mark.parametrize(
-    ("htype", "how", "file"),
-    [
-        ("audio", {"sample_compression": "wav"}, b"RIFF....WAVE"),
-        ("video", {"sample_compression": "mp4"}, b"....ftypmp42"),
-        ("nifti", {"sample_compression": "nii"}, b"n+1"),
-        ("dicom", {}, b"DICM"),
-        ("link[video]", {"sample_compression": "mp4"}, None),
-    ],
-)
-def test_media_that_cannot_be_appended_say_so(htype, how, file):
-    ds = create(memory())
-    ds.create_tensor("x", htype=htype, **how)
-    value = deeplake.link("a.mp4") if file is None else deeplake.Sample(file)
-    with pytest.raises(UnsupportedError, match=r"cannot be (appended|looked into) yet"):
-        ds.x.append(value)
-    assert len(ds.x) == 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deeplake_nb.errors import HtypeError, SampleError, UnsupportedError
+from deeplake_nb.errors import HtypeError, SampleError
 from deeplake_nb.format.batch import Uniform, Varied
 from deeplake_nb.format.codecs import images
 from deeplake_nb.format.creation import TensorSpec
@@ -295,7 +295,7 @@ def test_a_picture_of_lists_is_taken_by_value():
 
 
 def test_media_cannot_be_made_of_arrays():
-    with pytest.raises(UnsupportedError, match="mp4 files cannot be appended yet"):
+    with pytest.raises(SampleError, match=r"mp4 files are stored as they are; append read\(path\), not arrays"):
         encoder("video", sample_compression="mp4").one(np.zeros((1, 2, 2, 3), "uint8"))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deeplake_nb.errors import FormatError, UnsupportedError
+from deeplake_nb.errors import FormatError
 from deeplake_nb.format.samples import Link, Sample, StoredSample, as_bytes, decode_polygons, encode_polygons, raw_array
 
 from .fuzz import damaged, survives
@@ -134,12 +134,6 @@ def test_a_picture_of_another_size_is_named(shape):
         FormatError, match=r"^tensor 'x' row 3: expected an image of \d+ numbers, the file has \(5, 6\) RGB"
     ):
         stored(png(COLOUR), shape, "uint8", "png").array()
-
-
-def test_media_are_given_as_files_only():
-    sample = stored(b"ftyp", (1, 2, 2, 3), "uint8", "mp4", "video")
-    with pytest.raises(UnsupportedError, match=r"row 3: mp4 files cannot be decoded yet; tobytes\(\) gives the file"):
-        sample.array()
 
 
 @pytest.mark.parametrize(

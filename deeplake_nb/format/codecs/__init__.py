@@ -2,15 +2,17 @@
 
 ``TABLE`` maps a compression name to its codec. Two kinds: *byte* codecs (lz4) pack any bytes and know nothing of
 shapes; *image* codecs hold shape and pixels in a file of their own, so that a file of the right kind is stored as it
-is. Media that need a library of their own have a row without a decoder and say so.
+is. *Media* are such files too, which nothing is encoded as; each kind is read by a library of its own, imported at its
+first use (``files`` knows which), and named by the error where it is not installed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
-from deeplake_nb.errors import HtypeError, did_you_mean
+from deeplake_nb.errors import HtypeError, MissingDependencyError, did_you_mean
 
 Kind = Literal["byte", "image", "media"]
 
@@ -69,3 +71,17 @@ def compression(name: str | None) -> Compression | None:
     if row is None:
         raise HtypeError(f"unknown compression {name!r}{did_you_mean(str(name), TABLE)}; known: {', '.join(TABLE)}")
     return row
+
+
+def library(name: str, extra: str) -> Any:
+    """An optional package.
+
+    Raises:
+        MissingDependencyError: it is not installed; the message has the command.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{extra.replace('_', ' ')} files need {name}: run `pip install 'deeplake_nb[{extra}]'`"
+        ) from error

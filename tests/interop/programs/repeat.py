@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
+
+from .sources import FILES
+
+MEDIA = {"mp4", "mkv", "avi", "mp3", "flac", "wav", "dcm", "nii", "nii.gz", "las", "ply", "stl"}
 
 
 def repeat(lake, ds, rows=2):
@@ -20,6 +26,12 @@ def _value(lake, one):
     if one.base_htype in {"text", "json", "list", "tag"}:
         value = one.data()["value"]
         return [str(text) for text in value] if one.is_sequence and one.base_htype == "text" else value
+    kind = one.meta.sample_compression
+    if kind in MEDIA:
+        path = FILES / f"again-{hashlib.sha256(one.tobytes()).hexdigest()[:12]}.{kind}"
+        FILES.mkdir(exist_ok=True)
+        path.write_bytes(one.tobytes())
+        return lake.read(str(path))
     if one.htype == "image.gray":
         return one.numpy()[..., 0]  # the original appends (H, W) only
     return one.numpy(aslist=one.is_sequence or one.base_htype == "polygon")
