@@ -78,6 +78,38 @@ def test_a_head_tells_what_decoding_gives(name):
     assert np.array_equal(pixels, np.asarray(Image.open(io.BytesIO(data))))
 
 
+JPEGS = {
+    "RGB": {"quality": 90},
+    "RGB 4:4:4": {"subsampling": 0},
+    "RGB 4:2:2": {"subsampling": 1},
+    "RGB progressive": {"progressive": True},
+    "RGB optimized": {"optimize": True, "quality": 20},
+    "RGB unconverted": {"keep_rgb": True},
+    "RGB with EXIF": {"exif": b"Exif\0\0" + bytes(300)},
+    "L": {"quality": 90},
+    "CMYK": {"quality": 90},
+}
+
+
+@pytest.mark.parametrize("mode", [None, "RGB", "L"])
+@pytest.mark.parametrize("size", [(19, 13), (1, 1), (8, 16), (301, 203)])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_has_the_pixels_that_pillow_sees(kind, size, mode):
+    data = file_of(picture(kind.split()[0], size), "jpeg", **JPEGS[kind])
+    image = Image.open(io.BytesIO(data))
+    expected = np.asarray(image if mode is None else image.convert(mode))
+    found = images.decode(data, "a picture", mode)
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, 0.99])
+def test_a_jpeg_that_is_cut_off_is_an_error(cut):
+    data = file_of(picture("RGB", (301, 203)), "jpeg")
+    with pytest.raises(FormatError, match="a picture"):
+        images.decode(data[: int(len(data) * cut)], "a picture")
+
+
 def test_pillow_writes_enough_kinds_and_modes_for_these_tests():
     assert len(FILES) > 60
     assert {name.split()[0] for name in FILES} >= set(IMAGE_CODECS) - {"fli", "wmf"}
