@@ -23,6 +23,7 @@ _SESSION = (
     "exists",
     "explain",
     "forget_creds",
+    "fsck",
     "hub",
     "ingest_classification",
     "ingest_coco",

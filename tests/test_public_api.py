@@ -30,6 +30,7 @@ NAMES = {
     "exists",
     "explain",
     "forget_creds",
+    "fsck",
     "hub",
     "ingest_classification",
     "ingest_coco",

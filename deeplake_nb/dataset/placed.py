@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from deeplake_nb.dataset.fsck.findings import Findings
     from deeplake_nb.dataset.host import Host
     from deeplake_nb.storage.cors import Cors
     from deeplake_nb.storage.provider import StorageProvider
@@ -143,6 +144,31 @@ class Placed(Structured):
             DatasetExistsError: the name is taken.
         """
         self._move(self._whole("renamed").rename(path))
+
+    def fsck(self, repair: bool = False, quick: bool = False) -> Findings:
+        """Check every object of the dataset, all versions and saved views; says in plain words what is wrong.
+
+        Costs a listing, and reading everything. ``deeplake_nb.fsck(path)`` also checks what does not open any more.
+
+        Args:
+            repair: mend what can be mended without loss; what is taken away or replaced is kept below ``.fsck/``.
+            quick: read metadata and tables only: no chunks, no linked files.
+
+        Raises:
+            LockedError: with ``repair``, somebody is writing.
+            ReadOnlyError: with ``repair``, opened for reading.
+            UnsupportedError: a selection of rows, or a group.
+        """
+        from deeplake_nb.dataset.fsck.examination import examine
+
+        self._whole("checked")
+        if not repair:
+            return examine(self._state.storage, self._state.open_links, quick=quick)
+        self._write()
+        self.close()
+        found = examine(self._state.storage, self._state.open_links, repair=True, quick=quick)
+        self._state.refresh()
+        return found
 
     @property
     def allow_delete(self) -> bool:

@@ -33,7 +33,7 @@ class Writer(Flushing):
         """
         with self._writing:
             self._hold_for_version("commit")
-            self._cut_leftovers()
+            self.cut_leftovers()
             closed = self.state.commit.id
             commits.commit(self.state.storage, closed, message)
             self._go_on()
@@ -52,7 +52,7 @@ class Writer(Flushing):
         self._lock_for_writing()
         self.flush()
 
-    def _cut_leftovers(self) -> None:
+    def cut_leftovers(self) -> None:
         """Store tables without what a writer that died left at their ends: the original takes that for damage."""
         state = self.state
         state.load_all_tables()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.credentials.oauth import SignIn
     from deeplake_nb.credentials.provider import Secret
+    from deeplake_nb.dataset.fsck.findings import Findings
     from deeplake_nb.hub.protocol import Hub, Mode
     from deeplake_nb.session.arguments import Path
     from deeplake_nb.session.places import Place
@@ -122,6 +123,28 @@ class Opening:
         if not overwrite and self.exists(path, creds=creds, **access.options()):
             return self.load(path, read_only=read_only, creds=creds, **access.options())
         return self.empty(path, overwrite=overwrite, creds=creds, public=is_public, **access.options())
+
+    def fsck(
+        self, path: Path, *, repair: bool = False, quick: bool = False, creds: Any = None, **options: Any
+    ) -> Findings:
+        """Check every object of the dataset at ``path``, also of one that does not open; see ``Dataset.fsck``.
+
+        Args:
+            path: where it is.
+            repair: mend what can be mended without loss; what is taken away or replaced is kept below ``.fsck/``.
+            quick: read metadata and tables only: no chunks, no linked files.
+            creds: credentials of ``path``.
+            options: ``org_id`` and ``token`` of a hub.
+
+        Raises:
+            DatasetNotFoundError: nothing there.
+            LockedError: with ``repair``, somebody is writing.
+        """
+        from deeplake_nb.dataset.fsck.examination import examine
+
+        path, creds = discreet(path, creds)
+        place = self._places.open(path, creds, access_of(options), mode="w" if repair else "r")
+        return examine(place.storage, self._home(place).open_links, repair=repair, quick=quick)
 
     def exists(self, path: Path, *, creds: Any = None, **options: Any) -> bool:
         """Whether a dataset is at ``path``; costs one round of requests."""
