@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deeplake_nb.credentials.azure_identity import claims
-from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.errors import LakeError, MissingCredentialsError
 from deeplake_nb.hub.vending.federation import assertion
 from deeplake_nb.hub.vending.gcs import ambient
-from deeplake_nb.storage.s3 import S3Storage
+from deeplake_nb.hub.vending.sts import ask_sts
 from deeplake_nb.urls import Url
 
 if TYPE_CHECKING:
@@ -45,19 +44,8 @@ def identity(kind: KeyKind, fields: Mapping[str, Any], environ: Mapping[str, str
 def _aws(fields: Mapping[str, Any], environ: Mapping[str, str]) -> HubIdentity:
     place = Url("s3", "hub")
     settings = {name: fields[name] for name in ("aws_region",) if name in fields}
-    storage = S3Storage(place, credentials_from(place, settings, environ=environ))
-    endpoint = fields.get("sts_endpoint_url") or fields.get("endpoint_url")
-    try:
-        with storage.our_errors("ask who the hub is for", ""):
-            client = storage.connect("sts", endpoint_url=endpoint, region="us-east-1")
-            try:
-                arn = str(client.get_caller_identity()["Arn"])
-            finally:
-                client.close()
-    except MissingCredentialsError as error:
-        raise MissingCredentialsError(
-            f"the hub has no identity on AWS: run it where it has a role, or give it keys of its own ({error})"
-        ) from error
+    asked = {"verb": "ask who the hub is for", "region": "us-east-1", "environ": environ}
+    arn = str(ask_sts(place, settings, fields, "get_caller_identity", {}, **asked)["Arn"])
     session = _SESSION.fullmatch(arn)
     return HubIdentity(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else arn)
 

@@ -10,11 +10,11 @@ from urllib.parse import quote, urlencode
 from deeplake_nb.credentials.chain import credentials_from
 from deeplake_nb.credentials.provider import Secret, read_time
 from deeplake_nb.credentials.s3 import S3Credentials, aws_sdk
-from deeplake_nb.errors import CredentialsError, MissingCredentialsError, PermissionDeniedError, StorageError
+from deeplake_nb.errors import CredentialsError, PermissionDeniedError, StorageError
 from deeplake_nb.hub.vending.grant import Cloud, Grant, Method, Vended, lent
 from deeplake_nb.hub.vending.policies import policy
+from deeplake_nb.hub.vending.sts import ask_sts
 from deeplake_nb.storage import s3_listing
-from deeplake_nb.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,24 +116,9 @@ def _federated(grant: Grant) -> Mapping[str, Any]:
 
 def _ask(grant: Grant, operation: str, wanted: dict[str, Any]) -> Mapping[str, Any]:
     """One request to the service that lends keys: AWS's own, or that of the storage."""
-    place, fields = grant.places[0], grant.fields
-    own = grant.chosen(*_KEYS) | grant.chosen("aws_region")
-    storage = S3Storage(place, credentials_from(place, own, environ=grant.environ, clock=grant.clock))
-    endpoint = fields.get("sts_endpoint_url") or fields.get("endpoint_url")
-    try:
-        with storage.our_errors("lend a key for", ""):
-            client = storage.connect(
-                "sts", endpoint_url=str(endpoint) if endpoint else None, region=_HOME.get(_partition(grant))
-            )
-            try:
-                answer: Mapping[str, Any] = getattr(client, operation)(**wanted)
-            finally:
-                client.close()
-    except MissingCredentialsError as error:
-        raise MissingCredentialsError(
-            f"the hub has no identity on AWS: run it where it has a role, or give it keys of its own ({error})"
-        ) from error
-    return answer
+    own, region = grant.chosen(*_KEYS) | grant.chosen("aws_region"), _HOME.get(_partition(grant))
+    asked = {"verb": "lend a key for", "region": region, "environ": grant.environ, "clock": grant.clock}
+    return ask_sts(grant.places[0], own, grant.fields, operation, wanted, **asked)
 
 
 def _policy(grant: Grant) -> str:
