@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from deeplake_nb.credentials.azure import AzureCredentials
 from deeplake_nb.credentials.gcs import GcsCredentials
+from deeplake_nb.credentials.http import HttpCredentials
 from deeplake_nb.credentials.provider import Declaration, Secret, credential, declarations, read_endpoint, sealed
 from deeplake_nb.credentials.s3 import S3Credentials
 from deeplake_nb.errors import CredentialsError, PartialCredentialsError, did_you_mean
@@ -69,11 +70,6 @@ class _Besides:
         label="Service account",
         help="The one the hub acts as, as name@project.iam.gserviceaccount.com.",
         read=_account_address,
-    )
-    token: Secret = credential(
-        label="Token",
-        help="Sent to the web server as `Authorization: Bearer …`.",
-        secret=True,
     )
 
 
@@ -168,7 +164,7 @@ KINDS: Mapping[KeyKind, Kind] = {
         "https",
         "Web server token",
         "A bearer token for files on a web server.",
-        _of(_Besides, "token"),
+        _of(HttpCredentials, "token"),
         (("token",),),
         needs_prefixes=True,
     ),
