@@ -41,12 +41,12 @@ _RIGHTS = {  # the right each step needs, as the storage calls it
     | dict.fromkeys(("write", "lock", "delete"), "to write into the folder (chmod u+w)"),
 }
 _KINDS = {
-    "credentials-missing": "give one of the sources above what it lacks, or pass creds=",
+    "credentials-missing": "give one of the sources above what it lacks, or give others",
     "credentials-partial": "give the whole set, or none of it",
     "credentials-expired": "sign in again, or get new temporary keys",
     "credentials-refused": "copy them once more, whole and without spaces; else make new ones",
-    "credentials": "mend what the line says of these credentials, or pass others as creds=",
-    "permission-denied": "use an identity that may, or pass other creds=",
+    "credentials": "mend what the line says of these credentials, or use others",
+    "permission-denied": "use an identity that may",
     "key-not-found": "what was written is not found again: is this storage consistent, and the endpoint the right one?",
     "url": "correct the address",
     "unsupported": "use a storage that can",
@@ -65,5 +65,5 @@ def advice(step: str, url: Url, error: LakeError) -> str:
     """
     right = _RIGHTS.get(url.scheme, {}).get(step)
     if error.kind == "permission-denied" and right is not None:
-        return f"ask its owner for {right}, or pass other creds="
+        return f"ask its owner for {right}, or use other credentials"
     return _KINDS.get(error.kind, _OTHERWISE)

@@ -85,7 +85,9 @@ def _line(finding: Finding, decisive: str, clock: Clock) -> Line:
     if finding.state == "failed":
         kind = finding.failure or LakeError
         step: Step = next((step for known, step in _STEPS if issubclass(kind, known)), "found")
-        return Line("failed", finding.source, finding.said, "this ends the search: mend it, or pass other creds=", step)
+        return Line(
+            "failed", finding.source, finding.said, "this ends the search: mend it, or use other credentials", step
+        )
     said = f"{decisive!r} decided it" if finding.state == "not asked" else finding.said
     return Line(finding.state, finding.source, said)
 

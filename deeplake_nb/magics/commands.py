@@ -6,9 +6,12 @@ docstring is its help. Adding one is such a class, a row of ``VERBS``, and the f
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
+
+from deeplake_nb.errors import CommandError
 
 Takes = Literal["url", "variable", "dataset", "expression", "tensor", "branch", "verb", "action", "text", "nothing"]
 
@@ -62,6 +65,23 @@ class Call(Command):
     def python(self) -> str:
         """That call."""
         raise NotImplementedError
+
+    @property
+    def script(self) -> str:
+        """That call with the imports it needs: a cell that does the same.
+
+        Raises:
+            CommandError: an expression that is none.
+        """
+        try:
+            tree = ast.parse(self.python)
+        except SyntaxError as error:
+            raise CommandError(f"{self.python} is no Python: {error.msg}") from error
+        called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        modules = sorted(
+            {name.rpartition(".")[0] for name in called if name.startswith("deeplake_nb.") and "(" not in name}
+        )
+        return "".join(f"import {name}\n" for name in modules) + self.python
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +251,10 @@ class New(Call):
 
     @property
     def python(self) -> str:
-        """``new(...)``."""
+        """``new(...)``; its last argument binds the NAME."""
         url = "" if self.url is None else f", {self.url!r}"
-        return f"deeplake_nb.widgets.wizards.new(deeplake_nb.session.default(){url})"
+        made = "" if self.name is None else f", made=lambda made: globals().update({self.name}=made)"
+        return f"deeplake_nb.widgets.wizards.new(deeplake_nb.session.default(){url}{made})"
 
 
 @dataclass(frozen=True, slots=True)

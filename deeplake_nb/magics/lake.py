@@ -64,7 +64,7 @@ class LakeMagics(Magics):
         try:
             command = parse(line)
             if isinstance(command, Call) and command.code:
-                print(command.python)
+                print(command.script)
                 return None
             value = self.run(command, {} if local_ns is None else local_ns)
         except LakeError as mistake:
