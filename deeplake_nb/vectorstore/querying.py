@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.dataset import Dataset
 
     Mask = NDArray[np.bool_]
+    Run = Callable[[Search], Found]
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -34,8 +35,8 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def queried(dataset: Dataset, text: str, option: str) -> tuple[Found, list[str]]:
-    """The rows that a query means, and the tensors it names; searches as ``option`` says.
+def queried(dataset: Dataset, text: str, run: Run) -> tuple[Found, list[str]]:
+    """The rows that a query means, and the tensors it names; nearness by ``run``.
 
     Raises:
         VectorStoreError: it cannot be read, or orders by distance the wrong way round.
@@ -48,7 +49,7 @@ def queried(dataset: Dataset, text: str, option: str) -> tuple[Found, list[str]]
     rows = None if query.where is None else np.flatnonzero(_Columns(dataset).mask(query.where))
     scores = None
     if isinstance(query.order, Distance):
-        found = _nearest(dataset, query, query.order, rows, option)
+        found = _nearest(dataset, query, query.order, rows, run)
         rows, scores = found.rows, found.scores if query.has_score else None
     else:
         if query.has_score:
@@ -60,14 +61,14 @@ def queried(dataset: Dataset, text: str, option: str) -> tuple[Found, list[str]]
     return Found(rows[part], None if scores is None else scores[part]), names
 
 
-def rows_of(dataset: Dataset, text: str, option: str) -> NDArray[np.int64]:
+def rows_of(dataset: Dataset, text: str, run: Run) -> NDArray[np.int64]:
     """Rows (rising) that a query means."""
-    return np.sort(queried(dataset, text, option)[0].rows)
+    return np.sort(queried(dataset, text, run)[0].rows)
 
 
-def query_answer(dataset: Dataset, text: str, option: str, *, as_view: bool) -> Any:
+def query_answer(dataset: Dataset, text: str, run: Run, *, as_view: bool) -> Any:
     """What ``search`` gives for a query."""
-    found, names = queried(dataset, text, option)
+    found, names = queried(dataset, text, run)
     return dataset[found.rows] if as_view else answer(dataset, found, names)
 
 
@@ -81,7 +82,7 @@ def _known(dataset: Dataset, name: str) -> Any:
     return tensors[name]
 
 
-def _nearest(dataset: Dataset, query: Query, by: Distance, rows: Any, option: str) -> Found:
+def _nearest(dataset: Dataset, query: Query, by: Distance, rows: Any, run: Run) -> Found:
     metric = METRICS[by.metric]
     is_similarity = metric.name in {"cos", "dot"}
     if query.is_descending != is_similarity:
@@ -90,7 +91,7 @@ def _nearest(dataset: Dataset, query: Query, by: Distance, rows: Any, option: st
     most = len(dataset) if query.limit is None else query.limit + query.offset
     if not most:
         return Found(np.empty(0, np.int64), [])
-    return Search(by.tensor, np.array(by.vector, np.float32), most, metric, rows).by(option, dataset)
+    return run(Search(by.tensor, np.array(by.vector, np.float32), most, metric, rows))
 
 
 def _sorted(dataset: Dataset, by: Path, rows: NDArray[np.int64], *, is_descending: bool) -> NDArray[np.int64]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import VectorStoreError
 from deeplake_nb.storage.provider import in_parallel
 from deeplake_nb.vectorstore.nearest import Nearest
 
@@ -31,14 +30,8 @@ def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints
     Memory holds a block of 1 MB per core, or a chunk per thread where the storage is waited for.
 
     Raises:
-        VectorStoreError: a query of another width.
         LakeError: a chunk that cannot be read.
     """
-    if len(query) != blocks.width:
-        raise VectorStoreError(
-            f"the embedding to search for has {len(query)} numbers, but those of tensor {blocks.tensor.meta.name!r} "
-            f"have {blocks.width}; make it with the model that made them"
-        )
 
     def search(part: list[Span]) -> Nearest:
         found = Nearest(metric, query, k)

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplake_nb.dataset.blocks import Blocks
 from deeplake_nb.errors import TensorNotFoundError, UnsupportedError, VectorStoreError, did_you_mean
+from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.scan import scan
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.vectorstore.metrics import Metric
 
     Ints = NDArray[np.int64]
@@ -42,15 +44,29 @@ class Search:
     metric: Metric
     rows: Ints | None = None
 
-    def by(self, option: str, dataset: Dataset) -> Found:
-        """In one of the ways of ``exec_option``."""
-        del option
-        return self.exact(dataset)
-
     def exact(self, dataset: Dataset) -> Found:
-        """By looking at every vector."""
-        found = scan(Blocks.of(embeddings(dataset, self.tensor)), self.metric, self.query, self.k, self.rows)
+        """By looking at every vector.
+
+        Raises:
+            VectorStoreError: a vector of another width.
+        """
+        tensor = embeddings(dataset, self.tensor)
+        self.check_width(tensor)
+        found = scan(Blocks.of(tensor), self.metric, self.query, self.k, self.rows)
         return Found(found.rows, found.scores().tolist())
+
+    def check_width(self, tensor: Tensor) -> None:
+        """Refuse a vector that cannot be compared with those of the tensor.
+
+        Raises:
+            VectorStoreError: it is of another width.
+        """
+        width = int(np.prod(tensor.meta.max_shape, dtype=np.int64))
+        if len(self.query) != width:
+            raise VectorStoreError(
+                f"the embedding to search for has {len(self.query)} numbers, but those of tensor {self.tensor!r} have "
+                f"{width}; make it with the model that made them"
+            )
 
 
 def check_exec_option(option: str) -> str:
@@ -102,7 +118,7 @@ def check_query(option: str, *others: Any) -> None:
         raise VectorStoreError("a query is not for exec_option='python': leave that out, or take 'compute_engine'")
 
 
-def embeddings(dataset: Dataset, name: str) -> Any:
+def embeddings(dataset: Dataset, name: str) -> Tensor:
     """The tensor to search in.
 
     Raises:
@@ -172,4 +188,13 @@ def index_params(given: Any) -> dict[str, Any]:
             raise VectorStoreError(
                 f"index_params has no {name!r}{did_you_mean(name, _INDEX_PARAMS)}; there are {', '.join(_INDEX_PARAMS)}"
             )
-    return {**_INDEX_PARAMS, **(given or {})}
+    params = {**_INDEX_PARAMS, **(given or {})}
+    threshold = params["threshold"]
+    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < -1):
+        raise VectorStoreError(f"threshold is how many rows to make an index from, or -1, got {threshold!r:.40}")
+    metric_named(params["distance_metric"])
+    params["additional_params"] = dict(params["additional_params"] or {})
+    for name, value in params["additional_params"].items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise VectorStoreError(f"additional_params: {name} is a whole number, 1 or more, got {value!r:.40}")
+    return params

@@ -14,6 +14,7 @@ from deeplake_nb.urls import DiscreetText
 from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
 from deeplake_nb.vectorstore.embedding import Embedder, vector
+from deeplake_nb.vectorstore.engines import Engines
 from deeplake_nb.vectorstore.filters import having_ids, matching
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
@@ -23,11 +24,12 @@ from deeplake_nb.vectorstore.updating import updated
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.vectorstore.metrics import Metric
 
     Ints = NDArray[np.int64]
     Path = str | os.PathLike[str]
@@ -79,8 +81,8 @@ class VectorStore:
                 ``embed_documents`` and ``embed_query``.
             read_only: refuse to write.
             ingestion_batch_size: texts that the embedding function gets at once.
-            index_params: ``threshold`` (rows from which on an index is made; -1 for never), ``distance_metric`` and
-                ``additional_params`` (``M``, ``efConstruction``) of it.
+            index_params: ``threshold`` (rows from which on searches take an index; -1 for never), ``distance_metric``
+                (also of searches that name none) and ``additional_params`` (``M``, ``efConstruction``, ``efSearch``).
             exec_option: how to search unless a call says so: ``auto``, ``python``, ``compute_engine``, ``tensor_db``.
             token: of the hub's server, where not the usual one.
             overwrite: replace the store that is there.
@@ -118,6 +120,7 @@ class VectorStore:
             raise VectorStoreError("tensor_params are for a new store; this dataset has its tensors")
         schema.check(dataset)
         self._dataset = dataset
+        self._engines = Engines(self.index_params)
 
     # ------------------------------------------------------------------ what it is
 
@@ -225,7 +228,9 @@ class VectorStore:
             query: in place of all of these, as ``SELECT * WHERE metadata['page'] > 3 ORDER BY
                 COSINE_SIMILARITY(embedding, ARRAY[...]) DESC LIMIT 4``; not with ``python``.
             filter: ``{"metadata": {"key": value}}``, ``{"id": [...]}``, or a function of a row.
-            exec_option: how to search; the store's own by default. ``python`` looks at every vector.
+            exec_option: how to search; the store's own by default. ``python`` looks at every vector;
+                ``compute_engine`` asks an index (from 10,000 rows on, for ``COS`` and ``L2``) that is kept with the
+                dataset and may miss some; ``auto`` does so where ``index_params`` has a threshold.
             embedding_tensor: where to search.
             return_tensors: tensors to give; all but the embeddings by default, ``"*"`` for all.
             return_view: give the rows as a view of the dataset.
@@ -251,14 +256,20 @@ class VectorStore:
         searching.check_not_empty(self._dataset)
         if query is not None:
             searching.check_query(option, wanted, filter, return_tensors)
-            return query_answer(self._dataset, query, option, as_view=return_view)
+            return query_answer(self._dataset, query, self._running(option), as_view=return_view)
         rows = matching(self._dataset, filter)
         if wanted is None:
             found = Found(np.arange(len(self)) if rows is None else rows)
         else:
-            search = Search(embedding_tensor, wanted, searching.check_k(k), metric_named(distance_metric), rows)
-            found = search.by(option, self._dataset)
+            search = Search(embedding_tensor, wanted, searching.check_k(k), self._metric(distance_metric), rows)
+            found = self._engines.run(option, self._dataset, search)
         return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
+
+    def _metric(self, name: str | None) -> Metric:
+        return metric_named(self.index_params["distance_metric"] if name is None else name)
+
+    def _running(self, option: str) -> Callable[[Search], Found]:
+        return lambda search: self._engines.run(option, self._dataset, search)
 
     def _embedding(self, embedding: Any, data: Any, function: Any) -> NDArray[np.float32] | None:
         """The vector to search for."""
@@ -353,7 +364,7 @@ class VectorStore:
             return having_ids(self._dataset, schema.id_tensor(self._dataset), ids)
         searching.check_not_empty(self._dataset)
         if query is not None:
-            return rows_of(self._dataset, query, self._exec_option)
+            return rows_of(self._dataset, query, self._running(exec_option or self._exec_option))
         rows = matching(self._dataset, filter)
         assert rows is not None  # there is a filter
         return rows

@@ -1,0 +1,285 @@
+"""A graph that follows a tensor: made once, grown by what is added, told by the vectors themselves what is gone.
+
+Beside the dataset lie the edges of the graph and a 64-bit digest of each node's vector, below ``.deeplake_nb/``, where
+the original does not look. Vectors are not stored twice: loading reads those of the dataset, and so sees each row that
+was changed, removed or moved since, by whomever. Such nodes stay as ways to others and are found no more; when a third
+of them are such, the graph is made anew. A stored graph that cannot be used is none: it is derived data.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset.blocks import Blocks
+from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
+from deeplake_nb.format.meta import decode_json, encode_json
+from deeplake_nb.vectorstore.graph import Graph
+from deeplake_nb.vectorstore.searching import Found
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deeplake_nb.dataset.tensor import Tensor
+    from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.vectorstore.searching import Search
+
+    Ints = NDArray[np.int64]
+    Digests = NDArray[np.uint64]
+    Singles = NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
+_PART_NBYTES = 64 << 20
+_BATCH_ROWS = 16_384
+_STALE = 1 / 3
+_LOST = 0.1
+_SAVED_GROWTH = 0.1
+_VERSION = 1
+_GONE = -1
+
+
+class VectorIndex:
+    """The index of one tensor by one metric. Thread-safe."""
+
+    def __init__(self, tensor: Tensor, search: Search, params: dict[str, Any]) -> None:
+        self._metric = search.metric
+        self._params = params
+        self._graph: Graph | None = None
+        self._rows = np.empty(0, np.int64)  # of each node; _GONE where its vector is no more
+        self._digests = np.empty(0, np.uint64)
+        self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, or no direction
+        self._seen: tuple[Ints, Ints] | None = None  # the chunk table that all this is of
+        self._saved = 0
+        self._lock = threading.Lock()
+        self._folder = f".deeplake_nb/hnsw/{tensor.key}/{search.metric.name}/"
+
+    def search(self, tensor: Tensor, search: Search) -> Found:
+        """The rows nearest to a vector, among all or among ``search.rows``; those of no place come last.
+
+        Raises:
+            LakeError: the embeddings cannot be read.
+        """
+        with self._lock:
+            self._follow(tensor)
+            graph, rows, odd = self._graph, self._rows, self._odd
+        assert graph is not None
+        wanted = search.rows
+        among = None
+        if wanted is not None:
+            mask = np.zeros(len(rows) + len(odd) + 1, bool)
+            mask[wanted] = True
+            among = mask[rows] & (rows != _GONE)
+            odd = odd[mask[odd]]
+        elif (rows == _GONE).any():
+            among = rows != _GONE
+        nodes = graph.search(search.query, search.k, among)
+        vectors = graph.vectors(nodes).astype(np.float64)
+        keys = search.metric.exact(vectors, search.query.astype(np.float64))
+        order = np.lexsort((rows[nodes], keys))
+        more = odd[: search.k - len(order)]
+        scores = np.concatenate([search.metric.score(keys[order]), np.full(len(more), np.nan)])
+        return Found(np.concatenate([rows[nodes][order], more]), scores.tolist())
+
+    # ------------------------------------------------------------------ following the tensor
+
+    def _follow(self, tensor: Tensor) -> None:
+        blocks = Blocks.of(tensor)
+        ids = blocks.state.tables(blocks.tensor).ids
+        now = ids.ids.view(np.int64), ids.lasts
+        if self._seen is not None and all(map(np.array_equal, self._seen, now)):
+            return
+        storage = blocks.state.storage
+        if self._graph is None:
+            self._load(blocks, storage)
+        known = self._common(now)
+        if known is None:
+            self._match(blocks)
+        else:
+            self._extend(blocks, known)
+        self._seen = now[0].copy(), now[1].copy()
+        alive = int((self._rows != _GONE).sum())
+        if len(self._rows) - alive > _STALE * len(self._rows):
+            self._clear(blocks)
+            self._extend(blocks, 0)
+        if len(self._rows) > self._saved * (1 + _SAVED_GROWTH) and not blocks.state.is_read_only:
+            self._save(storage)
+
+    def _common(self, now: tuple[Ints, Ints]) -> int | None:
+        """How many first rows are as they were; None where more has changed than what is added at the end."""
+        if self._seen is None:
+            return None if len(self._rows) else 0
+        (ids, lasts), (new_ids, new_lasts) = self._seen, now
+        count = len(ids)
+        is_longer = count <= len(new_ids) and np.array_equal(ids, new_ids[:count])
+        if not is_longer or not np.array_equal(lasts[:-1], new_lasts[: count - 1]):
+            return None
+        return int(lasts[-1]) + 1 if count and new_lasts[count - 1] >= lasts[-1] else None
+
+    def _extend(self, blocks: Blocks, known: int) -> None:
+        """Add the rows from ``known`` on."""
+        if self._graph is None:
+            self._clear(blocks)
+        for first, vectors in _batches(blocks, known):
+            self._add(np.arange(first, first + len(vectors)), vectors)
+
+    def _add(self, rows: Ints, vectors: Singles) -> None:
+        assert self._graph is not None
+        with np.errstate(all="ignore"):
+            good = np.isfinite(vectors).all(axis=1)
+            if self._metric.is_by_angle:
+                good &= np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64) > 0
+        if good.any():
+            self._graph.add(vectors[good])
+        self._rows = np.concatenate([self._rows, rows[good]])
+        self._digests = np.concatenate([self._digests, _digests(vectors[good])])
+        self._odd = np.concatenate([self._odd, rows[~good]])
+
+    def _clear(self, blocks: Blocks) -> None:
+        self._graph = Graph(self._metric, blocks.width, self._params)
+        self._rows, self._odd = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._digests = np.empty(0, np.uint64)
+        self._saved = 0
+
+    def _match(self, blocks: Blocks) -> None:
+        """Find each row's node by its vector; add those that have none."""
+        order = np.argsort(self._digests, kind="stable")
+        free = np.ones(len(order), bool)
+        self._rows = np.full(len(order), _GONE, np.int64)
+        self._odd = np.empty(0, np.int64)
+        for first, vectors in _batches(blocks, 0):
+            nodes = _taken(self._digests, order, free, _digests(vectors))
+            found = nodes != _GONE
+            rows = np.arange(first, first + len(vectors))
+            self._rows[nodes[found]] = rows[found]
+            if not found.all():
+                self._add(rows[~found], vectors[~found])
+
+    # ------------------------------------------------------------------ stored
+
+    def _load(self, blocks: Blocks, storage: StorageProvider) -> None:
+        """Take over the stored graph, with the vectors that the dataset has of its nodes."""
+        self._clear(blocks)
+        assert self._graph is not None
+        try:
+            head = decode_json(storage.get(f"{self._folder}head.json"), "head.json")
+            if [head.get(name) for name in ("version", "width")] != [_VERSION, blocks.width]:
+                return
+            edges = b"".join(bytes(storage.get(self._folder + name)) for name in head["parts"])
+            digests = np.frombuffer(bytes(storage.get(self._folder + head["digests"])), np.uint64)
+            gone = np.frombuffer(bytes(storage.get(self._folder + head["gone"])), np.float32)
+        except KeyNotFoundError:
+            return  # none yet, or one that is just being replaced
+        except (FormatError, AttributeError, KeyError, TypeError, ValueError) as error:
+            _log.warning("the index of %s is damaged and made anew: %s", storage.url, error)
+            return
+        vectors = np.full((len(digests), blocks.width), np.nan, np.float32)
+        places = np.flatnonzero(digests == 0)  # of those that were gone already
+        order = np.argsort(digests, kind="stable")
+        free = np.ones(len(order), bool)
+        for _, part in _batches(blocks, 0):
+            nodes = _taken(digests, order, free, _digests(part))
+            vectors[nodes[nodes != _GONE]] = part[nodes != _GONE]
+        missing = np.array(np.isnan(vectors).any(axis=1))
+        missing[places] = False
+        if len(places) * blocks.width != len(gone) or missing.sum() > _LOST * len(digests):
+            return
+        vectors[places] = gone.reshape(len(places), blocks.width)
+        vectors[missing] = vectors[~missing][:1]  # a way that leads elsewhere than it did
+        try:
+            self._graph.restore(edges, vectors)
+        except FormatError as error:
+            _log.warning("the index of %s is made anew: %s", storage.url, error)
+            return
+        self._digests = np.where(missing, np.uint64(0), digests)
+        self._rows = np.full(len(digests), _GONE, np.int64)
+        self._saved = len(digests)
+
+    def _save(self, storage: StorageProvider) -> None:
+        """Store the graph under new names, then the head that names them; then the old ones go."""
+        assert self._graph is not None
+        token = secrets.token_hex(8)
+        edges = memoryview(self._graph.dump())
+        is_gone = self._rows == _GONE
+        digests = np.where(is_gone, np.uint64(0), self._digests)
+        gone = self._graph.vectors(np.flatnonzero(is_gone))
+        parts = {
+            f"{token}.{at}": edges[start : start + _PART_NBYTES]
+            for at, start in enumerate(range(0, len(edges), _PART_NBYTES))
+        }
+        others: dict[str, Any] = {f"{token}.digests": digests.tobytes(), f"{token}.gone": gone.tobytes()}
+        head = {
+            "version": _VERSION,
+            "width": gone.shape[1],
+            "parts": list(parts),
+            "digests": f"{token}.digests",
+            "gone": f"{token}.gone",
+        }
+        try:
+            for name, data in (parts | others).items():
+                storage.put(self._folder + name, data)
+            storage.put(f"{self._folder}head.json", encode_json(head))
+            for entry in list(storage.list(self._folder)):
+                name = entry.key.removeprefix(self._folder)
+                if name != "head.json" and not name.startswith(token):
+                    storage.delete(entry.key)
+        except LakeError as error:  # whoever may not write may search all the same
+            _log.warning("the index of %s was not stored: %s", storage.url, error)
+        self._saved = len(self._rows)
+
+
+def _batches(blocks: Blocks, start: int) -> Any:
+    """``(first row, vectors)`` from row ``start`` on, some thousands at a time."""
+    waiting: list[Singles] = []
+    first = count = 0
+    for span in blocks.spans():
+        if span.stop <= start:
+            continue
+        span = span._replace(first=max(span.first, start))  # noqa: PLW2901 - what is left of it
+        for at, block in blocks.read(span):
+            first = at if not count else first
+            waiting.append(np.array(block, np.float32))
+            count += len(block)
+            if count >= _BATCH_ROWS:
+                yield first, np.concatenate(waiting)
+                waiting, count = [], 0
+    if count:
+        yield first, np.concatenate(waiting)
+
+
+def _digests(vectors: Singles) -> Digests:
+    """64 bits that tell a vector from others; never 0."""
+    words = np.ascontiguousarray(vectors, np.float32).view(np.uint32)
+    weights = np.random.default_rng(768).integers(1, 2**63, words.shape[1], np.uint64) | np.uint64(1)
+    with np.errstate(over="ignore"):
+        sums: Digests = (words.astype(np.uint64) + np.uint64(1)) @ weights
+    sums ^= sums >> np.uint64(29)
+    return np.maximum(sums, np.uint64(1))
+
+
+def _taken(known: Digests, order: Ints, free: NDArray[np.bool_], wanted: Digests) -> Ints:
+    """For each digest a node that has it and is free, which is free no more then; `_GONE` where there is none.
+
+    ``order`` sorts ``known``, ``free`` is in that order. Equal vectors take one node each.
+    """
+    sort = np.argsort(wanted, kind="stable")
+    low = np.searchsorted(known, wanted[sort], sorter=order)
+    high = np.searchsorted(known, wanted[sort], sorter=order, side="right")
+    nodes = np.full(len(wanted), _GONE, np.int64)
+    unique = (
+        (high - low == 1) & np.append(np.diff(wanted[sort]) != 0, True) & np.append(True, np.diff(wanted[sort]) != 0)
+    )
+    places = low[unique]
+    fine = free[places]
+    nodes[sort[unique][fine]] = order[places[fine]]
+    free[places[fine]] = False
+    for at in np.flatnonzero((high > low) & ~unique).tolist():  # equal vectors are few
+        for place in range(int(low[at]), int(high[at])):
+            if free[place]:
+                free[place] = False
+                nodes[sort[at]] = order[place]
+                break
+    return nodes

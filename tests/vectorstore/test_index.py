@@ -1,0 +1,292 @@
+"""Approximate search: what it finds beside exact search, while rows come, change and go; what is stored of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import deeplake_nb as deeplake
+from deeplake_nb.errors import MissingDependencyError, VectorStoreError
+from deeplake_nb.vectorstore import index
+from deeplake_nb.vectorstore.graph import Graph
+from deeplake_nb.vectorstore.index import VectorIndex
+from deeplake_nb.vectorstore.store import VectorStore
+
+WIDTH = 24
+PARAMS = {"threshold": 100, "distance_metric": "cos"}
+
+
+def vectors(count, seed=0):
+    """As embeddings lie: in clusters."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((12, WIDTH))
+    return (centres[rng.integers(0, 12, count)] + 0.5 * rng.standard_normal((count, WIDTH))).astype("float32")
+
+
+def rows(count, seed=0):
+    text = [f"{seed}.{at}" for at in range(count)]
+    return {"text": text, "id": text, "metadata": [{"even": at % 2 == 0, "tenth": at % 10} for at in range(count)]}
+
+
+def filled(path, count=1500, **options):
+    store = VectorStore(path, **({"verbose": False, "index_params": PARAMS} | options))
+    store.add(**rows(count), embedding=vectors(count))
+    return store
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "store")
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How many nodes were added to graphs."""
+    added = []
+    add = Graph.add
+
+    def counting(self, given):
+        added.append(len(given))
+        add(self, given)
+
+    monkeypatch.setattr(Graph, "add", counting)
+    return lambda: sum(added)
+
+
+def recall(store, k=10, **options):
+    """Of the rows that exact search finds, the share that the index finds; it finds nothing twice or wrongly scored."""
+    found = wanted = 0
+    for query in vectors(20, seed=7):
+        exact = store.search(embedding=query, k=k, exec_option="python", return_tensors=["id"], **options)
+        near = store.search(embedding=query, k=k, exec_option="compute_engine", return_tensors=["id"], **options)
+        assert len(set(near["id"])) == len(near["id"]) == len(exact["id"])
+        scores = dict(zip(exact["id"], exact["score"], strict=True))
+        for one, score in zip(near["id"], near["score"], strict=True):
+            assert score == pytest.approx(scores.get(one, score), rel=1e-5, abs=1e-5)
+        assert near["score"] == sorted(near["score"], reverse=options.get("distance_metric") != "l2")
+        found, wanted = found + len(set(exact["id"]) & set(near["id"])), wanted + len(exact["id"])
+    return found / wanted if wanted else 1.0
+
+
+@pytest.mark.parametrize("metric", ["cos", "l2"])
+def test_it_finds_nearly_all(path, metric):
+    assert recall(filled(path), distance_metric=metric) >= 0.95
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"metadata": {"even": True}}, {"metadata": {"tenth": 3}}, {"id": [f"0.{at}" for at in range(7)]}, {"id": "none"}],
+)
+def test_filtered_it_finds_nearly_all_of_what_passes(path, wanted):
+    store = filled(path)
+    assert recall(store, filter=wanted) >= 0.95
+    assert recall(store, filter=wanted, k=400) >= 0.95
+
+
+def test_more_rows_than_there_are(path):
+    assert recall(filled(path, 300), k=1000) == 1
+
+
+def test_it_grows_with_the_rows(path, counted):
+    store = filled(path)
+    assert recall(store) >= 0.95
+    assert counted() == 1500
+    store.add(**rows(30, seed=1), embedding=vectors(30, seed=1))
+    found = store.search(embedding=vectors(30, seed=1)[4], k=1, exec_option="compute_engine")
+    assert found["id"] == ["1.4"]
+    assert counted() == 1530
+
+
+def test_rows_that_go_are_found_no_more(path, counted):
+    store = filled(path)
+    recall(store)
+    store.delete(filter={"metadata": {"tenth": 4}})
+    assert recall(store) >= 0.95
+    store.delete(row_ids=[0])
+    assert recall(store) >= 0.95
+    assert counted() == 1500
+
+
+def test_rows_that_change_are_found_where_they_are(path, counted):
+    store = filled(path)
+    recall(store)
+    new = vectors(1, seed=50)[0] * -3
+    store.dataset.embedding[77] = new
+    assert store.search(embedding=new, k=1, exec_option="compute_engine")["id"] == ["0.77"]
+    assert recall(store) >= 0.95
+    assert counted() == 1501
+
+
+def test_when_much_has_gone_it_is_made_anew(path, counted):
+    store = filled(path)
+    recall(store)
+    store.delete(row_ids=list(range(0, 1500, 2)))
+    assert recall(store) >= 0.95
+    assert counted() == 1500 + 750
+
+
+def test_it_is_kept_with_the_dataset(path, counted):
+    store = filled(path)
+    assert recall(store) >= 0.95
+    again = VectorStore(path, read_only=True, index_params=PARAMS)
+    assert recall(again) >= 0.95
+    assert counted() == 1500
+    assert deeplake.load(path, read_only=True).tensors.keys() == {"text", "metadata", "embedding", "id"}
+
+
+def test_a_kept_one_learns_what_happened_since(path, counted):
+    store = filled(path)
+    recall(store)
+    plain = VectorStore(path, verbose=False)
+    plain.delete(row_ids=[3, 4, 5])
+    plain.add(**rows(20, seed=1), embedding=vectors(20, seed=1))
+    plain.dataset.embedding[100] = vectors(1, seed=3)[0]
+    again = VectorStore(path, index_params=PARAMS)
+    assert recall(again) >= 0.95
+    assert counted() == 1500 + 21
+    assert again.search(embedding=vectors(1, seed=3)[0], k=1)["score"] == pytest.approx([1], abs=1e-6)
+
+
+def test_dead_nodes_survive_being_kept(path, counted):
+    store = filled(path)
+    recall(store)
+    store.delete(row_ids=list(range(100)))
+    store.add(**rows(300, seed=1), embedding=vectors(300, seed=1))
+    recall(store)  # which stores it, with 100 nodes whose rows are gone
+    assert counted() == 1800
+    again = VectorStore(path, read_only=True, index_params=PARAMS)
+    assert recall(again) >= 0.95
+    assert counted() == 1800
+
+
+def test_equal_rows_each_have_a_node(path, counted):
+    store = VectorStore(path, verbose=False, index_params=PARAMS)
+    same = np.tile(vectors(4), (50, 1))
+    store.add(**rows(200), embedding=same)
+    found = store.search(embedding=same[1], k=50, exec_option="compute_engine")
+    assert found["id"] == [f"0.{at}" for at in range(1, 200, 4)]
+    store.delete(row_ids=[1, 5])
+    again = VectorStore(path, index_params=PARAMS)
+    assert again.search(embedding=same[1], k=48, exec_option="compute_engine")["id"] == found["id"][2:]
+    assert counted() == 200
+
+
+def test_rows_without_a_place_come_last(path):
+    store = VectorStore(path, verbose=False, index_params=PARAMS)
+    given = vectors(200)
+    given[[5, 9]] = 0
+    given[7] = np.nan
+    store.add(**rows(200), embedding=given)
+    near = store.search(embedding=given[0], k=200, exec_option="compute_engine")
+    exact = store.search(embedding=given[0], k=200, exec_option="python")
+    assert near["id"][-3:] == exact["id"][-3:] == ["0.5", "0.7", "0.9"]
+    assert np.isnan(near["score"][-3:]).all()
+
+
+def test_other_versions_have_their_own_rows(path):
+    store = filled(path, 400)
+    store.commit()
+    store.checkout("side", create=True)
+    store.delete(row_ids=list(range(0, 400, 7)))
+    assert recall(store) >= 0.95
+    store.checkout("main")
+    assert recall(store) >= 0.95
+
+
+def folder(path):
+    return Path(path, ".deeplake_nb", "hnsw", "embedding", "cos")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "other", "no json", "another version"])
+def test_a_damaged_one_is_made_anew(path, damage, counted):
+    recall(filled(path, 300))
+    head = json.loads((folder(path) / "head.json").read_text())
+    edges = folder(path) / head["parts"][0]
+    match damage:
+        case "cut":
+            edges.write_bytes(edges.read_bytes()[:100])
+        case "gone":
+            edges.unlink()
+        case "other":
+            edges.write_bytes(b"x" * edges.stat().st_size)
+        case "no json":
+            (folder(path) / "head.json").write_text("[1")
+        case "another version":
+            (folder(path) / "head.json").write_text(json.dumps(head | {"version": 0}))
+    again = VectorStore(path, index_params=PARAMS)
+    assert recall(again) >= 0.95
+    assert counted() == 600
+
+
+def test_only_the_newest_is_kept(path):
+    store = filled(path, 300)
+    recall(store)
+    store.add(**rows(200, seed=1), embedding=vectors(200, seed=1))
+    recall(store)
+    head = json.loads((folder(path) / "head.json").read_text())
+    assert {one.name for one in folder(path).iterdir()} == {"head.json", *head["parts"], head["digests"], head["gone"]}
+
+
+def test_which_searches_take_it(path, counted):
+    store = filled(path, 200, index_params=None)
+    query = vectors(1)[0]
+    for option in ("python", "auto", "compute_engine"):  # so few rows need none
+        store.search(embedding=query, exec_option=option)
+    assert counted() == 0
+    for params, option, takes in [
+        (PARAMS, "auto", True),
+        (PARAMS, "python", False),
+        (PARAMS | {"threshold": 201}, "auto", False),
+        (PARAMS | {"threshold": -1}, "compute_engine", False),
+    ]:
+        before = counted()
+        made = VectorStore(path, index_params=params, read_only=True)
+        made.search(embedding=query, exec_option=option)
+        assert (made._engines._indexes != {}) == takes
+        for metric in ("l1", "max", "dot"):
+            made.search(embedding=query, exec_option=option, distance_metric=metric)
+        assert counted() - before == (200 if takes else 0)
+
+
+def test_the_metric_of_the_index_is_the_one_of_searches(path):
+    store = filled(path, 200, index_params={"distance_metric": "L2"})
+    query = vectors(1, seed=4)[0]
+    assert store.search(embedding=query) == store.search(embedding=query, distance_metric="l2")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"threshold": -2}, {"threshold": "many"}, {"distance_metric": "x"}, {"additional_params": {"M": 0}}],
+)
+def test_params_that_are_none(path, params):
+    with pytest.raises(VectorStoreError):
+        VectorStore(path, index_params=params)
+
+
+def test_without_the_library(path, monkeypatch):
+    store = filled(path, 200)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingDependencyError, match=r"deeplake-nb\[vectors\]"):
+        store.search(embedding=vectors(1)[0])
+    assert store.search(embedding=vectors(1)[0], exec_option="python", k=1)["id"]
+
+
+def test_digests_tell_vectors_apart():
+    given = vectors(5000)
+    given[1] = given[0]
+    given[2] = -given[0]
+    given[3, [0, 1]] = given[0, [1, 0]]
+    digests = index._digests(given)
+    assert len(set(digests.tolist())) == 4999
+    assert (digests > 0).all()
+
+
+def test_one_width_only(path):
+    store = filled(path, 200)
+    with pytest.raises(VectorStoreError, match="has 2 numbers"):
+        store.search(embedding=[1, 2], exec_option="compute_engine")
+    assert VectorIndex.__doc__
