@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deeplake_nb.errors import HtypeError, did_you_mean
+from deeplake_nb.format.downsampling import HTYPES
 from deeplake_nb.format.htypes import TEXT_LIKE, check_compression, htype_row, parse_htype
 from deeplake_nb.format.meta import TensorMeta, encode_json
 
@@ -88,9 +89,25 @@ class TensorSpec:
             shapes = infos = False  # nobody looks at the linked files, so nothing is known of them
         return {"shapes": shapes, "ids": ids, "infos": infos}
 
+    def downsampling(self) -> tuple[int, int]:
+        """By which factor, and how often, smaller copies are wanted; ``(1, 0)`` where none are."""
+        wanted = self.options.get("downsampling")
+        if wanted is None:
+            return 1, 0
+        base, is_sequence, _ = parse_htype(self.htype)
+        if base not in HTYPES or is_sequence:
+            raise HtypeError(f"tensor {self.name!r}: downsampling is for htypes {', '.join(HTYPES)}; not {self.htype}")
+        is_pair = isinstance(wanted, (tuple, list)) and len(wanted) == 2  # noqa: PLR2004 - a factor, a number
+        if not is_pair or not all(type(one) is int and one > 0 for one in wanted) or wanted[0] == 1:
+            raise HtypeError(
+                f"tensor {self.name!r}: downsampling is a factor from 2 on and a number of layers, got {wanted!r:.60}"
+            )
+        return wanted[0], wanted[1]
+
     def _check_options(self) -> None:
         row = htype_row(parse_htype(self.htype)[0])
-        known = [*row.info, *_FIELDS, *_COMPANIONS]
+        known = [*row.info, *_FIELDS, *_COMPANIONS, "downsampling"]
+        self.downsampling()
         for name, value in self.options.items():
             if name not in known:
                 raise HtypeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class Sample:
                 self._probe = self._look(data) or files.probe(data, self.what, self._kind)
         return self._probe
 
-    @property
+    @cached_property
     def what(self) -> str:
         """Names it in errors, without what a url may hold."""
         return redact(self.path) if self.path else "a sample"
@@ -92,8 +93,9 @@ class Sample:
         """Find out what kind of file it is; a picture is probed in the same go."""
         row = compression(self._compression)
         self._kind = row.name if row else files.sniffed(data) or files.suffix_kind(self.path or "")
-        is_picture = self._kind is None or COMPRESSIONS[self._kind].kind == "image"
-        return files.probe(data, self.what, self._kind) if is_picture else None
+        if self._kind is None:
+            return images.probe(data, self.what)
+        return files.probe(data, self.what, self._kind) if COMPRESSIONS[self._kind].kind == "image" else None
 
     @property
     def compression(self) -> str | None:

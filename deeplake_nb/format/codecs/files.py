@@ -33,13 +33,19 @@ _MAGIC: list[tuple[int, bytes, str]] = [
 ]
 """Where which bytes tell a kind of file that is no picture."""
 
+_HEAD_NBYTES = max(at + len(magic) for at, magic, _ in _MAGIC)
+_PICTURES = (b"\xff\xd8", b"\x89PNG")  # most files are JPEG or PNG
+
 _AUDIO, _VIDEO = ("mp3", "flac", "wav"), ("mp4", "mkv", "avi")
 
 
 def sniffed(data: memoryview) -> str | None:
     """The kind of a file that is no picture, by its first bytes; None for others."""
+    head = bytes(data[:_HEAD_NBYTES])
+    if head.startswith(_PICTURES):
+        return None
     for at, magic, name in _MAGIC:
-        if bytes(data[at : at + len(magic)]) == magic:
+        if head[at : at + len(magic)] == magic:
             return name
     if len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2:  # noqa: PLR2004 - frame sync, layer III
         return "mp3"
