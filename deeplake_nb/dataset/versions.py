@@ -10,7 +10,7 @@ from deeplake_nb.dataset.lock import write_lock
 from deeplake_nb.dataset.merge import RESOLUTIONS, merge
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import MergeError, ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
+from deeplake_nb.errors import FormatError, MergeError, ReadOnlyError, SampleError, UnsupportedError
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Versions(Rows):
         """Go to a branch or commit of this dataset; with ``create`` to a new branch, which starts here.
 
         A head with changes is committed before a branch starts on it. With ``reset`` a branch whose newest version
-        cannot be read goes back to its last commit. Returns the last commit the version rests on.
+        is damaged goes back to its last commit. Returns the last commit the version rests on.
 
         Raises:
             VersionNotFoundError: no such branch or commit.
@@ -136,9 +136,7 @@ class Versions(Rows):
             self._branch_off(address)
         try:
             self._go(address)
-        except VersionNotFoundError:
-            raise
-        except Exception:
+        except FormatError:  # a storage that failed may have all of it
             if not reset:
                 raise
             self._revive(address)

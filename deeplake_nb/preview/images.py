@@ -166,7 +166,10 @@ def encode(image: Picture, box_px: int, *, lossless: bool = False) -> Preview:
     return Preview("image/jpeg", out.getvalue(), *image.size)
 
 
-def _undecodable(sample: StoredSample, error: Exception) -> FormatError:
+def _undecodable(sample: StoredSample, error: Exception) -> Exception:
+    """Lack of memory is no fault of the bytes."""
+    if isinstance(error, MemoryError):
+        return error
     return FormatError(
         f"{sample.what}: {sample.data.nbytes:,} bytes cannot be decoded as {sample.compression} ({_reason(error)}); "
         "the stored file is truncated, corrupt, or of another kind"

@@ -251,6 +251,8 @@ def decoded_preview(preview: Preview, box_px: int) -> Picture:
         image = Image.open(io.BytesIO(preview.data))
         image.draft("RGB", (box_px, box_px))
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    except MemoryError:
+        raise
     except Exception as error:  # decoders of foreign bytes raise whatever they like
         raise FormatError(f"this picture cannot be decoded: {error}") from error
 

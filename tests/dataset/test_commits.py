@@ -20,6 +20,7 @@ from deeplake_nb.errors import (
 )
 from deeplake_nb.format import keys
 from deeplake_nb.format.versions import VersionTree
+from deeplake_nb.storage.wrappers import Wrapper
 
 from .stores import Failing, create, load, memory, objects
 
@@ -215,6 +216,30 @@ def test_a_version_that_cannot_be_read_is_reset_on_the_way():
     ds.checkout("dev", reset=True)
     assert (ds.branch, values(ds)) == ("dev", list(range(10)))
     assert ds.pending_commit_id != head
+
+
+def test_a_version_that_cannot_be_read_right_now_is_not_reset():
+    class Offline(Wrapper):
+        down = False
+
+        def get(self, key, byte_range=None):
+            if self.down and "versions/" in key:
+                raise StorageError("the network is gone")
+            return super().get(key, byte_range)
+
+    store = Offline(memory())
+    ds = fill(create(store))
+    ds.checkout("dev", create=True)
+    add(ds, 2)
+    ds.checkout("main")
+    before = objects(store)
+    store.down = True
+    with pytest.raises(StorageError, match="the network is gone"):
+        ds.checkout("dev", reset=True)
+    store.down = False
+    assert objects(store) == before
+    ds.checkout("dev")
+    assert len(ds) == 12
 
 
 def test_refusals():
