@@ -91,13 +91,14 @@ class Appender:
         row = encoder.row
         if "class_names" in row.info and row.name == "class_label":
             values = self._numbered(values)
-        codes = infos = shapes = None
+        codes = infos = shapes = files = None
         if tensor.meta.is_link:
             values = list(values)
-            codes, infos, shapes = resolve_links(self.state, tensor.meta, values)
+            codes, infos, shapes, files = resolve_links(self.state, tensor.meta, values)
         elif row.has_sample_info:
             infos = companions.file_infos(values)
-        return Encoded(encoder.batch(values), counts, codes, infos, shapes)
+        kept = (values if files is None else files) if companions.has_copies(tensor.meta) else None
+        return Encoded(encoder.batch(values), counts, codes, infos, shapes, kept)
 
     def extend(self, values: Any, progress: Callable[[int], None] = lambda _: None) -> companions.Added:
         """Append rows, telling how many as chunks take them; returns what hidden companion tensors need to know.

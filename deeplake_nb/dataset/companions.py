@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import FormatError, UnsupportedError
+from deeplake_nb.format import downsampling
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import files
 from deeplake_nb.format.meta import encode_json
 from deeplake_nb.format.samples import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.appender import Appender
     from deeplake_nb.dataset.state import State
     from deeplake_nb.format.htypes import Htype
+    from deeplake_nb.format.meta import TensorMeta
 
 Shape = tuple[int, ...]
 MAX_CHUNK_NBYTES = 4_000_000
@@ -36,12 +38,16 @@ _MANY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Rows that were appended: how many, how many items, the items' shapes (one for all, or each), file infos."""
+    """Rows that were appended: how many, how many items, the items' shapes (one for all, or each), file infos.
+
+    ``values`` are the items themselves, where a companion holds smaller copies of them.
+    """
 
     rows: int
     items: int
     shapes: Shape | list[Shape | None] | None
     infos: list[dict[str, Any]] | None
+    values: Any = None
     ids: NDArray[np.uint64] | None = None
 
 
@@ -93,6 +99,34 @@ FUNCTIONS: dict[str, Callable[[Added], Any]] = {
     "extend_id": _ids,
     "extend_info": _infos,
 }
+
+
+DOWNSAMPLE = "extend_downsample"
+
+
+def told(state: State, key: str, link: Mapping[str, Any], added: Added, htype: str | None) -> Any:
+    """What a companion (by key) is given for rows that were added to its tensor, of ``htype``."""
+    if link["extend"] != DOWNSAMPLE:
+        return FUNCTIONS[link["extend"]](added)
+    factor = state.tensor_info(state.tensors[key]).get("downsampling_factor")
+    if not isinstance(factor, int) or factor < 1:
+        raise FormatError(
+            f"tensor {key!r} holds smaller copies, but its info has no downsampling_factor: {factor!r:.40}"
+        )
+    return [downsampling.smaller(value, factor, htype or "image") for value in added.values]
+
+
+def has_copies(meta: TensorMeta) -> bool:
+    """Whether companions hold smaller copies of a tensor's samples."""
+    return any(link.get("extend") == DOWNSAMPLE for link in meta.links.values())
+
+
+def tree(state: State, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The companions (by key) of a tensor with their links, each after its own companions."""
+    for companion, link in state.tensors[key].meta.links.items():
+        if companion in state.tensors:
+            yield from tree(state, companion)
+        yield companion, link
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +188,8 @@ def with_companions(state: State, tensors: Iterable[str]) -> list[str]:
     out = []
     for key in tensors:
         meta = state.tensors[key].meta
-        for companion, link in meta.links.items():
-            if link.get("extend") not in FUNCTIONS or companion not in state.tensors:
+        for companion, link in tree(state, key):
+            if link.get("extend") not in {*FUNCTIONS, DOWNSAMPLE} or companion not in state.tensors:
                 raise UnsupportedError(
                     f"tensor {meta.name!r} has a companion {companion!r} kept by {link.get('extend')!r}, "
                     "which cannot be kept up yet; changing rows would leave it behind"
@@ -180,3 +214,4 @@ def align(state: State, appenders: Mapping[str, Appender], key: str) -> None:
                 f"{state.tensors[companion].length}; the dataset is damaged"
             )
         appenders[companion].cut(length)
+        align(state, appenders, companion)

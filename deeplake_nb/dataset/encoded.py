@@ -26,6 +26,7 @@ class Encoded:
     codes: NDArray[np.uint32] | None
     infos: list[dict[str, Any]] | None
     linked: list[tuple[int, ...] | None] | None
+    values: Any = None  # as they came, where there are smaller copies of them
 
     @property
     def items(self) -> int:
@@ -43,4 +44,6 @@ class Encoded:
         shapes: Any = self.linked
         if shapes is None:
             shapes = self.batch.shape if isinstance(self.batch, Uniform) else self.batch.shapes
-        return Added(self.items if self.counts is None else len(self.counts), self.items, shapes, self.infos)
+        return Added(
+            self.items if self.counts is None else len(self.counts), self.items, shapes, self.infos, self.values
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from deeplake_nb.dataset import linked_grids
-from deeplake_nb.dataset.companions import file_info
+from deeplake_nb.dataset.companions import file_info, has_copies
 from deeplake_nb.dataset.linked_files import linked, open_all
 from deeplake_nb.dataset.reader import stored_items
 from deeplake_nb.errors import LakeError
@@ -27,12 +27,19 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-def resolve_links(
-    state: State, meta: TensorMeta, values: list[Any]
-) -> tuple[NDArray[np.uint32], list[dict[str, Any]] | None, list[Shape | None] | None]:
-    """Credentials codes, file infos and shapes of links about to be appended; grids of links in the list are encoded.
+class Resolved(NamedTuple):
+    """Links about to be appended: codes of their credentials, and what is known of the files that were opened."""
 
-    With the tensor's ``verify`` each file is opened; without, infos and shapes are None, and of a grid the first is.
+    codes: NDArray[np.uint32]
+    infos: list[dict[str, Any]] | None = None
+    shapes: list[Shape | None] | None = None
+    files: list[Any] | None = None
+
+
+def resolve_links(state: State, meta: TensorMeta, values: list[Any]) -> Resolved:
+    """What has to be known of links about to be appended; grids of links in the list are encoded.
+
+    With the tensor's ``verify``, or where there are smaller copies, each file is opened; else of a grid the first is.
 
     Raises:
         LinkError: a file that cannot be read, or is not of the tensor's htype; names its path.
@@ -50,22 +57,26 @@ def resolve_links(
     for at, value in enumerate(values):
         if isinstance(value, LinkTiled):
             values[at] = linked_grids.resolved(state, meta, value, creds.managed_creds_keys)
-    if not meta.verify:
-        return codes, None, None
+    if not meta.verify and not has_copies(meta):
+        return Resolved(codes)
     infos: list[dict[str, Any]] = []
     shapes: list[Shape | None] = []
+    files: list[Any] = []
     opened = open_all(state, links, creds.managed_creds_keys)
     for value, link, data in zip(values, links, opened, strict=True):
         if link is None or data is None:
             infos.append({})
             shapes.append(value.shape if isinstance(value, Grid) else None)
+            files.append(value)
             continue
         sample = linked(link, data, meta, f"tensor {meta.name!r}")
         if isinstance(sample, LakeError):
             raise sample
-        infos.append(file_info(Sample(sample.data, compression=sample.compression, path=redact(link.path))))
+        file = Sample(sample.data, compression=sample.compression, path=redact(link.path))
+        infos.append(file_info(file))
         shapes.append(sample.shape)
-    return codes, infos, shapes
+        files.append(file)
+    return Resolved(codes, infos, shapes, files) if meta.verify else Resolved(codes, files=files)
 
 
 def stored_links(

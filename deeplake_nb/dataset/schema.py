@@ -44,9 +44,40 @@ def create_tensor(writer: Writer, spec: TensorSpec) -> TensorState:
         for companion in wanted:
             _add_tensor(writer, TensorMeta(companion.name, hidden=True, **companion.fields), None)
         links = {state.meta.tensor_names[companion.name]: companion.link for companion in wanted}
+        links |= _add_copies(writer, meta, info, spec.downsampling())
         tensor = _add_tensor(writer, replace(meta, links=links), info)
         _add_groups(writer, _parents(name))
     return tensor
+
+
+def _add_copies(
+    writer: Writer, meta: TensorMeta, info: dict[str, Any], downsampling: tuple[int, int], scale: int = 1
+) -> dict[str, Any]:
+    """Hidden tensors for smaller copies of a tensor: by which factor each layer is smaller than the last, and how many.
+
+    Gives the link to the first. Each is named after how much smaller it is than the tensor itself.
+    """
+    factor, layers = downsampling
+    if not layers:
+        return {}
+    scale *= factor
+    name = f"{_stem(meta.name)}_downsampled_{scale}"
+    check_new_name(writer, name)
+    links = _add_copies(writer, meta, info, (factor, layers - 1), scale)
+    copy = replace(meta, name=name, links=links, hidden=True, is_link=False)
+    added = _add_tensor(writer, copy, {**info, "downsampling_factor": factor})
+    return {
+        added.key: {"extend": companions.DOWNSAMPLE, "update": "update_downsample", "flatten_sequence": True},
+    }
+
+
+def downsampling_of(state: State, key: str) -> tuple[int, int] | None:
+    """By which factor, and how often, a tensor (by key) has smaller copies; None where it has none."""
+    copies = [key for key, link in companions.tree(state, key) if link.get("extend") == companions.DOWNSAMPLE]
+    factors = [
+        state.tensor_info(state.tensors[key]).get("downsampling_factor") for key in copies if key in state.tensors
+    ]
+    return (factors[0], len(factors)) if factors and isinstance(factors[0], int) else None
 
 
 def check_new_name(writer: Writer, name: str) -> None:
@@ -84,7 +115,8 @@ def delete(writer: Writer, names: Sequence[str], groups: Sequence[str] = ()) -> 
         for name in names:
             tensor = state.tensor(name)
             gone[tensor.key] = name
-            gone |= {key: state.tensors[key].meta.name for key in tensor.meta.links if key in state.tensors}
+            beside = [key for key, _ in companions.tree(state, tensor.key)]
+            gone |= {key: state.tensors[key].meta.name for key in beside if key in state.tensors}
         writer.changes.load(gone)
         for key, name in gone.items():
             if not writer.changes.tensors[key].created and key not in state.meta.hidden_tensors:
@@ -131,15 +163,13 @@ def adopt(writer: Writer, source: State, names: Sequence[str]) -> None:
     with writer.changing():
         for name in names:
             tensor = source.tensor(name)
-            links = {}
-            for key, link in tensor.meta.links.items():
-                links[_adopted(writer, source, source.tensors[key], source.tensors[key].meta.links)] = link
-            _adopted(writer, source, tensor, links)
+            _adopted(writer, source, tensor)
             _add_groups(writer, _parents(name))
 
 
-def _adopted(writer: Writer, source: State, tensor: TensorState, links: Mapping[str, Any]) -> str:
-    """Add one tensor of another version; its key here."""
+def _adopted(writer: Writer, source: State, tensor: TensorState) -> str:
+    """Add one tensor of another version, after its companions; its key here."""
+    links = {_adopted(writer, source, source.tensors[key]): link for key, link in tensor.meta.links.items()}
     tables = source.tables(tensor)
     info = source.tensor_info(tensor)
     new = _add_tensor(writer, replace(tensor.meta, links=links), info or None, key=tensor.key)

@@ -91,6 +91,7 @@ class Structured(Rows):
             create_id_tensor="extend_id" in made_by,
             create_shape_tensor=bool(made_by & {"extend_shape", "extend_len"}),
             create_sample_info_tensor="extend_info" in made_by,
+            downsampling=schema.downsampling_of(source._state, source.key),  # noqa: SLF001 - of the same kind
         )
         if info := dict(source.info):
             tensor.info.update(info)

@@ -19,7 +19,7 @@ from deeplake_nb.format.edits import Edit
 from deeplake_nb.format.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,13 +67,15 @@ def update(writer: Writer, columns: Mapping[str, tuple[Ints, Any]], *, infos: Ma
 def update_part(writer: Writer, key: str, row: int, items: tuple[Any, ...], value: Any) -> bool:
     """Assign to a part of a sample that is cut into tiles, by rewriting those it touches.
 
-    False, and nothing is changed, where the sample is not cut or the index is no plain one.
+    False, and nothing is changed, where the sample is not cut, there are smaller copies of it, or the index is no plain
+    one.
 
     Raises:
         SampleError: a value that does not fit.
     """
     tensor = writer.state.tensors[key]
-    if tensor.meta.is_link or tensor.meta.is_sequence or row not in writer.state.tables(tensor).tiles:
+    is_other = tensor.meta.is_link or tensor.meta.is_sequence or companions.has_copies(tensor.meta)
+    if is_other or row not in writer.state.tables(tensor).tiles:
         return False
     with writer.editing([key]) as touched:
         new = with_part(writer.state, tensor, row, items, value)
@@ -105,7 +107,7 @@ def remove(writer: Writer, rows: Mapping[str, Ints]) -> None:
             items = _items_of(writer, tensor, wanted, None) if tensor.meta.is_sequence else edit
             jobs.append(_Job(touched[key], items, edit if tensor.meta.is_sequence else None, None))
             removed[key] = wanted, ids
-            for companion, link in tensor.meta.links.items():
+            for companion, link in companions.tree(writer.state, key):
                 own = items if link.get("flatten_sequence") else edit
                 jobs.append(_Job(touched[companion], own, None, None))
                 removed[companion] = own.removed, None
@@ -119,7 +121,7 @@ def clear(writer: Writer, tensors: Sequence[str]) -> None:
     rows = {key: np.arange(writer.state.tensors[key].length) for key in tensors}
     remove(writer, rows)
     for key in tensors:
-        for one in (key, *writer.state.tensors[key].meta.links):
+        for one in companions.with_companions(writer.state, [key]):
             writer.changes.tensors[one].clear()
 
 
@@ -143,11 +145,18 @@ def _replacements(  # noqa: PLR0917 - one place calls it
     added = new.added()
     if infos is not None:
         added = replace(added, infos=infos)
-    for companion, link in tensor.meta.links.items():
+    return [*jobs, *_copies(writer, touched, tensor, items, added)]
+
+
+def _copies(
+    writer: Writer, touched: Mapping[str, Appender], tensor: TensorState, items: Edit, added: companions.Added
+) -> Iterator[_Job]:
+    """What companions, and theirs, have to change along with items."""
+    for key, link in tensor.meta.links.items():
         if link.get("flatten_sequence"):
-            own = touched[companion].encoded(companions.FUNCTIONS[link["extend"]](added))
-            jobs.append(_Job(touched[companion], items, None, own))
-    return jobs
+            own = touched[key].encoded(companions.told(writer.state, key, link, added, tensor.meta.htype))
+            yield _Job(touched[key], items, None, own)
+            yield from _copies(writer, touched, writer.state.tensors[key], items, own.added())
 
 
 def _items_of(writer: Writer, tensor: TensorState, rows: Ints, counts: Ints | None) -> Edit:

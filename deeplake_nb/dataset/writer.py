@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ from deeplake_nb.errors import LakeError, SampleError
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from deeplake_nb.dataset.appender import Appender
 
 
 class Writer(Flushing):
     """The one writing end of a dataset version."""
+
+    _is_joining = False
 
     # ------------------------------------------------------------------ versions
 
@@ -76,6 +79,47 @@ class Writer(Flushing):
         self.changes.clear()
         self.state.refresh()
         self._lock = self._new_lock()
+
+    # ------------------------------------------------------------------ rows that wait
+
+    def wait(self, group: str, sample: Mapping[str, Any]) -> bool:
+        """Let a row wait, inside ``with ds:``; False where it must go the general way. See `Waiting`."""
+        with self._writing:
+            return self.may_wait and self.waiting.take(group, sample)
+
+    def wait_one(self, key: str, value: Any) -> bool:
+        """Let a value of one tensor wait, as `wait`."""
+        with self._writing:
+            return self.may_wait and self.waiting.take_one(key, value)
+
+    def expect(self, group: str, names: Mapping[str, str], sample: Mapping[str, Any]) -> None:
+        """Values like these, which have just been added, may wait from now on."""
+        with self._writing:
+            if self.may_wait:
+                self.waiting.expect(self.state, group, names, sample)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether this thread is inside ``with ds:``, and has written there."""
+        return self._open > 0 and self._thread == threading.get_ident() and not self._is_extending
+
+    def settle(self) -> None:
+        """Let what waits join, where this thread has appended it; others see what the last flush left."""
+        if self.waiting.count and self._thread == threading.get_ident():
+            with self._writing:
+                self.join_waiting()
+
+    def join_waiting(self) -> None:
+        """Add what waits, many rows at a time."""
+        if self._is_joining:
+            return
+        self._is_joining = True
+        try:
+            if self.waiting.count:
+                self.extend(self.waiting.batches(), is_shown=False)
+            self.waiting.clear()
+        finally:
+            self._is_joining = False
 
     # ------------------------------------------------------------------ rows
 
@@ -163,12 +207,15 @@ class Writer(Flushing):
                     appender.restore(marks[key])
                 raise
 
-    def _extend_one(self, appender: Appender, values: Any, known: companions.Known | None, told: Progress) -> None:
+    def _extend_one(
+        self, appender: Appender, values: Any, known: companions.Known | None, told: Callable[[int], None]
+    ) -> None:
         links = appender.tensor.meta.links
         added = appender.extend(values, told)
         added = added if known is None else known.told(added)
         for key, link in links.items():
-            self.appenders[key].extend(companions.FUNCTIONS[link["extend"]](added))
+            values = companions.told(self.state, key, link, added, appender.tensor.meta.htype)
+            self._extend_one(self.appenders[key], values, None, lambda _: None)
 
     # ------------------------------------------------------------------ info
 

@@ -238,14 +238,9 @@ def tiled_links(lake):
         ds.image.append(lake.link(paths[0][1]))
 
 
-ORIGINAL = {
-    f.__name__: f
-    for f in (
-        downsampled,
-        keyed_links,
-    )
-}
+ORIGINAL = {"keyed_links": keyed_links}
 
 EITHER = {
-    f.__name__: f for f in (tiles, canvases, tiled_links, updates, padding, clearing, commits, renaming, merges, views)
+    f.__name__: f
+    for f in (tiles, canvases, downsampled, tiled_links, updates, padding, clearing, commits, renaming, merges, views)
 }
