@@ -44,6 +44,8 @@ _CLASSES = {
     "Link": "deeplake_nb.format.samples",
     "link_tiled": "deeplake_nb.format.samples",
     "tiled": "deeplake_nb.format.samples",
+    "compute": "deeplake_nb.dataset.compute",
+    "compose": "deeplake_nb.dataset.compute",
     "LakeError": "deeplake_nb.errors",
     "VectorStore": "deeplake_nb.vectorstore.store",
     "stand_in": "deeplake_nb.v3",

@@ -228,13 +228,6 @@ class Placed(Structured):
             raise UnsupportedError(f"only a whole dataset can be {done}: load {self.path}, and take that")
         return self._opener(done)
 
-    def _opener(self, done: str) -> Host:
-        """Whoever opened this, when everything is written."""
-        if self._state.host is None:
-            raise UnsupportedError(f"{self.path} was opened by no session, and cannot be {done}: load() it")
-        self.flush()
-        return self._state.host
-
     def _move(self, storage: StorageProvider) -> None:
         """Go on under another name of the same place."""
         if self._writer is not None:

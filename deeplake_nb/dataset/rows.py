@@ -8,7 +8,7 @@ from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.state import State
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, did_you_mean
+from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, UnsupportedError, did_you_mean
 from deeplake_nb.format import keys
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from deeplake_nb.dataset.host import OpenLinks
+    from deeplake_nb.dataset.host import Host, OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.urls import Url
 
@@ -239,6 +239,13 @@ class Rows:
         """Flush, and forget the chunks that are kept in memory; they are read again when they are needed."""
         self.flush()
         self._state.chunks.clear()
+
+    def _opener(self, done: str) -> Host:
+        """Whoever opened this, when everything is written."""
+        if self._state.host is None:
+            raise UnsupportedError(f"{self.path} was opened by no session, and cannot be {done}: load() it")
+        self.flush()
+        return self._state.host
 
     def _write(self) -> Writer:
         """The writing end of the whole version.

@@ -5,6 +5,7 @@ Each is a dataset of its own below ``.queries``, and a line of ``queries.json``,
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from deeplake_nb.dataset.below import Below
 from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
 from deeplake_nb.dataset.lock import short_lock
 from deeplake_nb.dataset.rows import VIEW_ROWS
-from deeplake_nb.dataset.versions import Versions
+from deeplake_nb.dataset.selecting import Selecting
 from deeplake_nb.errors import (
     FormatError,
     KeyNotFoundError,
@@ -28,7 +29,6 @@ from deeplake_nb.errors import (
 from deeplake_nb.format import keys
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import decode_json, encode_json
-from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import check_key, delete_all
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.state import State
     from deeplake_nb.storage.provider import StorageProvider
 
 _BARE = {"create_shape_tensor": False, "create_id_tensor": False, "create_sample_info_tensor": False}
@@ -121,58 +122,13 @@ class ViewEntry:
         self._dataset.delete_view(self.info["id"])
 
 
-class Views(Versions):
-    """Selections of rows: made by a condition or at random, saved, found again."""
+class Views(Selecting):
+    """Selections of rows, saved and found again."""
 
     @property
     def is_optimized(self) -> bool:
         """Whether it is a saved view with copies of its rows."""
         return self._state.dataset_info().get("virtual-datasource") is False
-
-    # ------------------------------------------------------------------ making selections
-
-    def filter(self, function: Callable[[Self], Any] | str, *_: Any, **options: Any) -> Self:
-        """The rows for which ``function(row)`` is true, as a view; ``save_result=True`` saves it too.
-
-        Raises:
-            UnsupportedError: an expression in text, which this version cannot run.
-        """
-        if not callable(function):
-            raise UnsupportedError("filter takes a function of a row, such as lambda row: row.labels.numpy() == 2")
-        rows, is_shown = [], bool(options.get("progressbar", True))
-        with Progress(
-            f"filter {self._state.storage.url}", "rows", len(self), is_shown=is_shown, is_passing=True
-        ) as progress:
-            for at in range(len(self)):
-                if bool(np.all(function(self[at]))):
-                    rows.append(at)
-                progress()
-        view: Self = self[rows]
-        if options.get("save_result"):
-            view.save_view(message=getattr(function, "__name__", None), path=options.get("result_path"))
-        return view
-
-    def random_split(self, lengths: Sequence[int | float]) -> tuple[Self, ...]:
-        """Views of disjoint rows, drawn at random: of these lengths, or of these fractions of all rows.
-
-        Raises:
-            SampleError: tensors differ in length, or the lengths are not those of all rows together.
-        """
-        if len({len(tensor) for tensor in self.tensors.values()}) > 1:
-            raise SampleError("tensors differ in length: split a selection of rows that all of them have")
-        count = len(self)
-        sizes = [int(one) for one in lengths]
-        if any(isinstance(one, float) for one in lengths):
-            if not all(0 <= one <= 1 for one in lengths):
-                raise SampleError(f"fractions lie between 0 and 1, got {list(lengths)}")
-            sizes = [int(count * one) for one in lengths]
-            if abs(sum(lengths) - 1) < 1e-6:  # noqa: PLR2004 - fractions of everything
-                for at in range(count - sum(sizes)):
-                    sizes[at % len(sizes)] += 1
-        if sum(sizes) != count or min(sizes, default=0) < 0:
-            raise SampleError(f"lengths {list(lengths)} make {sum(sizes)} rows, but there are {count}")
-        rows = np.random.default_rng().permutation(count)
-        return tuple(self[part] for part in np.split(rows, np.cumsum(sizes)[:-1]))
 
     # ------------------------------------------------------------------ saving and finding them
 
@@ -188,13 +144,14 @@ class Views(Versions):
         verbose: bool = True,  # noqa: ARG002 - v3's argument
         ignore_errors: bool = False,
         overwrite: bool = False,
-        **_: Any,
+        creds: Any = None,
+        **ds_args: Any,
     ) -> str:
         """Keep this selection of rows of the last commit; returns where.
 
         Args:
             message: what to say of it.
-            path: saving elsewhere is not possible yet.
+            path: where to, as a dataset of its own that ``load`` opens; otherwise it is kept in this dataset.
             id: what to save it as; a random name, if none is given.
             optimize: keep copies of the rows, with all in one place, instead of their numbers.
             tensors: names of the tensors to copy; all, if none are given.
@@ -202,35 +159,39 @@ class Views(Versions):
             scheduler: changes nothing.
             verbose: changes nothing.
             ignore_errors: leave out rows that cannot be copied.
-            overwrite: replace a view of that name.
+            overwrite: replace a view of that name, or a dataset at ``path``.
+            creds: credentials of ``path``.
+            ds_args: ``org_id``, ``token`` and ``public`` of a hub, for ``path``.
 
         Raises:
             SampleError: there are changes that are not committed, or a view of that name.
             ReadOnlyError: opened for reading.
         """
-        if path is not None:
-            raise UnsupportedError("a view is saved within its dataset; copy() a dataset to have it elsewhere")
-        self._saving()
+        if path is None:
+            self._saving()
         if self.has_head_changes:
             raise SampleError("there are changes that are not committed: commit them, then save the view")
         name = secrets.token_hex(16) if id is None else id
         if not str(name).isprintable() or "/" in name or name != check_key(name):
             raise SampleError(f"{id!r:.60} is no name of a view")
-        if not overwrite and any(entry.id == name for entry in self.get_views()):
+        if path is None and not overwrite and any(entry.id == name for entry in self.get_views()):
             raise SampleError(f"a view {name!r} exists already; delete it, or pass overwrite=True")
         info: dict[str, Any] = {
             "id": name,
             "virtual-datasource": not optimize,
-            "source-dataset": self.path,
+            "source-dataset": self._place(),
             "source-dataset-version": self.commit_id,
             "created_at": time.time(),
             "source-dataset-index": self.index.to_json(),
         }
         if message is not None:
             info["message"] = message
-        target = Below(self._state.storage, f"{keys.VIEWS}{name}/")
-        delete_all(self._state.storage, f"{keys.VIEWS}{name}/")
-        view = self.create(target, self._state.open_links)
+        if path is not None:
+            view = self._opener("saved as a view").empty(path, overwrite=overwrite, creds=creds, options=ds_args)
+        else:
+            target = Below(self._state.storage, f"{keys.VIEWS}{name}/")
+            delete_all(self._state.storage, f"{keys.VIEWS}{name}/")
+            view = self.create(target, self._state.open_links)
         with view:
             if optimize:
                 rows = _extract(self, view, tensors, unlink=True, skip_bad=ignore_errors)
@@ -242,8 +203,26 @@ class Views(Versions):
             _keep_numbers(view, rows, hidden=optimize)
             view.info.update(info)
         view.close()
+        if path is not None:
+            return str(view.path)
         self._change_list(lambda entries: [*(one for one in entries if one["id"] != name), info])
         return f"{self.path}/{keys.VIEWS}{name}"
+
+    def _place(self) -> str:
+        """Where this is, for whoever is in another folder."""
+        return os.path.abspath(self.url.path) if self.url.scheme == "file" else self.path  # noqa: PTH100 - of a url
+
+    @property
+    def source(self) -> str | None:
+        """Of a view that was saved with a path of its own, as numbers of rows: the path of the dataset it is of."""
+        if VIEW_ROWS not in self._state.meta.tensor_names:
+            return None
+        info = self._state.dataset_info()
+        return str(info["source-dataset"]) if info.get("virtual-datasource") and "source-dataset" in info else None
+
+    def rows_of(self, dataset: Self) -> Self:
+        """The rows of ``dataset`` whose numbers this has, being such a view."""
+        return self._selected(self, dataset._state, self._state.dataset_info())
 
     def get_views(self, commit_id: str | None = None) -> list[ViewEntry]:
         """The saved views, all or those of one commit."""
@@ -302,13 +281,16 @@ class Views(Versions):
         view = self.open(storage, self._state.open_links, read_only=True)
         if not info["virtual-datasource"]:
             return view
+        return self._selected(view, self._state, info)
+
+    def _selected(self, view: Self, state: State, info: dict[str, Any]) -> Self:
+        """Rows of a version of a dataset, by their numbers in a view."""
         if info.get("tql_query"):
             raise UnsupportedError(f"view {info['id']!r} is made by a query, which cannot be run here")
         rows = view[VIEW_ROWS].numpy().reshape(-1).astype(np.int64)
         sub = Index.sub_from_json(info.get("sub-sample-index"))
-        state = self._state.at(info["source-dataset-version"] or keys.FIRST_COMMIT)
-        is_single = not info.get("first-index-subscriptable", True)
-        return type(self)(state, None, Index(rows, is_single, sub))
+        version = state.at(info["source-dataset-version"] or keys.FIRST_COMMIT)
+        return type(self)(version, None, Index(rows, not info.get("first-index-subscriptable", True), sub))
 
     def _optimized(self, info: dict[str, Any], tensors: Sequence[str] | None, *, unlink: bool) -> dict[str, Any]:
         self._saving()

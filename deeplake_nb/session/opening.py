@@ -82,8 +82,12 @@ class Opening:
         """
         path, creds = discreet(path, creds)
         mode: Mode | None = None if read_only is None else "r" if read_only else "w"
-        place, address = self._versioned(path, creds, access_of(options), mode)
-        return self._loaded(place, address, read_only)
+        access = access_of(options)
+        place, address = self._versioned(path, creds, access, mode)
+        found = self._loaded(place, address, read_only)
+        if found.source is None:
+            return found
+        return found.rows_of(self.load(found.source, read_only=True, creds=creds, **access.options()))
 
     def empty(self, path: Path, *, overwrite: bool = False, creds: Any = None, **options: Any) -> Dataset:
         """Make an empty dataset; ``overwrite`` removes a dataset that is there, but never other files.

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.expression import expression
+from deeplake_nb.dataset.matching import BLOCK, Block
 from deeplake_nb.errors import CommandError, did_you_mean
 from deeplake_nb.progress import Progress
 from deeplake_nb.urls import redact
-from deeplake_nb.widgets.columns import Column, column, shapes
-from deeplake_nb.widgets.expression import expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
-
-_BLOCK = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +98,10 @@ def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: Tru
     where, sort = view.where.strip(), view.sort.strip()
     masks, keys = [np.zeros(0, bool)], []
     with Progress(f"look through {redact(ds.path)}", "rows", len(ds), is_passing=True) as progress:
-        for start in range(0, len(ds), _BLOCK) if where or sort else ():
+        for start in range(0, len(ds), BLOCK) if where or sort else ():
             if not is_wanted():
                 return np.arange(0)
-            block = _Block(ds, start, min(start + _BLOCK, len(ds)))
+            block = Block(ds, start, min(start + BLOCK, len(ds)))
             mask = expression(where).mask(block) if where else np.ones(block.count, bool)
             masks.append(mask)
             if sort:
@@ -127,45 +125,6 @@ def _order(keys: NDArray[Any], *, descending: bool) -> NDArray[np.int64]:
         _, keys = np.unique(np.array([str(key) for key in keys]), return_inverse=True)
     values = keys.astype(np.float64)
     return np.argsort(-values if descending else values, kind="stable")
-
-
-class _Block:
-    """Columns of some rows, each read once."""
-
-    def __init__(self, ds: Dataset, start: int, stop: int) -> None:
-        self._tensors = ds.tensors
-        self._span = (start, stop)
-        whole = ds.index.rows
-        self._numbers = np.arange(start, stop) if whole is None else np.asarray(whole[start:stop])
-        self._read: dict[str, Column] = {}
-
-    @property
-    def count(self) -> int:
-        return self._span[1] - self._span[0]
-
-    @property
-    def names(self) -> Collection[str]:
-        return {**self._tensors, "row": None}
-
-    def column(self, name: str) -> Column:
-        if name not in self._read:
-            start, stop = self._span
-            is_row = name == "row" and name not in self._tensors
-            self._read[name] = Column(np.arange(start, stop)) if is_row else column(self._tensors[name], start, stop)
-        return self._read[name]
-
-    def extents(self, name: str, axis: int | None) -> NDArray[np.int64]:
-        if name not in self._tensors:
-            raise CommandError(f"{name!r} is a number of a row and has no length; len() takes the name of a tensor")
-        tensor = self._tensors[name]
-        if axis is None and tensor.base_htype in {"text", "list", "tag", "json"} and not tensor.is_sequence:
-            values = self.column(name)
-            if values.counts is not None:
-                return values.counts
-            return np.array([len(one) if hasattr(one, "__len__") else 1 for one in values.values], np.int64)
-        at = axis or 0
-        found = shapes(tensor, self._numbers)
-        return np.array([shape[at] if at < len(shape) else 1 for shape in found], np.int64)
 
 
 def code(path: str, index: Sequence[int] | None, view: View, rows: Sequence[int] | None) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deeplake_nb.errors import FormatError, ReadOnlyError, SampleError, UnsupportedError, VersionNotFoundError
+import deeplake_nb as deeplake
+from deeplake_nb.errors import (
+    CommandError,
+    DatasetExistsError,
+    DatasetNotFoundError,
+    FormatError,
+    ReadOnlyError,
+    SampleError,
+    UnsupportedError,
+    VersionNotFoundError,
+)
 
 from .stores import create, load, memory, objects
 
@@ -122,8 +132,69 @@ def test_filter(ds):
     assert len(ds.filter(lambda _: False)) == 0
     ds.filter(lambda row: row.label.numpy() == 0, save_result=True)
     assert len(ds.get_views()) == 1
-    with pytest.raises(UnsupportedError, match="function of a row"):
-        ds.filter("label == 'a'")
+    assert ds.filter("label == 'b' and x.max > 15").text.text() == ["row 9"]
+    assert ds[5:].filter("label == 'a'").text.text() == ["row 6", "row 8"]
+    view = ds.filter("text == 'row 3'", save_result=True)
+    assert view.sample_indices == [3]
+    assert ds.get_views()[1].message == "text == 'row 3'"
+    for wrong in ("lable == 'a'", "label == 'c'", "label ==", "text", "().__class__"):
+        with pytest.raises(CommandError):
+            ds.filter(wrong)
+
+
+def test_queries(ds):
+    assert ds.query("SELECT * WHERE label = 'b' ORDER BY row DESC LIMIT 2 OFFSET 1").sample_indices == [7, 5]
+    assert ds.query("select * from dataset where contains(text, '3') OR x.min > 16").sample_indices == [3, 9]
+    assert ds.query("select *").sample_indices == list(range(10))
+    assert ds[3:].query("select * where NOT label = 'a' limit 1").sample_indices == [3]
+    assert ds.query("select * where text = 'a AND b'").sample_indices == []
+    for wrong in ("delete *", "select label where row > 1", "select * where", "select * limit x"):
+        with pytest.raises(CommandError):
+            ds.query(wrong)
+    with pytest.raises(UnsupportedError, match="queries run here"):
+        ds.query("select *", runtime={"tensor_db": True})
+
+
+def test_rows_drawn_by_weight(ds):
+    drawn = ds.sample_by("label == 'b'", size=50)
+    assert len(drawn) == 50
+    assert set(drawn.sample_indices) <= {1, 3, 5, 7, 9}
+    assert sorted(ds.sample_by([0, 1, 1] + [0] * 7, replace=False, size=2).sample_indices) == [1, 2]
+    assert len(ds.sample_by("x.max + 1")) == 10
+    for weights in ([1], [0] * 10, [-1] + [1] * 9, [float("nan")] * 10):
+        with pytest.raises(SampleError, match="10 rows need as many weights"):
+            ds.sample_by(weights)
+    with pytest.raises(SampleError, match="3 different rows are wanted"):
+        ds.sample_by([0, 1, 1] + [0] * 7, replace=False, size=3)
+
+
+def test_views_elsewhere(tmp_path):
+    ds = deeplake.empty(tmp_path / "ds")
+    with ds:
+        ds.create_tensor("x", dtype="int32")
+        ds.x.extend(np.arange(20).reshape(10, 2))
+    ds.commit("ten")
+    here = objects(ds._state.storage)
+    place = ds[[3, 1]].save_view(path=tmp_path / "numbers", message="two")
+    ds[4].save_view(path=tmp_path / "one")
+    ds[5:7].save_view(path=tmp_path / "copies", optimize=True)
+    assert objects(ds._state.storage) == here, "nothing is changed in the dataset itself"
+    ds.x.append([7, 7])
+    view = deeplake.load(place)
+    assert view.x.numpy().tolist() == [[6, 7], [2, 3]]
+    assert view.sample_indices == [3, 1]
+    assert view.read_only
+    assert deeplake.load(tmp_path / "one").x.numpy().tolist() == [8, 9]
+    copies = deeplake.load(tmp_path / "copies")
+    assert copies.x.numpy().tolist() == [[10, 11], [12, 13]]
+    assert copies.sample_indices == [5, 6]
+    assert copies.is_optimized
+    ds.commit("eleven")
+    with pytest.raises(DatasetExistsError):
+        ds[:2].save_view(path=tmp_path / "numbers")
+    deeplake.delete(tmp_path / "ds")
+    with pytest.raises(DatasetNotFoundError):
+        deeplake.load(place)
 
 
 def test_random_split(ds):

@@ -10,7 +10,7 @@ import pytest
 import deeplake_nb as deeplake
 from deeplake_nb.errors import CommandError
 from deeplake_nb.widgets import rows as module
-from deeplake_nb.widgets.columns import class_counts, column
+from deeplake_nb.dataset.columns import class_counts, column
 from deeplake_nb.widgets.rows import View, code, rows_of, select
 from tests.widgets.conftest import BLUE, RED, file
 
@@ -18,7 +18,7 @@ from tests.widgets.conftest import BLUE, RED, file
 @pytest.fixture
 def ds(monkeypatch):
     """Ten rows; rows are looked at three at a time, so that every filter crosses the seams."""
-    monkeypatch.setattr(module, "_BLOCK", 3)
+    monkeypatch.setattr(module, "BLOCK", 3)
     made = deeplake.empty(f"mem://rows-{uuid4().hex}", overwrite=True)
     with made:
         made.create_tensor("labels", htype="class_label", class_names=["red", "blue", "none"])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deeplake_nb.dataset.columns import Column
+from deeplake_nb.dataset.expression import expression
 from deeplake_nb.errors import CommandError
-from deeplake_nb.widgets.columns import Column
-from deeplake_nb.widgets.expression import expression
 
 
 def objects(*values):

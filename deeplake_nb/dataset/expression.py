@@ -1,8 +1,10 @@
 """A small language of filters: ``labels == "cat" and len(boxes) > 3``.
 
 Python's own grammar, read by its parser and evaluated here on whole columns; nothing of Python is run. Names are
-tensors, and ``row``. A tensor with several values per row is compared value by value, and a row is taken when any of
-them fits: ``not labels == "cat"`` is "has no cat", ``all(scores > 0.5)`` asks for every one.
+tensors (``group.tensor`` too), and ``row``. A tensor with several values per row is compared value by value, and a row
+is taken when any of them fits: ``not labels == "cat"`` is "has no cat", ``all(scores > 0.5)`` asks for every one. What
+v3's filters say is understood as well: ``labels.contains("cat")``, ``x.max``, ``x.min``, ``x.mean``, ``x.size``,
+``images.shape[0]``.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from deeplake_nb.dataset.columns import Column
 from deeplake_nb.errors import CommandError, did_you_mean
-from deeplake_nb.widgets.columns import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -50,7 +52,8 @@ _REDUCE: Mapping[str, tuple[np.ufunc, Any]] = {
     "any": (np.logical_or, False),
     "all": (np.logical_and, True),
 }
-FUNCTIONS = (*_REDUCE, "mean", "len", "abs", "lower", "height", "width")
+FUNCTIONS = (*_REDUCE, "mean", "len", "abs", "lower", "height", "width", "contains")
+_MEMBERS = ("min", "max", "mean", "size")
 
 
 class Columns(Protocol):
@@ -66,6 +69,9 @@ class Columns(Protocol):
 
     def column(self, name: str) -> Column:
         """The values of a name."""
+
+    def sizes(self, name: str) -> NDArray[np.int64]:
+        """Number of values of each row."""
 
     def extents(self, name: str, axis: int | None) -> NDArray[np.int64]:
         """Length of an axis of each row's sample; its number of values along the first one for None."""
@@ -123,12 +129,21 @@ def expression(text: str) -> Expression:
 _NODES = (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Call, ast.Name, ast.Constant, ast.Tuple, ast.List)
 
 
+_HAVE = (
+    "filters have names, numbers, texts, comparisons, and/or/not, + - * / %, functions, and of a tensor .min, .max, "
+    ".mean, .size, .shape[axis] and .contains(value)"
+)
+
+
 def _check(text: str, node: ast.expr, room: int) -> None:
     if room == 0:
         raise CommandError(f"the filter {text[:40]!r}... is nested too deeply")
-    if not isinstance(node, (*_NODES, ast.Subscript)):
-        raise _wrong(text, node, "filters have names, numbers, texts, comparisons, and/or/not, + - * / % and functions")
-    if isinstance(node, ast.Call) and (not isinstance(node.func, ast.Name) or node.keywords):
+    if not isinstance(node, (*_NODES, ast.Subscript, ast.Attribute)):
+        raise _wrong(text, node, _HAVE)
+    if isinstance(node, ast.Attribute) and not isinstance(node.value, (ast.Name, ast.Attribute)):
+        raise _wrong(text, node, _HAVE)
+    is_method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "contains"
+    if isinstance(node, ast.Call) and ((not isinstance(node.func, ast.Name) and not is_method) or node.keywords):
         raise _wrong(text, node, f"functions: {', '.join(FUNCTIONS)}")
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
@@ -147,7 +162,7 @@ class _Evaluation:
         self._text = text
         self._columns = columns
 
-    def of(self, node: Node) -> Value:  # noqa: C901, PLR0911 - a case for each kind of node
+    def of(self, node: Node) -> Value:  # noqa: C901, PLR0911, PLR0912 - a case for each kind of node
         match node:
             case ast.Constant(value=str() | int() | float() | bool() | None as value):
                 return value
@@ -155,6 +170,10 @@ class _Evaluation:
                 return tuple(self.of(item) for item in items)
             case ast.Name(id=name):
                 return self._named(node, name)
+            case ast.Attribute(value=value, attr=attr):
+                return self._attribute(node, value, attr)
+            case ast.Subscript(value=ast.Attribute(value=value, attr="shape"), slice=ast.Constant(value=int() as axis)):
+                return Column(self._columns.extents(self._tensor(value), axis))
             case ast.Subscript(value=value, slice=ast.Constant(value=str() as key)):
                 return self._member(node, value, key)
             case ast.BoolOp(op=op, values=values):
@@ -169,6 +188,10 @@ class _Evaluation:
                 return self._combined(node, _ARITHMETIC[type(op)], self.of(left), self.of(right))
             case ast.Compare(left=left, ops=ops, comparators=others):
                 return self._compared(node, [left, *others], ops)
+            case ast.Call(func=ast.Attribute(value=value, attr="contains"), args=[one]):
+                return self._combined(node, np.equal, self._columns.column(self._tensor(value)), self.of(one))
+            case ast.Call(func=ast.Name(id="contains"), args=[of, one]):
+                return self._contained(node, self.of(one), self.of(of))
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return self._called(node, name, arguments)
         raise _wrong(self._text, node, "this is no part of filters")
@@ -178,6 +201,26 @@ class _Evaluation:
             return self._columns.column(name)
         known = ", ".join(self._columns.names)
         raise _wrong(self._text, node, f"no such tensor{did_you_mean(name, self._columns.names)}; there are {known}")
+
+    def _tensor(self, node: Node) -> str:
+        """The tensor that a name means, ``group.tensor`` for one in a group."""
+        parts, at = list[str](), node
+        while isinstance(at, ast.Attribute):
+            parts, at = [at.attr, *parts], at.value
+        name = "/".join([at.id, *parts]) if isinstance(at, ast.Name) else ""
+        if name not in self._columns.names:
+            raise _wrong(self._text, node, f"no such tensor{did_you_mean(name, self._columns.names)}")
+        return name
+
+    def _attribute(self, node: Node, of: Node, attr: str) -> Value:
+        if attr not in _MEMBERS:
+            if isinstance(of, ast.Name) and of.id in self._columns.names:
+                raise _wrong(self._text, node, _HAVE)
+            return self._columns.column(self._tensor(node))
+        name = self._tensor(of)
+        if attr == "size":
+            return Column(self._columns.sizes(name))
+        return self._computed(attr, self._columns.column(name))
 
     def _member(self, node: Node, of: Node, key: str) -> Value:
         values = self.of(of)
@@ -210,6 +253,8 @@ class _Evaluation:
     def _contained(self, node: Node, left: Value, right: Value) -> Column:
         if isinstance(left, str) and isinstance(right, Column) and right.values.dtype == object:
             return right.with_values(np.array([isinstance(one, str) and left in one for one in right.values], bool))
+        if isinstance(right, Column) and not isinstance(left, Column | tuple):
+            return self._combined(node, np.equal, right, left)
         if isinstance(left, Column) and isinstance(right, tuple):
             each = [self._combined(node, np.equal, left, value).values for value in right]
             empty = np.zeros(len(left.values), bool)
@@ -255,9 +300,9 @@ class _Evaluation:
             raise _wrong(self._text, node, f"no function of that name and one argument{hint}: {', '.join(FUNCTIONS)}")
         (argument,) = arguments
         if name in {"len", "height", "width"}:
-            if not isinstance(argument, ast.Name) or argument.id not in self._columns.names:
+            if not isinstance(argument, (ast.Name, ast.Attribute)):
                 raise _wrong(self._text, node, f"{name}() takes the name of a tensor")
-            return Column(self._columns.extents(argument.id, {"len": None, "height": 0, "width": 1}[name]))
+            return Column(self._columns.extents(self._tensor(argument), {"len": None, "height": 0, "width": 1}[name]))
         value = self.of(argument)
         if not isinstance(value, Column):
             raise _wrong(self._text, node, "this is a constant")

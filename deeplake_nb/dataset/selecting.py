@@ -1,0 +1,142 @@
+"""Rows chosen by a condition, by a query or by chance: the part of ``Dataset`` with v3's methods for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.dataset.matching import matching, queried
+from deeplake_nb.dataset.versions import Versions
+from deeplake_nb.errors import CommandError, SampleError, UnsupportedError
+from deeplake_nb.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+
+class Selecting(Versions):
+    """Selections of rows."""
+
+    def filter(  # noqa: PLR0917 - v3's signature
+        self,
+        function: Callable[[Self], Any] | str,
+        num_workers: int = 0,  # noqa: ARG002 - v3's argument
+        scheduler: str = "threaded",  # noqa: ARG002 - v3's argument
+        progressbar: bool = True,
+        save_result: bool = False,
+        result_path: Any = None,
+        result_ds_args: dict[str, Any] | None = None,
+    ) -> Self:
+        """The rows for which ``function(row)`` is true, as a view.
+
+        Text is much faster: ``"labels == 'cat' and x.max > 3"`` looks at many rows together, and reads the tensors that
+        it names and no others.
+
+        Args:
+            function: takes a dataset of one row; or an expression, as the gallery has them.
+            num_workers: changes nothing.
+            scheduler: changes nothing.
+            progressbar: show how far it is.
+            save_result: save the view, too.
+            result_path: where to, if not in this dataset.
+            result_ds_args: further arguments of ``save_view``.
+
+        Raises:
+            CommandError: text that is no expression, or does not fit the tensors.
+        """
+        self.flush()
+        what = f"filter {self.path}"
+        with Progress(what, "rows", len(self), is_shown=bool(progressbar), is_passing=True) as told:
+            if isinstance(function, str):
+                rows = matching(self, function, told=told).tolist()
+            else:
+                rows = []
+                for at in range(len(self)):
+                    if bool(np.all(function(self[at]))):
+                        rows.append(at)
+                    told(1)
+        view: Self = self[rows]
+        if save_result:
+            message = function if isinstance(function, str) else getattr(function, "__name__", None)
+            view.save_view(message=message, path=result_path, **(result_ds_args or {}))  # type: ignore[attr-defined]
+        return view
+
+    def query(self, query_string: str, runtime: Any = None, return_data: bool = False) -> Self:
+        """The rows of ``SELECT * WHERE condition ORDER BY value DESC LIMIT n OFFSET m``, as a view, in that order.
+
+        A condition is an expression as ``filter`` takes it; ``AND``, ``OR``, ``=`` and ``contains(text, 'word')`` are
+        understood.
+
+        Args:
+            query_string: the query; each part after ``SELECT *`` may be left out.
+            runtime: of a closed service; must be left out.
+            return_data: of a closed service; must be left out.
+
+        Raises:
+            CommandError: anything else, or it does not fit the tensors.
+            UnsupportedError: ``runtime`` or ``return_data``.
+        """
+        if runtime or return_data:
+            raise UnsupportedError("queries run here: leave runtime and return_data out")
+        self.flush()
+        selected: Self = self[queried(self, query_string).tolist()]
+        return selected
+
+    def sample_by(self, weights: str | Sequence[float], replace: bool | None = True, size: int | None = None) -> Self:
+        """Rows drawn at random, each as often as its weight says, as a view.
+
+        Args:
+            weights: one for each row, at least 0; or an expression that gives them, as ``"labels == 'cat'"``.
+            replace: whether a row may be drawn again.
+            size: how many; as many as there are rows, if it is not said.
+
+        Raises:
+            SampleError: other weights than rows, none above 0, or more rows wanted than there are.
+            CommandError: text that is no expression, or does not fit the tensors.
+        """
+        from deeplake_nb.dataset.expression import expression
+        from deeplake_nb.dataset.matching import Block
+
+        count = len(self)
+        if isinstance(weights, str):
+            self.flush()
+            block = Block(self, 0, count)
+            try:
+                found = expression(weights).mask(block)
+            except CommandError:
+                found = expression(weights).keys(block)
+        else:
+            found = np.asarray(weights)
+        chances = found.astype(np.float64)
+        if chances.shape != (count,) or not np.isfinite(chances).all() or (chances < 0).any() or not chances.any():
+            raise SampleError(f"{count} rows need as many weights, none below 0 and one above; got {found!r:.120}")
+        wanted = count if size is None else size
+        if not replace and wanted > np.count_nonzero(chances):
+            raise SampleError(f"{wanted} different rows are wanted, but {np.count_nonzero(chances)} have a weight")
+        rows = np.random.default_rng().choice(count, wanted, replace=bool(replace), p=chances / chances.sum())
+        drawn: Self = self[rows.tolist()]
+        return drawn
+
+    def random_split(self, lengths: Sequence[int | float]) -> tuple[Self, ...]:
+        """Views of disjoint rows, drawn at random: of these lengths, or of these fractions of all rows.
+
+        Raises:
+            SampleError: tensors differ in length, or the lengths are not those of all rows together.
+        """
+        if len({len(tensor) for tensor in self.tensors.values()}) > 1:
+            raise SampleError("tensors differ in length: split a selection of rows that all of them have")
+        count = len(self)
+        sizes = [int(one) for one in lengths]
+        if any(isinstance(one, float) for one in lengths):
+            if not all(0 <= one <= 1 for one in lengths):
+                raise SampleError(f"fractions lie between 0 and 1, got {list(lengths)}")
+            sizes = [int(count * one) for one in lengths]
+            if abs(sum(lengths) - 1) < 1e-6:  # noqa: PLR2004 - fractions of everything
+                for at in range(count - sum(sizes)):
+                    sizes[at % len(sizes)] += 1
+        if sum(sizes) != count or min(sizes, default=0) < 0:
+            raise SampleError(f"lengths {list(lengths)} make {sum(sizes)} rows, but there are {count}")
+        rows = np.random.default_rng().permutation(count)
+        return tuple(self[part] for part in np.split(rows, np.cumsum(sizes)[:-1]))

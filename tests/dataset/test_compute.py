@@ -1,0 +1,104 @@
+"""Functions run over samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplake_nb as deeplake
+from deeplake_nb.errors import SampleError
+
+
+@pytest.fixture
+def ds(tmp_path):
+    ds = deeplake.empty(tmp_path / "in")
+    with ds:
+        ds.create_tensor("x", dtype="float32")
+        ds.create_tensor("image", htype="image", sample_compression="jpeg")
+        ds.create_tensor("deep/label", htype="class_label", class_names=["a", "b"])
+    rng = np.random.default_rng(0)
+    with ds:
+        for at in range(150):
+            Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype="uint8")).save(tmp_path / "one.jpg")
+            file = deeplake.read(tmp_path / "one.jpg")
+            ds.append({"x": np.float32([at]), "image": file, "deep/label": at % 2})
+            ds.flush()
+    return ds
+
+
+@deeplake.compute
+def twice(sample, out, factor=2):
+    """Every row twice; its file as it is."""
+    for _ in range(2):
+        out.append({"x": sample.x.numpy() * factor, "image": sample.image, "deep/label": sample.deep.label})
+
+
+@deeplake.compute
+def plus(sample, out):
+    out.x.extend([one + 1 for one in sample.x.numpy(aslist=True)])
+
+
+def test_rows_come_in_order_and_files_stay_what_they_are(ds, tmp_path):
+    made = deeplake.like(tmp_path / "out", ds)
+    twice(factor=3).eval(ds, made, num_workers=2, progressbar=False)
+    assert len(made) == 300
+    assert made.x.numpy().reshape(-1).tolist() == [3.0 * (at // 2) for at in range(300)]
+    assert made.image[299].tobytes() == ds.image[149].tobytes()
+    assert made["deep/label"][3].data()["text"] == ["b"]
+    assert twice.__doc__ == "Every row twice; its file as it is."
+
+
+def test_a_pipeline(ds, tmp_path):
+    made = deeplake.empty(tmp_path / "out")
+    made.create_tensor("x")
+    deeplake.compose([twice(), plus()]).eval(ds[:3], made, progressbar=False)
+    assert made.x.numpy().reshape(-1).tolist() == [1, 1, 3, 3, 5, 5]
+
+
+def test_in_place(ds):
+    @deeplake.compute
+    def half(sample, out):
+        out.x.append(sample.x.numpy() / 2)
+
+    half().eval(ds, progressbar=False)
+    assert ds.x.numpy().reshape(-1).tolist() == [at / 2 for at in range(150)]
+    with pytest.raises(SampleError, match="in place each tensor gets one value"):
+        twice().eval(ds, progressbar=False)
+    assert ds.x[3].numpy().tolist() == [1.5], "nothing of it is there"
+
+
+def test_errors(ds, tmp_path):
+    made = deeplake.empty(tmp_path / "out")
+    made.create_tensor("x")
+    made.create_tensor("y")
+
+    @deeplake.compute
+    def fails(number, out):
+        out.append({"x": 1 // (number - 2), "y": 1})
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fails().eval([0, 1, 2], made, progressbar=False)
+    assert caught.value.__notes__ == ["in compute, sample 2 of the input"]
+    fails().eval([0, 1, 2, 3], made, progressbar=False, ignore_errors=True)
+    assert len(made) == 3
+
+    @deeplake.compute
+    def uneven(number, out):
+        out.x.extend([1, 2])
+        out.y.append(1)
+
+    with pytest.raises(SampleError, match=r"sample 0: tensors got different numbers of values: \{'x': 2, 'y': 1\}"):
+        uneven().eval([0], made, progressbar=False)
+    uneven().eval([0], made, progressbar=False, check_lengths=False)
+    assert (len(made.x), len(made.y)) == (5, 4)
+
+    @deeplake.compute
+    def less(number, out):
+        out.x.append(number)
+
+    with pytest.raises(SampleError, match="no value for tensor 'y'"):
+        less().eval([0], made, progressbar=False)
+    less().eval([0], made, progressbar=False, skip_ok=True)
+    with pytest.raises(SampleError, match="without ds_out"):
+        less().eval([0], progressbar=False)

@@ -1,0 +1,324 @@
+"""Small scripts as users of v3 have them, run unchanged by the original and here; each gives what it saw, as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SCRIPTS = {}
+
+
+def script(function):
+    SCRIPTS[function.__name__] = function
+    return function
+
+
+def seen(ds):
+    """Everything of a dataset that a user sees."""
+    return {
+        "rows": len(ds),
+        "tensors": {
+            name: {
+                "htype": tensor.htype,
+                "dtype": str(tensor.meta.dtype),
+                "compression": [tensor.meta.sample_compression, tensor.meta.chunk_compression],
+                "info": {key: value for key, value in dict(tensor.info).items() if value},
+                "values": [plain(one) for one in values(tensor)],
+            }
+            for name, tensor in sorted(ds.tensors.items())
+        },
+        "info": dict(ds.info),
+    }
+
+
+def values(tensor):
+    if tensor.base_htype in {"text", "json"}:
+        return tensor.data()["value"]
+    return tensor.numpy(aslist=True)
+
+
+def plain(value):
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype), list(value.shape), value.tolist()]
+    return value
+
+
+def groups(ds):
+    """Not those that the original forgets to take away."""
+    return sorted(name for name in ds.groups if not name.startswith("__temp"))
+
+
+def pictures(folder, names):
+    for at, name in enumerate(names):
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4 + at, 6, 3), 10 * at, "uint8")).save(path)
+
+
+def filled(deeplake, path="./ds"):
+    """Rows of most simple kinds."""
+    ds = deeplake.empty(path, overwrite=True)
+    with ds:
+        ds.create_tensor("x", dtype="float32")
+        ds.create_tensor("labels", htype="class_label", class_names=["cat", "dog", "bird"])
+        ds.create_tensor("boxes", htype="bbox")
+        ds.create_tensor("words/caption", htype="text")
+        ds.create_tensor("images", htype="image", sample_compression="png")
+    for at in range(8):
+        ds.append(
+            {
+                "x": np.full((2, at % 3 + 1), at, "float32"),
+                "labels": np.array([at % 3, 2][: at % 2 + 1], "uint32"),
+                "boxes": np.ones((at % 3, 4), "float32") * at,
+                "words/caption": f"row {at}",
+                "images": np.full((3 + at, 4, 3), at, "uint8"),
+            }
+        )
+    return ds
+
+
+@script
+def classification(deeplake):
+    pictures("pets", ["dogs/a.png", "cats/b.png", "cats/c.png"])
+    ds = deeplake.ingest_classification("pets", "./ds", progressbar=False, summary=False, shuffle=False)
+    shapes = [one.shape for one in ds.images.numpy(aslist=True)]
+    by_value = sorted(zip(ds.labels.data()["text"], shapes, strict=True))
+    return [by_value, ds.labels.info.class_names, ds.images.meta.sample_compression, ds.labels.htype]
+
+
+@script
+def classification_sets(deeplake):
+    pictures("pets", ["train/dogs/a.jpg", "train/cats/b.jpg", "val/cats/c.jpg"])
+    ds = deeplake.ingest_classification("pets", "./ds", progressbar=False, summary=False)
+    return [sorted(ds.tensors), groups(ds), len(ds["train/images"]), len(ds["val/labels"]), ds.max_len]
+
+
+COCO = {
+    "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 9, "file_name": "b.jpg"}],
+    "categories": [{"id": 1, "name": "cat"}, {"id": 5, "name": "dog"}],
+    "annotations": [
+        {"id": 1, "image_id": 7, "category_id": 5, "bbox": [1, 2, 3, 4.5], "area": 13.5, "iscrowd": 0,
+         "segmentation": [[0, 0, 2, 0, 2, 2]]},
+        {"id": 2, "image_id": 7, "category_id": 1, "bbox": [5, 6, 1, 1], "area": 1.0, "iscrowd": 0,
+         "segmentation": [[1, 1, 2, 1, 2, 2, 1, 2]]},
+        {"id": 3, "image_id": 9, "category_id": 5, "bbox": [0, 0, 3, 3], "area": 9.0, "iscrowd": 1,
+         "segmentation": [[0, 0, 1, 0, 1, 1]]},
+    ],
+}  # fmt: skip
+
+
+@script
+def coco(deeplake):
+    pictures("images", ["a.jpg", "b.jpg"])
+    Path("instances.json").write_text(json.dumps(COCO))
+    ds = deeplake.ingest_coco(
+        "images",
+        "instances.json",
+        "./ds",
+        key_to_tensor_mapping={"category_id": "labels", "bbox": "boxes"},
+        ignore_keys=["iscrowd"],
+        progressbar=False,
+    )
+    return [
+        sorted(ds.tensors),
+        {name: tensor.htype for name, tensor in ds.tensors.items() if tensor.htype != "generic"},
+        ds.labels.data(aslist=True)["text"],
+        [plain(one) for one in ds.boxes.numpy(aslist=True)],
+        [plain(one) for one in ds.segmentation.numpy(aslist=True)],
+        [one.tolist() for one in ds.area.numpy(aslist=True)],
+        ds.images.meta.sample_compression,
+    ]
+
+
+@script
+def coco_groups(deeplake):
+    pictures("images", ["a.jpg", "b.jpg"])
+    for name in ("one", "two"):
+        Path(f"{name}.json").write_text(json.dumps(COCO))
+    ds = deeplake.ingest_coco(
+        "images", ["one.json", "two.json"], "./ds", file_to_group_mapping={"two.json": "second"}, progressbar=False
+    )
+    return [sorted(ds.tensors), groups(ds), len(ds)]
+
+
+@script
+def yolo(deeplake):
+    pictures("data", ["a.jpg", "b.jpg"])
+    Path("data/a.txt").write_text("0 0.5 0.5 0.25 0.25\n1 0.1 0.2 0.3 0.4\n")
+    Path("data/b.txt").write_text("1 0.5 0.5 1 1\n")
+    Path("names.txt").write_text("cat\ndog\n")
+    ds = deeplake.ingest_yolo("data", "./ds", class_names_file="names.txt", allow_no_annotation=True, progressbar=False)
+    found = seen(ds)["tensors"]
+    del found["images"]
+    return found
+
+
+@script
+def yolo_polygons(deeplake):
+    pictures("data", ["a.jpg", "b.jpg"])
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("0 0.5 0.5 0.25 0.25 0.75 0.5\n")
+    Path("texts/b.txt").write_text("1 0 0 1 0 1 1 0 1\n0 0.1 0.1 0.2 0.2 0.3 0.3\n")
+    ds = deeplake.ingest_yolo("data", "./ds", annotations_directory="texts", progressbar=False)
+    found = seen(ds)["tensors"]
+    del found["images"]
+    return found
+
+
+@script
+def dataframe(deeplake):
+    import pandas as pd
+
+    pictures("files", ["a.jpg", "b.jpg"])
+    table = pd.DataFrame(
+        {
+            "count": np.array([1, 2], "int32"),
+            "share": [0.5, np.nan],
+            "name": ["ann", None],
+            "is it": [True, False],
+            "when": pd.to_datetime(["2020-01-02 03:04", "2021-03-04 05:06"]),
+            "file": ["files/a.jpg", "files/b.jpg"],
+        }
+    )
+    ds = deeplake.ingest_dataframe(table, "./ds", column_params={"file": {"htype": "image"}}, progressbar=False)
+    return seen(ds)["tensors"]
+
+
+@script
+def like(deeplake):
+    ds = filled(deeplake)
+    ds.info["about"] = "all"
+    return [seen(deeplake.like("./other", ds)), sorted(deeplake.like("./some", "./ds", tensors=["words", "x"]).tensors)]
+
+
+@script
+def copies(deeplake):
+    ds = filled(deeplake)
+    part = ds[[5, 1, 2]].copy("./part", progressbar=False)
+    some = deeplake.copy("./ds", "./some", tensors=["x", "labels"], progressbar=False)
+    ds.commit("one")
+    ds.pop(0)
+    deep = deeplake.deepcopy("./ds", "./deep", tensors=["x"], progressbar=False)
+    return [seen(part), seen(some), seen(deep), [one["message"] for one in deep.commits]]
+
+
+@script
+def what_it_is(deeplake):
+    ds = filled(deeplake)
+    group, view = ds.words, ds[2:5]
+    return [
+        [ds.num_samples, view.num_samples, ds.is_view, view.is_view, view.is_optimized, ds.allow_delete],
+        [list(ds.sample_indices), list(view.sample_indices)],
+        [group.parent.is_view, group.root.num_samples, ds.parent, len(view.no_view_dataset)],
+        [ds.x.size, ds.x[1].size, ds.x[1].shape, ds.x.verify, ds.labels.is_sequence],
+        sorted(ds.meta.tensor_names)[-4:],
+    ]
+
+
+@script
+def protected(deeplake):
+    ds = filled(deeplake)
+    ds.allow_delete = False
+    try:
+        deeplake.empty("./ds", overwrite=True)
+    except Exception:  # noqa: BLE001 - each has its own
+        refused = True
+    ds.allow_delete = True
+    ds.delete()
+    return [refused, deeplake.exists("./ds")]
+
+
+@script
+def modified(deeplake):
+    ds = filled(deeplake)
+    first = ds.commit("one")
+    ds.labels[2] = 1
+    ds.labels.extend([0, 0])
+    second = ds.commit("two")
+    ds.labels[4] = 1
+    of_head = ds.labels.modified_samples(return_indexes=True)[1]
+    since = ds.labels.modified_samples(first, return_indexes=True)
+    return [of_head, since[1], len(since[0]), ds.labels.modified_samples(second, return_indexes=True)[1]]
+
+
+@script
+def old_commits_get_a_branch(deeplake):
+    ds = filled(deeplake)
+    first = ds.commit("one")
+    ds.pop(0)
+    ds.commit("two")
+    ds.checkout(first)
+    before = [ds.read_only, ds.is_head_node, ds.branch]
+    ds.labels[0] = 2
+    ds.commit("aside")
+    names = [name if name == "main" else name.split("_")[0] for name in ds.branches]
+    return [
+        before,
+        names,
+        ds.branch.split("_")[0],
+        ds.labels[0].numpy().tolist(),
+        len(ds),
+        [c["message"] for c in ds.commits],
+    ]
+
+
+@script
+def text_filters(deeplake):
+    ds = filled(deeplake)
+    queries = [
+        "labels == 'cat'",
+        "labels == 2 and x.max > 3",
+        "labels.contains('bird')",
+        "x.min == 3 or x.mean == 4",
+        "images.shape[0] > 7",
+        "x.size == 2",
+        "words.caption == 'row 3'",
+        "not labels == 'dog'",
+        "x.max * 2 > 9",
+    ]
+    return [list(map(int, ds.filter(query, progressbar=False).sample_indices)) for query in queries]
+
+
+@script
+def views_elsewhere(deeplake):
+    ds = filled(deeplake)
+    ds.commit("one")
+    ds[[3, 1]].save_view(path="./numbers", message="two rows", verbose=False)
+    ds[4:6].save_view(path="./copies", optimize=True, verbose=False)
+    one = deeplake.load("./numbers", verbose=False)
+    other = deeplake.load("./copies", verbose=False)
+    return [
+        [list(map(int, one.sample_indices)), list(map(int, other.sample_indices))],
+        [sorted(other.tensors), other.labels.data(aslist=True)["text"]],
+        [len(ds.get_views())],
+    ]
+
+
+@script
+def transforms(deeplake):
+    ds = filled(deeplake)
+    out = deeplake.like("./out", ds)
+
+    @deeplake.compute
+    def double(sample_in, sample_out, factor=1):
+        sample_out.append(
+            {name: tensor for name, tensor in sample_in.tensors.items() if name != "x"}
+            | {"x": sample_in.x.numpy() * factor}
+        )
+
+    double(factor=2).eval(ds, out, num_workers=0, progressbar=False)
+
+    @deeplake.compute
+    def numbers(at, sample_out):
+        for _ in range(at % 3):
+            sample_out.y.append(np.array([at]))
+
+    more = deeplake.empty("./more")
+    more.create_tensor("y")
+    numbers().eval(list(range(5)), more, num_workers=0, progressbar=False, skip_ok=True)
+    return [seen(out), seen(more)]
