@@ -23,6 +23,7 @@ from deeplake_nb.hub.routes import ANONYMOUS
 from deeplake_nb.server import translation
 from deeplake_nb.server.answers import answer, failure
 from deeplake_nb.server.outgoing import addresses
+from deeplake_nb.server.queries import Queries
 from deeplake_nb.server.requests import bearer, body_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def compat(acting: Acting, outgoing: Outgoing) -> list[Route]:
         ("POST", "/api/event", _ask(acting, _nothing), {}),
         ("POST", "/api/organization/{org}/dataset/{name}/agree", _ask(acting, _nothing), {}),
         ("POST", "/api/organization/{org}/dataset/{name}/disagree", _ask(acting, _nothing), {}),
-        ("POST", "/api/query/dataset/{org}/{name}", _ask(acting, _no_query), {}),
+        ("POST", "/api/query/dataset/{org}/{name}", _ask(acting, _Query(outgoing)), conflict),
         ("GET", "/api/organizations/{org}/features/{feature}", _ask(acting, _feature), {}),
     )
     return [Route(path, _endpoint(work, statuses), methods=[verb]) for verb, path, work, statuses in rows]
@@ -220,9 +221,15 @@ def _nothing(hub: Hub, asked: _Asked) -> dict[str, Any]:
     return {}
 
 
-def _no_query(hub: Hub, asked: _Asked) -> None:
-    del hub, asked
-    raise HubNotFoundError("this hub runs no queries: leave out runtime={'tensor_db': True}, and it runs where you are")
+class _Query:
+    """Run a query in the dataset's own data; ``version`` is ours."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._queries = Queries(outgoing)
+
+    def __call__(self, hub: Hub, asked: _Asked) -> dict[str, Any]:
+        place = asked.text("org"), asked.text("name")
+        return self._queries.run(hub, *place, asked.text("query"), asked.maybe("version"))
 
 
 def _feature(hub: Hub, asked: _Asked) -> dict[str, bool]:

@@ -88,6 +88,29 @@ def vector(value: Any) -> NDArray[np.float32]:
     return found
 
 
+def query_vector(given: Any, data: Any, function: Any, default: Embedder | None) -> NDArray[np.float32] | None:
+    """What to search for: the vector that is given, or the text in ``data`` embedded; None for neither.
+
+    Raises:
+        VectorStoreError: not one vector, not one text, or nothing that embeds it.
+    """
+    if given is not None:
+        return vector(given)
+    if data is None:
+        if function is not None:
+            raise VectorStoreError("embedding_function is given without embedding_data, the text to embed")
+        return None
+    embedder = Embedder.of(function) or default
+    if embedder is None:
+        raise VectorStoreError(
+            "embedding_data is given without an embedding_function, in this call or when the store was opened"
+        )
+    texts = data if isinstance(data, list) else [data]
+    if len(texts) != 1 or not isinstance(texts[0], str):
+        raise VectorStoreError(f"embedding_data is one text to search for, got {len(texts)} values")
+    return embedder.query(texts[0])
+
+
 def matrix(value: Any, count: int) -> NDArray[np.float32]:
     """What an embedding function gave for ``count`` texts.
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.vectorstore.searching import embeddings
+import numpy as np
+
+from deeplake_nb.vectorstore import managed
+from deeplake_nb.vectorstore.filters import matching
+from deeplake_nb.vectorstore.querying import names_of, queried
+from deeplake_nb.vectorstore.searching import Found, embeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.vectorstore.index import VectorIndex
-    from deeplake_nb.vectorstore.searching import Found, Search
+    from deeplake_nb.vectorstore.searching import Search
 
 LEAST_ROWS = 10_000
 """Below this looking at every vector takes a few milliseconds, and needs no index."""
@@ -20,12 +26,43 @@ LEAST_ROWS = 10_000
 class Engines:
     """Runs the searches of one store, and keeps its indexes."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], find_hub: Callable[[], Any] = lambda: None) -> None:
         self._params = params
+        self._find_hub = find_hub
+        self._is_managed: bool | None = None
         self._indexes: dict[tuple[str, str], VectorIndex] = {}
 
+    def find(self, option: str, dataset: Dataset, search: Search | None, wanted: Any) -> Found:
+        """The rows that pass the filter ``wanted``: all of them, or the nearest.
+
+        Raises:
+            VectorStoreError: a vector of another width, or no such filter.
+            TensorNotFoundError: no such tensor.
+        """
+        if search is not None:
+            search.check_width(embeddings(dataset, search.tensor))
+        hub = self._hub(option, dataset, is_plain=not callable(wanted))
+        if hub is not None:
+            return managed.run(hub, dataset, managed.written(search, wanted))
+        rows = matching(dataset, wanted)
+        if search is None:
+            return Found(np.arange(len(dataset)) if rows is None else rows)
+        return self.run(option, dataset, replace(search, rows=rows))
+
+    def query(self, option: str, dataset: Dataset, text: str) -> tuple[Found, list[str]]:
+        """The rows that a query means, and the tensors it names.
+
+        Raises:
+            VectorStoreError: it cannot be read, or carried out.
+            TensorNotFoundError: no such tensor.
+        """
+        hub = self._hub(option, dataset)
+        if hub is not None:
+            return managed.run(hub, dataset, text), names_of(dataset, text)
+        return queried(dataset, text, lambda search: self.run(option, dataset, search))
+
     def run(self, option: str, dataset: Dataset, search: Search) -> Found:
-        """The rows nearest to a vector.
+        """The rows nearest to a vector, found in this process.
 
         ``python`` looks at every vector; ``compute_engine`` takes an index where one pays; ``auto`` does where
         ``index_params`` ask for one, and else looks at every vector.
@@ -44,6 +81,24 @@ class Engines:
         if place not in self._indexes:
             self._indexes[place] = VectorIndex(tensor, search, dict(self._params["additional_params"]))
         return self._indexes[place].search(tensor, search)
+
+    def _hub(self, option: str, dataset: Dataset, *, is_plain: bool = True) -> managed.RunsQueries | None:
+        """The hub that is to run a search, where one is; ``is_plain`` says whether it can be told what is asked.
+
+        A hub in this process leaves it to us.
+
+        Raises:
+            VectorStoreError: ``tensor_db`` for a dataset that is of no hub.
+        """
+        if option == "auto" and is_plain:
+            if self._is_managed is None:
+                self._is_managed = managed.is_managed(dataset)
+            option = "tensor_db" if self._is_managed else option
+        if option != "tensor_db":
+            return None
+        managed.place_of(dataset)
+        hub = self._find_hub()
+        return hub if isinstance(hub, managed.RunsQueries) else None
 
     def _takes_index(self, option: str, rows: int) -> bool:
         threshold = self._params["threshold"]

@@ -36,14 +36,19 @@ class Metric:
     name: str
     bound: Callable[[Singles, Singles], Keys]
     exact: Callable[[Doubles, Doubles], Doubles]
-    score: Callable[[Doubles], Doubles]
-    """What v3 calls the score, of exact keys."""
     tql: str
     """Its function in a query."""
+    score: Callable[[Doubles], Doubles] = np.positive
+    """What v3 calls the score, of exact keys."""
+    is_similarity: bool = False
+    """Whether a larger score is nearer."""
     faiss: str | None = None
     """The metric of an index that finds the same neighbours."""
-    is_by_angle: bool = False
-    """Whether only the direction of vectors counts."""
+
+    @property
+    def is_by_angle(self) -> bool:
+        """Whether only the direction of vectors counts."""
+        return self.exact is _cos
 
 
 def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
@@ -104,21 +109,32 @@ def _max_bound(block: Singles, query: Singles) -> Keys:
     return keys, 4.0 * _UNIT * keys + _TINY
 
 
+def _l1(block: Doubles, query: Doubles) -> Doubles:
+    distances: Doubles = np.abs(block - query).sum(axis=1)
+    return distances
+
+
+def _max(block: Doubles, query: Doubles) -> Doubles:
+    distances: Doubles = np.abs(block - query).max(axis=1, initial=0)
+    return distances
+
+
+def _dot(block: Doubles, query: Doubles) -> Doubles:
+    return -dots(block, query)
+
+
+_LIKENESS: Mapping[str, Any] = {"score": np.negative, "is_similarity": True}
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("l2", _l2_bound, _l2, np.sqrt, "L2_NORM", "METRIC_L2"),
-        Metric("l1", _l1_bound, lambda block, query: np.abs(block - query).sum(axis=1), np.positive, "L1_NORM"),
-        Metric(
-            "max", _max_bound, lambda block, query: np.abs(block - query).max(axis=1, initial=0), np.positive,
-            "LINF_NORM",
-        ),
-        Metric(
-            "cos", _cos_bound, _cos, np.negative, "COSINE_SIMILARITY", "METRIC_INNER_PRODUCT", is_by_angle=True
-        ),
-        Metric("dot", _dot_bound, lambda block, query: -dots(block, query), np.negative, "DOT_PRODUCT"),
+        Metric("l2", _l2_bound, _l2, "L2_NORM", np.sqrt, faiss="METRIC_L2"),
+        Metric("l1", _l1_bound, _l1, "L1_NORM"),
+        Metric("max", _max_bound, _max, "LINF_NORM"),
+        Metric("cos", _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"),
+        Metric("dot", _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
     )
-}  # fmt: skip
+}
 DEFAULT = "cos"
 
 

@@ -12,6 +12,7 @@ from deeplake_nb.errors import DatasetNotFoundError, VectorStoreError
 from deeplake_nb.session.contents import delete_dataset
 from deeplake_nb.urls import parse
 from deeplake_nb.vectorstore import schema
+from deeplake_nb.vectorstore.managed import mark
 
 if TYPE_CHECKING:
     import logging
@@ -56,10 +57,15 @@ def opened(  # noqa: PLR0917 - one place calls it
     if read_only:
         raise DatasetNotFoundError(f"no vector store at {path}: with read_only none is made; check the path")
     tensors = schema.described(making.tensors)  # before anything is there
-    dataset = here.empty(path, overwrite=overwrite, runtime=making.runtime, **where)
+    is_managed = bool((making.runtime or {}).get("tensor_db"))
+    if is_managed and parse(path).scheme != "hub":
+        raise VectorStoreError("runtime={'tensor_db': True} is for stores of a hub: hub://org/name")
+    dataset = here.empty(path, overwrite=overwrite, **where)
     if branch != dataset.branch:
         dataset.checkout(branch, create=True)
     schema.create(dataset, tensors, making.embedding_function)
+    if is_managed:
+        mark(dataset)
     return dataset
 
 

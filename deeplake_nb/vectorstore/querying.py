@@ -10,7 +10,7 @@ import numpy as np
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore.filters import json_values, texts
 from deeplake_nb.vectorstore.metrics import METRICS
-from deeplake_nb.vectorstore.searching import Found, Search, answer
+from deeplake_nb.vectorstore.searching import Found, Search
 from deeplake_nb.vectorstore.tql import Condition, Distance, Path, Query, parse
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def queried(dataset: Dataset, text: str, run: Run) -> tuple[Found, list[str]]:
         TensorNotFoundError: no such tensor.
     """
     query = parse(text)
-    names = list(dataset.tensors) if query.tensors is None else list(query.tensors)
-    for name in names:
-        _known(dataset, name)
+    names = names_of(dataset, text)
     rows = None if query.where is None else np.flatnonzero(_Columns(dataset).mask(query.where))
     scores = None
     if isinstance(query.order, Distance):
@@ -61,15 +59,18 @@ def queried(dataset: Dataset, text: str, run: Run) -> tuple[Found, list[str]]:
     return Found(rows[part], None if scores is None else scores[part]), names
 
 
-def rows_of(dataset: Dataset, text: str, run: Run) -> NDArray[np.int64]:
-    """Rows (rising) that a query means."""
-    return np.sort(queried(dataset, text, run)[0].rows)
+def names_of(dataset: Dataset, text: str) -> list[str]:
+    """The tensors that a query names.
 
-
-def query_answer(dataset: Dataset, text: str, run: Run, *, as_view: bool) -> Any:
-    """What ``search`` gives for a query."""
-    found, names = queried(dataset, text, run)
-    return dataset[found.rows] if as_view else answer(dataset, found, names)
+    Raises:
+        VectorStoreError: it cannot be read.
+        TensorNotFoundError: no such tensor.
+    """
+    query = parse(text)
+    names = list(dataset.tensors) if query.tensors is None else list(query.tensors)
+    for name in names:
+        _known(dataset, name)
+    return names
 
 
 def _known(dataset: Dataset, name: str) -> Any:
@@ -84,9 +85,8 @@ def _known(dataset: Dataset, name: str) -> Any:
 
 def _nearest(dataset: Dataset, query: Query, by: Distance, rows: Any, run: Run) -> Found:
     metric = METRICS[by.metric]
-    is_similarity = metric.name in {"cos", "dot"}
-    if query.is_descending != is_similarity:
-        way = "DESC" if is_similarity else "ASC"
+    if query.is_descending != metric.is_similarity:
+        way = "DESC" if metric.is_similarity else "ASC"
         raise VectorStoreError(f"{metric.tql} is nearest first with {way}: the farthest rows cannot be asked for")
     most = len(dataset) if query.limit is None else query.limit + query.offset
     if not most:

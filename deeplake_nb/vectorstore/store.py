@@ -13,23 +13,21 @@ from deeplake_nb.errors import UnsupportedError, VectorStoreError
 from deeplake_nb.urls import DiscreetText
 from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
-from deeplake_nb.vectorstore.embedding import Embedder, vector
+from deeplake_nb.vectorstore.embedding import Embedder, query_vector
 from deeplake_nb.vectorstore.engines import Engines
 from deeplake_nb.vectorstore.filters import having_ids, matching
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
-from deeplake_nb.vectorstore.querying import query_answer, rows_of
-from deeplake_nb.vectorstore.searching import Found, Search
+from deeplake_nb.vectorstore.searching import Search
 from deeplake_nb.vectorstore.updating import updated
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
-    from deeplake_nb.vectorstore.metrics import Metric
 
     Ints = NDArray[np.int64]
     Path = str | os.PathLike[str]
@@ -87,7 +85,7 @@ class VectorStore:
             token: of the hub's server, where not the usual one.
             overwrite: replace the store that is there.
             verbose: print a summary after each ``add``.
-            runtime: ``{"tensor_db": True}`` makes a new store in a hub one that the hub searches.
+            runtime: ``{"tensor_db": True}`` makes a new store in a hub one that the hub's server searches.
             creds: as of ``load``.
             org_id: as of ``load``.
             logger: what is told that a store was there already.
@@ -120,7 +118,7 @@ class VectorStore:
             raise VectorStoreError("tensor_params are for a new store; this dataset has its tensors")
         schema.check(dataset)
         self._dataset = dataset
-        self._engines = Engines(self.index_params)
+        self._engines = Engines(self.index_params, lambda: session.default().hub(token))
 
     # ------------------------------------------------------------------ what it is
 
@@ -230,7 +228,8 @@ class VectorStore:
             filter: ``{"metadata": {"key": value}}``, ``{"id": [...]}``, or a function of a row.
             exec_option: how to search; the store's own by default. ``python`` looks at every vector;
                 ``compute_engine`` asks an index (from 10,000 rows on, for ``COS`` and ``L2``) that is kept with the
-                dataset and may miss some; ``auto`` does so where ``index_params`` has a threshold.
+                dataset and may miss some; ``tensor_db`` asks the hub to do that. ``auto`` is ``tensor_db`` for a store
+                made so, asks an index where ``index_params`` has a threshold, and else looks at every vector.
             embedding_tensor: where to search.
             return_tensors: tensors to give; all but the embeddings by default, ``"*"`` for all.
             return_view: give the rows as a view of the dataset.
@@ -248,7 +247,7 @@ class VectorStore:
         searching.refuse_deep_memory(deep_memory)
         option = searching.check_exec_option(exec_option or self._exec_option)
         tensors = searching.returned_tensors(self._dataset, return_tensors, embedding_tensor)
-        wanted = self._embedding(embedding, embedding_data, embedding_function)
+        wanted = query_vector(embedding, embedding_data, embedding_function, self.embedding_function)
         if wanted is None and filter is None and query is None:
             raise VectorStoreError("search for something: give an embedding, embedding_data, a filter or a query")
         if return_tql:
@@ -256,38 +255,14 @@ class VectorStore:
         searching.check_not_empty(self._dataset)
         if query is not None:
             searching.check_query(option, wanted, filter, return_tensors)
-            return query_answer(self._dataset, query, self._running(option), as_view=return_view)
-        rows = matching(self._dataset, filter)
-        if wanted is None:
-            found = Found(np.arange(len(self)) if rows is None else rows)
+            found, tensors = self._engines.query(option, self._dataset, query)
         else:
-            search = Search(embedding_tensor, wanted, searching.check_k(k), self._metric(distance_metric), rows)
-            found = self._engines.run(option, self._dataset, search)
+            search = None
+            if wanted is not None:
+                metric = metric_named(distance_metric or self.index_params["distance_metric"])
+                search = Search(embedding_tensor, wanted, searching.check_k(k), metric)
+            found = self._engines.find(option, self._dataset, search, filter)
         return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
-
-    def _metric(self, name: str | None) -> Metric:
-        return metric_named(self.index_params["distance_metric"] if name is None else name)
-
-    def _running(self, option: str) -> Callable[[Search], Found]:
-        return lambda search: self._engines.run(option, self._dataset, search)
-
-    def _embedding(self, embedding: Any, data: Any, function: Any) -> NDArray[np.float32] | None:
-        """The vector to search for."""
-        if embedding is not None:
-            return vector(embedding)
-        if data is None:
-            if function is not None:
-                raise VectorStoreError("embedding_function is given without embedding_data, the text to embed")
-            return None
-        embedder = Embedder.of(function) or self.embedding_function
-        if embedder is None:
-            raise VectorStoreError(
-                "embedding_data is given without an embedding_function, in this call or when the store was opened"
-            )
-        texts = data if isinstance(data, list) else [data]
-        if len(texts) != 1 or not isinstance(texts[0], str):
-            raise VectorStoreError(f"embedding_data is one text to search for, got {len(texts)} values")
-        return embedder.query(texts[0])
 
     # ------------------------------------------------------------------ changing
 
@@ -351,7 +326,7 @@ class VectorStore:
 
     def _chosen(self, row_ids: Any, ids: Any, filter: Any, query: str | None, exec_option: str | None) -> Ints:  # noqa: A002
         """Rows (rising) that one of the four ways names."""
-        searching.check_exec_option(exec_option or self._exec_option)
+        option = searching.check_exec_option(exec_option or self._exec_option)
         ways = {"row_ids": row_ids, "ids": ids, "filter": filter, "query": query}
         given = [name for name, value in ways.items() if value is not None]
         if len(given) != 1:
@@ -364,7 +339,7 @@ class VectorStore:
             return having_ids(self._dataset, schema.id_tensor(self._dataset), ids)
         searching.check_not_empty(self._dataset)
         if query is not None:
-            return rows_of(self._dataset, query, self._running(exec_option or self._exec_option))
+            return np.sort(self._engines.query(option, self._dataset, query)[0].rows)
         rows = matching(self._dataset, filter)
         assert rows is not None  # there is a filter
         return rows

@@ -188,12 +188,8 @@ def test_gates_reports_and_what_this_hub_does_not_do(ask):
         {},
     )
     assert ask("POST", "/api/organization/acme/dataset/x/agree")[0] == 200
-    for verb, path in (
-        ("POST", "/api/query/dataset/acme/x"),
-        ("POST", "/api/deepmemory/v1/train"),
-    ):
-        status, said = ask(verb, path)
-        assert (status, bool(said["description"])) == (404, True)
+    status, said = ask("POST", "/api/deepmemory/v1/train")
+    assert (status, bool(said["description"])) == (404, True)
 
 
 @pytest.mark.parametrize(

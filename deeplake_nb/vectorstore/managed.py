@@ -1,0 +1,117 @@
+"""Searches that the hub runs: written as queries, answered as numbers of rows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from deeplake_nb.errors import HubError, VectorStoreError
+from deeplake_nb.storage.provider import exists
+from deeplake_nb.vectorstore.searching import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.vectorstore.searching import Search
+
+MARK = ".deeplake_nb/tensor_db"
+"""Is there where a store was made with ``runtime={"tensor_db": True}``."""
+
+
+@runtime_checkable
+class RunsQueries(Protocol):
+    """A hub that carries out queries; one in this process leaves that to who asks."""
+
+    def query(self, org: str, name: str, text: str, version: str | None = None) -> Mapping[str, Any]:
+        """``indices`` and ``data`` of a query on a dataset."""
+        ...
+
+
+def is_managed(dataset: Dataset) -> bool:
+    """Whether the hub is to run the searches of this store; one request for a dataset of a hub, none for others."""
+    storage = dataset._state.storage  # noqa: SLF001 - beside the dataset
+    return storage.url.scheme == "hub" and exists(storage, MARK)
+
+
+def mark(dataset: Dataset) -> None:
+    """Let the hub run the searches of a new store."""
+    dataset._state.storage.put(MARK, b"{}")  # noqa: SLF001 - beside the dataset
+
+
+def place_of(dataset: Dataset) -> tuple[str, str]:
+    """Organisation and name.
+
+    Raises:
+        VectorStoreError: it has none.
+    """
+    url = dataset._state.storage.url  # noqa: SLF001 - hub://org/name where it was opened by that
+    if url.scheme != "hub":
+        raise VectorStoreError(
+            f"exec_option='tensor_db' is for stores of a hub, made with runtime={{'tensor_db': True}}; {url} is none: "
+            "search it with 'python' or 'compute_engine'"
+        )
+    return url.authority, url.path.strip("/")
+
+
+def run(hub: RunsQueries, dataset: Dataset, text: str) -> Found:
+    """What the hub finds in this version of the store.
+
+    Raises:
+        LakeError: the hub refuses, or cannot be reached.
+    """
+    dataset.flush()
+    said = hub.query(*place_of(dataset), text, dataset.pending_commit_id)
+    try:
+        rows = np.array(said["indices"], np.int64).reshape(-1)
+        scores = said["data"].get("score")
+        numbers = None if scores is None else [float("nan") if one is None else float(one) for one in scores]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise HubError("the hub answered a query with something else than rows: is it of this version?") from None
+    if (rows >= len(dataset)).any() or (numbers is not None and len(numbers) != len(rows)):
+        raise HubError(f"the hub found rows that {dataset.path} does not have: load it again, and search once more")
+    return Found(rows, numbers)
+
+
+def written(search: Search | None, wanted: Any) -> str:
+    """A search as a query; ``wanted`` is its filter.
+
+    Raises:
+        VectorStoreError: a filter that queries have no words for.
+    """
+    conditions = _conditions(wanted)
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    if search is None:
+        return f"select *{where}"
+    vector = ", ".join(map(str, search.query))  # as many digits as single precision has
+    metric = f"{search.metric.tql}({search.tensor}, ARRAY[{vector}])"
+    order = "desc" if search.metric.is_similarity else "asc"
+    nearest = f"*, {metric} as score{where} order by score {order} limit {search.k}"
+    return f"select score from (select {nearest})"  # noqa: S608 - texts in it are quoted
+
+
+def _conditions(wanted: Any) -> list[str]:
+    if callable(wanted):
+        raise VectorStoreError(
+            "a function cannot filter on the hub: give a dictionary, or exec_option='python', which runs here"
+        )
+    out = []
+    for tensor, value in (wanted or {}).items():
+        if isinstance(value, dict):
+            out += [f"{tensor}[{_literal(key)}] == {_literal(one)}" for key, one in value.items()]
+        elif isinstance(value, list):
+            out.append(f"{tensor} in ({', '.join(map(_literal, value))})" if value else f"not {tensor} == {tensor}")
+        else:
+            out.append(f"{tensor} == {_literal(value)}")
+    return out
+
+
+def _literal(value: Any) -> str:
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and np.isfinite(value)):
+        return json.dumps(value)
+    raise VectorStoreError(f"a filter with {value!r:.60} cannot run on the hub: use texts and numbers, or 'python'")
