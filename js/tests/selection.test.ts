@@ -47,13 +47,16 @@ describe("selection", () => {
     selection.toggle(1);
     const before = changes();
     model.change("selection", [1]);
+    await settled();
     expect(changes()).toBe(before);
     model.change("selection", [42, 1]);
+    await settled();
     expect(model.sent.at(-1)).toMatchObject({ kind: "position", row: 42 });
     model.receive({ v: 1, id: 1, kind: "position.ok", position: 12 });
     await settled();
     expect(moved).toEqual([12]);
     model.change("selection", [9]);
+    await settled();
     model.receive({ v: 1, id: 2, kind: "position.ok", position: -1 });
     await settled();
     expect(moved).toEqual([12]);

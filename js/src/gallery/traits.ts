@@ -33,8 +33,19 @@ export function write<K extends keyof Traits>(model: Model, name: K, value: Trai
   model.save_changes();
 }
 
-/** Listen to a trait; the answer stops it. */
+/**
+ * Listen to a trait; the answer stops it. Of several traits in one message marimo tells each before it has taken the
+ * next: a moment later all are in place.
+ */
 export function watch(model: Model, name: keyof Traits, changed: () => void): () => void {
-  model.on(`change:${name}`, changed);
-  return () => model.off(`change:${name}`, changed);
+  let isOver = false;
+  const soon = () =>
+    queueMicrotask(() => {
+      if (!isOver) changed();
+    });
+  model.on(`change:${name}`, soon);
+  return () => {
+    isOver = true;
+    model.off(`change:${name}`, soon);
+  };
 }
