@@ -162,7 +162,7 @@ def _field(one: Field) -> FieldMessage:
         "required": one.is_required,
         "more": one.is_more,
         "options": one.options,
-        "value": one.value,
+        "value": str(one.value),  # text of another class is no text to marimo
     }
     if one.when is not None:
         message["when"] = one.when
