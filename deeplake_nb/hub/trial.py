@@ -11,11 +11,13 @@ from deeplake_nb.hub.lending import whole
 from deeplake_nb.hub.managed import opened
 from deeplake_nb.hub.protocol import Trial
 from deeplake_nb.hub.vending import vend
+from deeplake_nb.storage.http import HttpStorage
 from deeplake_nb.storage.open import open_storage
 
 if TYPE_CHECKING:
     from deeplake_nb.hub.domain import HubCore
     from deeplake_nb.hub.managed import Key
+    from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.urls import Url
 
 
@@ -40,7 +42,11 @@ def _said(core: HubCore, key: Key, url: Url) -> str:
     if creds is None:
         raise UnsupportedError(f"a key of kind {key.kind} lends nothing that could be tried at {url}")
     provider = credentials_from(url, creds, environ={}, clock=core.clock)
-    report = examine(open_storage(url, provider), provider, core.clock)
+    if url.scheme in ("http", "https"):
+        storage: StorageProvider = HttpStorage(url, provider, lambda place: core.check_addresses({}, key, (place,)))
+    else:
+        storage = open_storage(url, provider)
+    report = examine(storage, provider, core.clock)
     return "; ".join(
         f"{line.name}: {line.said}" + (f" -> {line.advice}" if line.advice else "") for line in report.failures
     )

@@ -16,6 +16,7 @@ from deeplake_nb.server.api import api
 from deeplake_nb.server.compat import compat
 from deeplake_nb.server.guard import Guard
 from deeplake_nb.server.limits import Limits
+from deeplake_nb.server.lookout import lookout
 from deeplake_nb.server.openapi import document
 from deeplake_nb.server.outgoing import Outgoing
 from deeplake_nb.server.requests import Acting
@@ -40,8 +41,8 @@ class App:
     """
 
     def __init__(self, core: HubCore, settings: Settings) -> None:
-        acting = Acting(core, settings.threads)
-        outgoing = Outgoing(settings.reach)
+        acting = Acting(core, settings.threads, settings.seconds)
+        outgoing = Outgoing(settings.reach, watch=lookout().watch)
         self.routes: list[Route] = [
             *_of_its_own(acting),
             *api(acting, outgoing),

@@ -1,9 +1,9 @@
 """Addresses that users give must not lead the server into its own network.
 
-An endpoint, a token address or an http prefix is resolved and every address it has is looked at: when it is given, and
-again by whoever is about to ask it. What lies on this machine, on its network, or is a cloud's own metadata is refused
-unless the administrator named it. The hub's own identity, which some kinds of managed keys let in, is shown to the
-cloud alone: to whom else, the administrator says.
+An endpoint, a token address or an http prefix is resolved and every address it has is looked at: when it is given,
+again by whoever is about to ask it, and as a connection is made (``lookout``). What lies on this machine, on its
+network, or is a cloud's own metadata is refused unless the administrator named it. The hub's own identity, which some
+kinds of managed keys let in, is shown to the cloud alone: to whom else, the administrator says.
 """
 
 from __future__ import annotations
@@ -41,13 +41,20 @@ class Outgoing:
     Args:
         reach: hosts, and networks in CIDR form, that may be reached though they are not public.
         resolve: gives the addresses of a host, as ``socket.getaddrinfo`` does.
+        watch: is told each host that may be asked, and what says so of an address: names may change their meaning.
     """
 
-    def __init__(self, reach: Iterable[str] = (), resolve: Callable[..., Any] = socket.getaddrinfo) -> None:
+    def __init__(
+        self,
+        reach: Iterable[str] = (),
+        resolve: Callable[..., Any] = socket.getaddrinfo,
+        watch: Callable[[str, Callable[[str], bool]], None] = lambda *_: None,
+    ) -> None:
         named = tuple(reach)
         self._networks = tuple(ipaddress.ip_network(one, strict=False) for one in named if "/" in one)
         self._hosts = frozenset(one.strip("[]") for one in named if "/" not in one)
         self._resolve = resolve
+        self._watch = watch
 
     def check(self, address: str) -> None:
         """Let an http(s) address pass, or refuse it.
@@ -64,6 +71,7 @@ class Outgoing:
                 f"{host!r} leads into the hub's own network: give a public address, or ask the hub's administrator "
                 "to name it in DEEPLAKE_NB_HUB_REACH"
             )
+        self._watch(host, self._is_allowed)
 
     def guard(self, fields: Mapping[str, Any], prefixes: Iterable[str]) -> None:
         """Let a managed key's fields and its prefixes pass; errors as `check` raises them."""
@@ -76,7 +84,10 @@ class Outgoing:
         """Refuse to show the hub's own identity there, unless it is the cloud, or the administrator named it."""
         host, port = _host(address)
         is_cloud = address.strip().lower().startswith("https:") and (_AMAZON.fullmatch(host) or _GOOGLE.fullmatch(host))
-        if is_cloud or host in self._hosts or all(map(self._is_named, self._found(host, port))):
+        if is_cloud or host in self._hosts:
+            return
+        if all(map(self._is_named, self._found(host, port))):
+            self._watch(host, self._is_named)
             return
         raise PermissionDeniedError(
             f"the hub would show its own identity to {host!r}, and does so to the cloud only: leave the address out,"

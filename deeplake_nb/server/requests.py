@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from deeplake_nb.credentials.provider import Secret, sealed
 from deeplake_nb.errors import CommandError, HubTokenError, UnsupportedError, UrlError, did_you_mean
 from deeplake_nb.hub.wire import from_json
+from deeplake_nb.server.lookout import lookout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,10 +33,12 @@ class Acting:
     Args:
         core: the hub.
         threads: how many requests are at work at the same time; the others wait.
+        seconds: what is asked of other machines after so long is ended, so that none of them keeps a thread.
     """
 
-    def __init__(self, core: HubCore, threads: int) -> None:
+    def __init__(self, core: HubCore, threads: int, seconds: float) -> None:
         self.core = core
+        self._seconds = seconds
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hub")
 
     async def run(self, request: Request, work: Callable[[Hub], T]) -> T:
@@ -49,7 +52,12 @@ class Acting:
 
     async def apart(self, work: Callable[[], T]) -> T:
         """What ``work`` gives, while others are served; when it takes too long, it is finished without us."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+        def in_time() -> T:
+            with lookout().within(self._seconds):
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_time)
 
 
 def bearer(request: Request) -> Secret:

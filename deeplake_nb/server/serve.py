@@ -72,12 +72,13 @@ def core_from(environ: Mapping[str, str]) -> HubCore:
     from deeplake_nb.hub.master_keys import master_keys
     from deeplake_nb.hub.store import Store
     from deeplake_nb.hub.vault import Vault
+    from deeplake_nb.server.lookout import lookout
     from deeplake_nb.server.outgoing import Outgoing
     from deeplake_nb.server.settings import Settings
 
     keys = master_keys(environ, key_file(environ))
     store = Store(Secret(environ[DATABASE])) if environ.get(DATABASE) else Store.at(_folder(environ) / "hub.db")
-    outgoing = Outgoing(Settings.from_environ(environ).reach)
+    outgoing = Outgoing(Settings.from_environ(environ).reach, watch=lookout().watch)
     return HubCore(store, Vault(keys), folder=environ.get(DATASETS) or None, url="server", guard=outgoing.guard)
 
 

@@ -42,12 +42,23 @@ class HttpStorage(BodyReads):
     Proxies come from ``HTTPS_PROXY`` and the like, certificates from the system. A user and password in the address
     go to its own server only, and so does a bearer token: a redirect elsewhere takes none along, and none leads from
     https to http. The log has one line per request.
+
+    Args:
+        url: the folder.
+        credentials: give the token, if there is one.
+        may_lead_to: raises for an address that no redirect may be followed to.
     """
 
     concurrency = 32
 
-    def __init__(self, url: Url, credentials: CredentialProvider | None = None) -> None:
+    def __init__(
+        self,
+        url: Url,
+        credentials: CredentialProvider | None = None,
+        may_lead_to: Callable[[Url], None] = lambda _: None,
+    ) -> None:
         self.url = url
+        self._may_lead_to = may_lead_to
         self._credentials = credentials
         self._made: Any = None
         self._process = 0
@@ -148,6 +159,7 @@ class HttpStorage(BodyReads):
                     yield answer
                     return
                 place = _redirected(place, answer.headers["Location"], target)
+                self._may_lead_to(place)
             finally:  # a connection is kept if the answer was read to its end
                 answer.drain_conn() if method == "HEAD" else answer.close()
         raise StorageError(f"cannot get {target}: it leads elsewhere more than {_MOST_REDIRECTS} times")

@@ -44,8 +44,11 @@ def identity(kind: KeyKind, fields: Mapping[str, Any], environ: Mapping[str, str
 def _aws(fields: Mapping[str, Any], environ: Mapping[str, str]) -> HubIdentity:
     place = Url("s3", "hub")
     settings = {name: fields[name] for name in ("aws_region",) if name in fields}
-    asked = {"verb": "ask who the hub is for", "region": "us-east-1", "environ": environ}
-    arn = str(ask_sts(place, settings, fields, "get_caller_identity", {}, **asked)["Arn"])
+    said = ask_sts(
+        place, settings, fields, "get_caller_identity", {},
+        verb="ask who the hub is for", region="us-east-1", environ=environ,
+    )  # fmt: skip
+    arn = str(said["Arn"])
     session = _SESSION.fullmatch(arn)
     return HubIdentity(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else arn)
 

@@ -116,9 +116,11 @@ def _federated(grant: Grant) -> Mapping[str, Any]:
 
 def _ask(grant: Grant, operation: str, wanted: dict[str, Any]) -> Mapping[str, Any]:
     """One request to the service that lends keys: AWS's own, or that of the storage."""
-    own, region = grant.chosen(*_KEYS) | grant.chosen("aws_region"), _HOME.get(_partition(grant))
-    asked = {"verb": "lend a key for", "region": region, "environ": grant.environ, "clock": grant.clock}
-    return ask_sts(grant.places[0], own, grant.fields, operation, wanted, **asked)
+    own = grant.chosen(*_KEYS) | grant.chosen("aws_region")
+    return ask_sts(
+        grant.places[0], own, grant.fields, operation, wanted,
+        verb="lend a key for", region=_HOME.get(_partition(grant)), environ=grant.environ, clock=grant.clock,
+    )  # fmt: skip
 
 
 def _policy(grant: Grant) -> str:
