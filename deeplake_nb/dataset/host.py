@@ -64,8 +64,8 @@ class Host(Protocol):
         """Let pages of an origin read the dataset's storage; what was done."""
         ...
 
-    def populate(self, name: str, creds: Any) -> None:
-        """Credentials for links of a key, for this session; None: what the session has of its own."""
+    def populate(self, name: str, creds: Any, prefix: str | None) -> None:
+        """Credentials for links of a key below a prefix, for this session; None: what the session has of its own."""
         ...
 
     def rename_key(self, old: str, new: str | None) -> None:

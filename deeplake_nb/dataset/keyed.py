@@ -50,22 +50,26 @@ class Keyed(Rows):
             self._host().try_key(creds_key)
         linked_creds.change(self._state, lambda creds: creds.add(creds_key, managed=managed))
 
-    def populate_creds(self, creds_key: str, creds: Any = None, from_environment: bool = False) -> None:
+    def populate_creds(
+        self, creds_key: str, creds: Any = None, from_environment: bool = False, *, prefix: str | None = None
+    ) -> None:
         """Give credentials for a name, for as long as this object lives. They are stored nowhere.
 
         Args:
             creds_key: the name.
             creds: as ``creds=`` takes them for the links' storage.
             from_environment: use what this session finds by itself.
+            prefix: the place they are for, below which links may lead; a token of a web server needs one.
 
         Raises:
             CredentialsError: the dataset has no such name, or not one of the two was given.
+            UrlError: a prefix that cannot be understood.
         """
         creds = sealed(creds)
         self.link_creds.check(creds_key)
         if bool(creds) == from_environment:
             raise CredentialsError(f"give credentials for key {creds_key!r}, or from_environment=True: one of the two")
-        self._host().populate(creds_key, None if from_environment else creds)
+        self._host().populate(creds_key, None if from_environment else creds, prefix)
 
     def update_creds_key(self, creds_key: str, new_creds_key: str | None = None, managed: bool | None = None) -> None:
         """Change a name, whether a hub manages it, or both. Links follow, as they store its number.

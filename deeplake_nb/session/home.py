@@ -10,6 +10,7 @@ from deeplake_nb.session import naming
 from deeplake_nb.session.arguments import access_of
 from deeplake_nb.session.links import LinkedFiles
 from deeplake_nb.session.places import Access
+from deeplake_nb.urls import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -53,9 +54,9 @@ class Home:
         """The linked files' bytes, each failing for itself."""
         return self._links.open(links, managed)
 
-    def populate(self, name: str, creds: Any) -> None:
+    def populate(self, name: str, creds: Any, prefix: str | None) -> None:
         """Credentials for links of a key, in this session."""
-        self._links.populate(name, creds)
+        self._links.populate(name, creds, None if prefix is None else parse(prefix))
 
     def rename_key(self, old: str, new: str | None) -> None:
         """What was given for a key counts for another; None: for none."""

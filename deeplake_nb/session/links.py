@@ -49,22 +49,25 @@ class LinkedFiles:
         self._files = files
         self._lend = lend
         self._sign = sign
-        self._given: dict[str, Any] = {}
+        self._given: dict[str, tuple[Any, Url | None]] = {}
         self._stores: dict[tuple[str, Url], StorageProvider] = {}
         self._prefixes: dict[str, tuple[Url, ...]] = {}
         self._lock = threading.Lock()
 
-    def populate(self, name: str, creds: Any) -> None:
-        """Use these credentials for links of that key, instead of others; None: what this session has of its own."""
-        self._given[name] = creds
+    def populate(self, name: str, creds: Any, prefix: Url | None = None) -> None:
+        """Use these credentials for links of that key, instead of others; None: what this session has of its own.
+
+        ``prefix`` is the place that they are for; no token goes to a web server without one.
+        """
+        self._given[name] = creds, prefix
         self._forget(name)
 
     def rename(self, old: str, new: str | None) -> None:
         """What was given for a key counts for another from now on; None: for none."""
-        creds = self._given.pop(old, self)
+        given = self._given.pop(old, None)
         self._forget(old)
-        if new is not None and creds is not self:
-            self._given[new] = creds
+        if new is not None and given is not None:
+            self._given[new] = given
 
     def try_managed(self, name: str) -> None:
         """Ask the hub for a key.
@@ -139,7 +142,7 @@ class LinkedFiles:
         if known is not None:
             return known
         if key in self._given:
-            found = self._files.opened(root, self._given[key])
+            found = self._files.opened(root, self._given[key][0])
         elif key in managed:
             found = self._managed(key, root, fresh=fresh)
         else:
@@ -171,15 +174,21 @@ class LinkedFiles:
         return self._files.opened(root, lending)
 
     def _check_reach(self, key: str, url: Url) -> None:
-        """Refuse to send a managed key where it does not belong: a dataset's author may link to anything."""
+        """Refuse to send a key where it does not belong: a dataset's author may link to anything."""
         from deeplake_nb.hub.kinds import is_below
 
-        prefixes = self._prefixes.get(key, ()) if key not in self._given else ()
+        prefixes, allowing = self._prefixes.get(key, ()), f"an administrator of the hub can allow {url}"
+        if key in self._given:
+            creds, prefix = self._given[key]
+            prefixes, allowing = (prefix,) if prefix is not None else (), "give it anew with another prefix"
+            if prefix is None and creds is not None and url.scheme in ("http", "https"):
+                raise LinkError(
+                    f"credentials key {key!r} was given for no place, and goes to no web server that a link names: "
+                    f"give it with ds.populate_creds({key!r}, creds, prefix='https://host/folder')"
+                )
         if prefixes and not is_below(url, prefixes):
-            raise LinkError(
-                f"credentials key {key!r} is for {', '.join(map(str, prefixes))}, and is sent nowhere else: "
-                f"an administrator of the hub can allow {url}"
-            )
+            shown = ", ".join(map(str, prefixes))
+            raise LinkError(f"credentials key {key!r} is for {shown}, and is sent nowhere else: {allowing}")
 
     def _ask(self, key: str, root: Url | None, *, fresh: bool) -> Lent:
         lent = self._lend(key, root, fresh)

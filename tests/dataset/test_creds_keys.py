@@ -18,6 +18,7 @@ from deeplake_nb.errors import (
     LinkError,
     MissingCredentialsError,
     ReadOnlyError,
+    UrlError,
 )
 from deeplake_nb.format import keys
 from deeplake_nb.hub.embedded import EmbeddedHub
@@ -329,8 +330,38 @@ def test_a_token_of_a_web_server_goes_to_that_server_only(lake, ds, hub):
         assert grey(lake.load("hub://org/cars").images) == [120]
         own = lake.load("hub://org/cars")
         own.update_creds_key("web", managed=False)
-        own.populate_creds("web", {"token": CANARY})
+        own.populate_creds("web", {"token": CANARY}, prefix=f"{web.endpoint}/photos")
         assert grey(own.images) == [120]
+
+
+def test_a_token_that_a_user_gives_goes_where_the_user_says(lake, ds):
+    """A dataset's author writes the links: without a word of the user, a token would go wherever one leads."""
+    seen = []
+
+    def noting(handler):
+        seen.append(handler.headers.get("Authorization"))
+        send(handler, 200, picture(120))
+
+    with web_server() as web, web_server() as stranger:
+        web.pages["/photos/a.jpg"] = web.pages["/other/a.jpg"] = stranger.pages["/photos/a.jpg"] = noting
+        ds.add_creds_key("web")
+        ds.populate_creds("web", {"token": CANARY})
+        for root in (web.endpoint, stranger.endpoint):
+            with pytest.raises(LinkError, match=r"populate_creds\('web', creds, prefix='https://"):
+                ds.images.append(lake.link(f"{root}/photos/a.jpg", creds_key="web"))
+        ds.populate_creds("web", {"token": CANARY}, prefix=f"{web.endpoint}/photos")
+        for bad in (f"{stranger.endpoint}/photos/a.jpg", f"{web.endpoint}/other/a.jpg"):
+            with pytest.raises(LinkError, match="and is sent nowhere else"):
+                ds.images.append(lake.link(bad, creds_key="web"))
+        assert seen == []
+        ds.images.append(lake.link(f"{web.endpoint}/photos/a.jpg", creds_key="web"))
+        assert (grey(ds.images), set(seen)) == ([120], {f"Bearer {CANARY}"})
+        ds.update_creds_key("web", "renamed")
+        assert grey(ds.images) == [120]
+        with pytest.raises(LinkError, match="and is sent nowhere else"):
+            ds.images.append(lake.link(f"{web.endpoint}/other/a.jpg", creds_key="renamed"))
+        with pytest.raises(UrlError):
+            ds.populate_creds("renamed", {"token": CANARY}, prefix="nowhere://x")
 
 
 def test_a_managed_key_of_google(lake, ds):
