@@ -281,17 +281,17 @@ def test_a_google_service_account_by_file_and_pasted(notebook, google, tmp_path)
 
 
 def test_an_http_token(notebook, web):
-    states, _ = pressed(notebook, "HTTP token", {"Place": f"{web.endpoint}/data", "Token": TOKEN})
+    states, _ = pressed(notebook, "HTTP token", {"Place": f"{web.endpoint}/data", "Bearer token": TOKEN})
     assert states == dict.fromkeys(STEPS, "ok") | {"list": "skipped", "write": "skipped"}
-    states, shown = pressed(notebook, "HTTP token", {"Place": f"{web.endpoint}/data", "Token": WRONG})
+    states, shown = pressed(notebook, "HTTP token", {"Place": f"{web.endpoint}/data", "Bearer token": WRONG})
     assert failing(states) == ["signed"]
     assert "get a new one" in shown.inner_text()
-    states, _ = pressed(notebook, "HTTP token", {"Place": f"{web.endpoint}/forbidden/x", "Token": TOKEN})
+    states, _ = pressed(notebook, "HTTP token", {"Place": f"{web.endpoint}/forbidden/x", "Bearer token": TOKEN})
     assert (failing(states), states["signed"]) == (["read"], "unknown")
-    states, shown = pressed(notebook, "HTTP token", {"Place": f"{web.late}/x", "Token": TOKEN})
+    states, shown = pressed(notebook, "HTTP token", {"Place": f"{web.late}/x", "Bearer token": TOKEN})
     assert failing(states) == ["clock"]
     assert "set this machine's clock" in shown.inner_text()
-    states, _ = pressed(notebook, "HTTP token", {"Place": "http://127.0.0.1:9/x", "Token": TOKEN})
+    states, _ = pressed(notebook, "HTTP token", {"Place": "http://127.0.0.1:9/x", "Bearer token": TOKEN})
     assert failing(states) == ["reached"]
 
 

@@ -246,7 +246,7 @@ def test_the_manager_adds_and_forgets(notebook, store):
 def test_a_token_for_a_place_that_cannot_be_reached(notebook):
     notebook.run(5)
     shown = form(notebook, 5)
-    secret = field(shown, "Token")
+    secret = field(shown, "Bearer token")
     secret.fill(TOKEN)
     shown.get_by_role("button", name="Test").click()
     said(shown, "This fails at: reached")
@@ -261,7 +261,7 @@ REFUSED = {
     "Azure SAS": ("SAS token", "sv=2024-01-01&sig=s4sCanaryThatNobodyMaySee0123456789"),
     "Azure service principal": ("Client secret", "cl1entCanary-thatNobodyMaySee-0123456789"),
     "GCS service account": ("Key", '{"type": "service_account", "private_key": "k3yCanaryThatNobodyMaySee"'),
-    "HTTP token": ("Token", "b3arerCanary-thatNobodyMaySee-0123456789"),
+    "HTTP token": ("Bearer token", "b3arerCanary-thatNobodyMaySee-0123456789"),
 }
 PLACES = {
     "AWS": "s3://bucket/x",

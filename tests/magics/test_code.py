@@ -8,7 +8,8 @@ import pytest
 
 import deeplake_nb
 from deeplake_nb.errors import CommandError, LakeError
-from deeplake_nb.magics.commands import VERBS, Call
+from deeplake_nb.magics.command import Call
+from deeplake_nb.magics.commands import VERBS
 
 LINES = [
     "load ./cars",
@@ -44,6 +45,7 @@ LINES = [
     "signin gcs://bucket",
     "signin s3://bucket",
     "signout",
+    "search docs 'a cat' --k 2",
     "cors s3://bucket",
     "cors ./cars --origin https://lab.example.org",
 ]
@@ -60,9 +62,17 @@ def world(here, tmp_path_factory, monkeypatch):
         deeplake_nb.empty("hub://me/there").close()
         fields = {"token": "t" * 30}
         deeplake_nb.hub().add_key("me", "files", "http-token", fields, prefixes=["http://127.0.0.1:9/x"])
-        return {"photos": deeplake_nb.load(here / "my photos")}
+        docs = deeplake_nb.VectorStore("mem://docs", embedding_function=letters)
+        docs.verbose = False
+        docs.add(text=["a", "two", "three"], metadata=[{}] * 3, embedding_data=["a", "two", "three"])
+        return {"photos": deeplake_nb.load(here / "my photos"), "docs": docs}
 
     return make
+
+
+def letters(texts):
+    """An embedding function, for lists of texts and for one."""
+    return [[len(one), 1] for one in ([texts] if isinstance(texts, str) else texts)]
 
 
 def came_of(shell, cell, variables, capsys):

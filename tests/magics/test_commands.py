@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from deeplake_nb.magics.commands import VERBS, Call, Connect, Cors, Load, Ls, Show, usage
+from deeplake_nb.magics.command import Call
+from deeplake_nb.magics.commands import VERBS, Connect, Cors, Load, Ls, Show, usage
 from deeplake_nb.magics.grammar import parse
 from deeplake_nb.magics.manual import overview, page
 

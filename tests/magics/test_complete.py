@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 
 from deeplake_nb import magics
+from deeplake_nb.magics.commands import VERBS
 from deeplake_nb.magics.complete import complete
 
 
@@ -141,6 +143,34 @@ def test_completing_imports_nothing_of_the_library(here, monkeypatch):
     monkeypatch.delitem(sys.modules, "deeplake_nb.dataset.dataset", raising=False)
     assert texts("show ", {"cars": 1}) == []
     assert "deeplake_nb.dataset.dataset" not in sys.modules
+
+
+def test_completing_opens_no_socket_runs_no_program_and_reads_no_file(here, shell):
+    """For every verb, with datasets among the variables; IPython around it reads its own files only."""
+    shell.value("%lake load ./cars as cars;")
+    events = []
+    watched = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "urllib.", "open")
+    is_watched = True
+
+    def note(event, arguments):
+        if is_watched and event.startswith(watched):
+            events.append((event, str(arguments[0])))
+
+    sys.addaudithook(note)
+    lines = [
+        f"{verb} {rest}"
+        for verb in VERBS
+        for rest in ("", "s3://bucket/", "hub://me/", "gcs://b/x --", "cars ", "cars[0] --tensor ", "./", "~/.aws/")
+    ]
+    for line in lines:
+        complete(line, shell.user_ns)
+    assert events == []
+    for line in lines:
+        offered(shell, f"%lake {line}|")
+    assert [event for event in events if event[0] != "open"] == []
+    Path("/dev/null").read_bytes()
+    is_watched = False
+    assert events[-1] == ("open", "/dev/null"), "the watch works"
 
 
 def offered(shell, cell):

@@ -31,7 +31,9 @@ def text_of(cells, start):
 
 def test_its_cells_say_what_they_promise(cells):
     assert "session key" in text_of(cells, "%lake explain")
-    assert text_of(cells, "%lake creds add").startswith("deeplake_nb.widgets.keys.add(")
+    assert text_of(cells, "%lake creds add").startswith(
+        "import deeplake_nb.session\nimport deeplake_nb.widgets.keys\ndeeplake_nb.widgets.keys.add("
+    )
     assert text_of(cells, "import deeplake_nb") == "[('files', 'http-token', '…cret')]"
     assert text_of(cells, "with deeplake") == "'hub://me/photos'"
     assert "photos/" in text_of(cells, "%lake ls")

@@ -27,8 +27,10 @@ def own_hub(tmp_path, monkeypatch):
 def test_the_table_is_a_value_where_there_is_no_page(shell):
     deeplake_nb.hub().add_key("me", "files", "http-token", {"token": "t" * 20 + "TAIL"}, prefixes=["https://h/x"])
     table = shell.value("%lake creds")
-    assert re.search(r"me/files +Web server token +Token …TAIL +https://h/x +nothing yet +never +never", repr(table))
-    assert "<td>Token …TAIL</td>" in table._repr_html_()
+    assert re.search(
+        r"me/files +Web server token +Bearer token …TAIL +https://h/x +nothing yet +never +never", repr(table)
+    )
+    assert "<td>Bearer token …TAIL</td>" in table._repr_html_()
     assert len(shell.value("%lake creds --org me")) == 1
     assert "deleted" in repr(shell.value("%lake creds delete files"))
     assert repr(shell.value("%lake creds --org me")).startswith("There are no keys yet")
@@ -97,7 +99,7 @@ def test_a_terminal_asks(tmp_path):
     try:
         for question, answer in (
             ("Place [https://files.example/data]: ", ""),
-            ("Token: ", "cAnArY-1234567890abcdef"),
+            ("Bearer token: ", "cAnArY-1234567890abcdef"),
             ("Keep [1]: ", ""),
             ("Test it first? [Y/n]: ", "n"),
         ):

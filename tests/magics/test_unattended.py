@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+SECONDS = 60
 MISTAKE = "dataset-not-found: no dataset at "
 
 
@@ -53,6 +55,35 @@ def test_papermill_says_why_it_stopped(tmp_path):
     assert MISTAKE in plain(done.stderr)
     kinds = [o.output_type for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells for o in cell.get("outputs", ())]
     assert "error" in kinds
+
+
+REFUSED = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+
+@pytest.mark.parametrize("line", ["%lake load s3://bucket/cars as cars", "cars = %lake load s3://bucket/cars"])
+@pytest.mark.parametrize("program", ["nbconvert", "papermill"])
+def test_a_load_that_is_refused_fails_at_once_and_says_what_to_set(tmp_path, monkeypatch, program, line):
+    monkeypatch.setenv("CI", "true")
+    nbformat.write(notebook("%load_ext deeplake_nb", line, "print('reached')"), tmp_path / "in.ipynb")
+    run_it = {
+        "nbconvert": ("-m", "nbconvert", "--execute", "--to", "notebook", "--output", "out.ipynb", "in.ipynb"),
+        "papermill": ("-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb"),
+    }
+    began = time.monotonic()
+    done = run(tmp_path, *run_it[program])
+    assert time.monotonic() - began < SECONDS
+    assert done.returncode == 1
+    assert REFUSED in plain(done.stderr)
+    assert "reached" not in done.stdout
+
+
+@pytest.mark.parametrize("line", ["creds add", "connect", "storage", "new", "signin gcs://b", "load s3://b/c as c"])
+def test_ipython_without_a_terminal_never_waits(tmp_path, line):
+    done = run(tmp_path, "-m", "IPython", "--no-banner", "-c", f"%load_ext deeplake_nb\n%lake {line}")
+    assert done.returncode == 1
+    said = plain(done.stdout)
+    assert said.count("\n") == 1
+    assert re.search(r"nobody can answer here: |set AWS_ACCESS_KEY_ID", said)
 
 
 @pytest.mark.parametrize("code", ["%lake load ./nope", "%lake laod ./nope", "x = %lake load ./nope"])

@@ -43,7 +43,7 @@ def test_a_token_is_asked_for_without_an_echo_and_kept(session):
     terminal = Terminal("9", "https://files.example/data", CANARY, "1", "n")
     said = terminal.prompts.fill_in(KeyPanel(session))
     assert said == "Kept for https://files.example/data in this session."
-    assert terminal.secretly == ["Token: "]
+    assert terminal.secretly == ["Bearer token: "]
     assert [str(url) for url in session.keyring.kept()] == ["https://files.example/data"]
     assert CANARY not in "".join(terminal.said)
 
