@@ -34,6 +34,7 @@ _SESSION = (
     "link",
     "list",
     "load",
+    "query",
     "read",
     "rename",
 )
@@ -67,6 +68,11 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(_CLASSES[name]), name)
+    if not name.startswith("_"):
+        from deeplake_nb.dataset.absent import absent
+
+        if (error := absent("deeplake_nb", name)) is not None:
+            raise error
     raise AttributeError(f"module 'deeplake_nb' has no attribute {name!r}")
 
 

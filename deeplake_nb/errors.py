@@ -22,6 +22,7 @@
     ├── FormatError (ValueError)                  stored bytes that break the format
     ├── VectorStoreError (ValueError)             a vector store asked what it cannot answer
     ├── UnsupportedError (NotImplementedError)    valid, but not something we can do
+    │   └── AbsentError (AttributeError)          a name of v3 that there is not here; says what to do instead
     ├── LinkError (OSError)                       a linked file that cannot be read
     ├── CredentialsError
     │   ├── MissingCredentialsError               nothing found; names every source tried
@@ -181,6 +182,12 @@ class UnsupportedError(LakeError, NotImplementedError):
     """Something valid that this version cannot do."""
 
     kind = "unsupported"
+
+
+class AbsentError(UnsupportedError, AttributeError):
+    """A name of v3 that there is not here."""
+
+    kind = "absent"
 
 
 class LinkError(LakeError, OSError):

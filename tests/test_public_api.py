@@ -44,6 +44,7 @@ NAMES = {
     "link_tiled",
     "list",
     "load",
+    "query",
     "read",
     "rename",
     "tiled",
@@ -73,7 +74,11 @@ def test_the_function_hub_is_not_hidden_by_the_package_of_that_name():
 
 
 def test_functions_are_the_methods_of_one_session():
-    functions = {name for name in NAMES if name.islower() and not name.startswith("_")} - {"dataset", "hub"} - set(deeplake_nb._CLASSES)
+    functions = (
+        {name for name in NAMES if name.islower() and not name.startswith("_")}
+        - {"dataset", "hub"}
+        - set(deeplake_nb._CLASSES)
+    )
     owners = {id(getattr(deeplake_nb, name).__self__) for name in functions}
     assert len(owners) == 1
     assert isinstance(deeplake_nb.load.__self__, Session)

@@ -77,6 +77,22 @@ def restart(storage: StorageProvider, head: str) -> str:
     return new
 
 
+def revive(storage: StorageProvider, address: str | None) -> None:
+    """Start the head of a branch (None: the main one) anew, as what it holds cannot be read.
+
+    Raises:
+        VersionNotFoundError: no such branch.
+        ReadOnlyError: a closed commit.
+        LockedError: somebody writes to it.
+    """
+    tree = read_tree(storage)
+    head = tree.resolve(address or ("main" if "main" in tree.branches else keys.FIRST_COMMIT))
+    if not head.is_head:
+        raise ReadOnlyError(f"version {address!r} of {storage.url} is closed, and cannot be reset")
+    with write_lock(storage, head.id):
+        restart(storage, head.id)
+
+
 def delete_branch(storage: StorageProvider, branch: str) -> None:
     """Delete a branch and the commits that only it has.
 

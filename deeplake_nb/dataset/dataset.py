@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset.absent import absent
 from deeplake_nb.dataset.changeable import Changeable
 from deeplake_nb.dataset.keyed import Keyed
 from deeplake_nb.dataset.placed import Placed
 from deeplake_nb.dataset.views import Views
-from deeplake_nb.errors import TensorNotFoundError
+from deeplake_nb.errors import TensorNotFoundError, UnsupportedError
 from deeplake_nb.format.index import Index
 
 if TYPE_CHECKING:
@@ -54,7 +55,26 @@ class Dataset(Placed, Keyed, Changeable, Views):
         mode = ", read-only" if self.read_only else ""
         return f"Dataset({place!r}, branch={self.branch!r}, rows={len(self)}, tensors={list(self.tensors)}{mode})"
 
-    def summary(self) -> None:
+    def visualize(self, width: Any = None, height: Any = None) -> None:  # noqa: ARG002 - v3's arguments
+        """Show the gallery below the cell; after ``%load_ext deeplake_nb``, as does the dataset itself at its end.
+
+        Args:
+            width: changes nothing, the gallery is as wide as the page.
+            height: changes nothing.
+
+        Raises:
+            UnsupportedError: no notebook.
+        """
+        import sys
+
+        ipython = sys.modules.get("IPython")
+        if ipython is None or ipython.get_ipython() is None:
+            raise UnsupportedError("a gallery needs a notebook: open one, and run %load_ext deeplake_nb first")
+        from IPython.display import display
+
+        display(self)  # type: ignore[no-untyped-call]
+
+    def summary(self, force: bool = False) -> None:  # noqa: ARG002 - v3's argument
         """Print path, branch, and for each tensor htype, dtype, shape range, length, compression and array size."""
         from deeplake_nb.dataset.summary import summary
         from deeplake_nb.preview.summary import summary_text
@@ -69,6 +89,8 @@ class Dataset(Placed, Keyed, Changeable, Views):
         try:
             return self[name]
         except TensorNotFoundError as error:
+            if (known := absent("Dataset", name)) is not None:
+                raise known from None
             raise AttributeError(str(error)) from error
 
     def __iter__(self) -> Iterator[Dataset]:

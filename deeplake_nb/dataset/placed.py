@@ -136,14 +136,14 @@ class Placed(Structured):
         host = self._whole("connected")
         self._move(host.connect(creds_key=creds_key, dest_path=dest_path, org_id=org_id, ds_name=ds_name, token=token))
 
-    def rename(self, path: str) -> None:
+    def rename(self, new_name: str) -> None:
         """Another name in its hub: ``name``, or ``hub://org/name``. Moves no data; the old name goes on meaning this.
 
         Raises:
             UnsupportedError: it has no name in a hub.
             DatasetExistsError: the name is taken.
         """
-        self._move(self._whole("renamed").rename(path))
+        self._move(self._whole("renamed").rename(new_name))
 
     def fsck(self, repair: bool = False, quick: bool = False) -> Findings:
         """Check every object of the dataset, all versions and saved views; says in plain words what is wrong.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import media
+from deeplake_nb.dataset.absent import absent
 from deeplake_nb.dataset.editable import EditableTensor
 from deeplake_nb.dataset.facts import TensorFacts
 from deeplake_nb.errors import HtypeError, LakeError, RowError
@@ -43,6 +44,11 @@ class Tensor(EditableTensor, TensorFacts):
             RowError: out of range.
         """
         return Tensor(self._state, self._tensor, self._writer, self.index.narrowed(item, self._tensor.length))
+
+    def __getattr__(self, name: str) -> Any:
+        raise (None if name.startswith("_") else absent("Tensor", name)) or AttributeError(
+            f"a tensor has no attribute {name!r}"
+        )
 
     def __iter__(self) -> Iterator[Tensor]:
         for row in range(len(self)):

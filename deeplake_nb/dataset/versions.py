@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import commits
 from deeplake_nb.dataset.difference import difference, has_changes
-from deeplake_nb.dataset.lock import write_lock
 from deeplake_nb.dataset.merge import RESOLUTIONS, merge
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.writer import Writer
@@ -151,14 +150,9 @@ class Versions(Rows):
 
     def _revive(self, branch: str) -> None:
         """Start the head of a branch anew, as what it holds cannot be read."""
-        storage = self._state.storage
-        head = commits.read_tree(storage).resolve(branch)
-        if self._state.is_read_only or not head.is_head:
-            raise ReadOnlyError(
-                f"version {branch!r} of {storage.url} is closed, or opened for reading, and cannot be reset"
-            )
-        with write_lock(storage, head.id):
-            commits.restart(storage, head.id)
+        if self._state.is_read_only:
+            raise ReadOnlyError(f"{self.path} was opened for reading, and cannot be reset")
+        commits.revive(self._state.storage, branch)
         self._go(branch)
 
     def _branch_off(self, name: str) -> None:

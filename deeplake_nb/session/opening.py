@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.provider import Environment
+from deeplake_nb.dataset.commits import revive
 from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
-from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, HubNotFoundError
+from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, FormatError, HubNotFoundError
 from deeplake_nb.format import keys
 from deeplake_nb.session import hubs, naming
 from deeplake_nb.session.arguments import access_of, discreet, sealed_token
@@ -73,7 +74,8 @@ class Opening:
         """Open the dataset at ``path``; ``path@branch`` or ``path@commit`` opens that version.
 
         Costs two rounds of requests, however large it is. A closed commit stays as it is: the first change starts a new
-        branch there. What a hub lets one read only opens for reading.
+        branch there. What a hub lets one read only opens for reading. As in v3, ``reset=True`` takes a branch whose
+        newest version is damaged back to its last commit, and ``check_integrity=True`` looks at metadata and tables.
 
         Raises:
             DatasetNotFoundError: nothing there.
@@ -82,9 +84,18 @@ class Opening:
         """
         path, creds = discreet(path, creds)
         mode: Mode | None = None if read_only is None else "r" if read_only else "w"
+        reset, check = bool(options.pop("reset", False)), bool(options.pop("check_integrity", False))
         access = access_of(options)
         place, address = self._versioned(path, creds, access, mode)
-        found = self._loaded(place, address, read_only)
+        try:
+            found = self._loaded(place, address, read_only)
+        except FormatError:  # a storage that failed may have all of it
+            if not reset or read_only:
+                raise
+            revive(place.storage, address)
+            found = self._loaded(place, address, read_only)
+        if check and not (findings := found.fsck(quick=True)):
+            raise FormatError(f"{found.path} is damaged: {findings.wrong[0]}; fsck() says more")
         if found.source is None:
             return found
         return found.rows_of(self.load(found.source, read_only=True, creds=creds, **access.options()))
@@ -123,9 +134,10 @@ class Opening:
         """Load the dataset at ``path``, or make an empty one where there is none."""
         path, creds = discreet(path, creds)
         is_public = bool(options.pop("public", False))
+        damaged = {name: options.pop(name) for name in ("reset", "check_integrity") if name in options}
         access = access_of(options)
         if not overwrite and self.exists(path, creds=creds, **access.options()):
-            return self.load(path, read_only=read_only, creds=creds, **access.options())
+            return self.load(path, read_only=read_only, creds=creds, **damaged, **access.options())
         return self.empty(path, overwrite=overwrite, creds=creds, public=is_public, **access.options())
 
     def fsck(

@@ -124,6 +124,24 @@ class Session(Ingesting):
         place = self._places.open(path, None, access_of(options), mode="w")
         return self._loaded(naming.rename(self._places, place, new_name), None, read_only=None)
 
+    def query(self, query_string: str, token: str | Secret | None = None) -> Dataset:
+        """Rows of the dataset that a query names: ``SELECT * FROM "path" WHERE ...``; see ``Dataset.query``.
+
+        Raises:
+            CommandError: no such query, or one that names no dataset.
+            DatasetNotFoundError: nothing there.
+        """
+        from deeplake_nb.dataset.matching import parsed
+        from deeplake_nb.errors import CommandError
+
+        token = sealed_token(token)
+        source = parsed(query_string)["source"]
+        if source is None:
+            raise CommandError(
+                f'a query here names its dataset, as in FROM "path"; this names none: {query_string:.200}'
+            )
+        return self.load(source.strip("\"'"), read_only=True, token=token).query(query_string)
+
     def list(self, org_id: str, token: str | Secret | None = None) -> list[str]:
         """Paths of an organisation's datasets in the hub, in order; asks for them a page at a time."""
         token = sealed_token(token)
