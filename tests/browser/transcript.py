@@ -15,23 +15,25 @@ _LISTEN = """() => {
     };
     window.lakeSaid = [];
     window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.anyMessage.connect((_, { direction, msg }) => {
-        if (msg.header.msg_type !== "comm_msg" || msg.content.data.method !== "custom") return;
+        if (msg.header.msg_type !== "comm_msg") return;
+        const { method, content, state } = msg.content.data;
+        const said = { custom: { content }, update: { state } }[method];
+        if (said === undefined) return;
         const from = direction === "send" ? "page" : "kernel";
-        const { content } = msg.content.data;
-        window.lakeSaid.push({ from, content, buffers: (msg.buffers ?? []).map(base64) });
+        window.lakeSaid.push({ from, ...said, buffers: (msg.buffers ?? []).map(base64) });
     });
 }"""
 
 
 class Transcript:
-    """The custom messages of all widgets of a notebook, from now on, in the order the page saw them."""
+    """The messages of all widgets of a notebook, from now on, in the order the page saw them."""
 
     def __init__(self, notebook: NotebookPage) -> None:
         self._page = notebook.page
         self._page.evaluate(_LISTEN)
 
     def messages(self) -> list[dict[str, Any]]:
-        """Each with ``from`` ("page" or "kernel"), ``content``, and ``buffers`` as bytes."""
+        """Each with ``from`` ("page" or "kernel"), ``buffers``, and ``content``, or ``state`` where traits changed."""
         said = self._page.evaluate("() => window.lakeSaid")
         return [{**one, "buffers": [base64.b64decode(data) for data in one["buffers"]]} for one in said]
 

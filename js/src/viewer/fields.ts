@@ -4,6 +4,9 @@ import type { Channel } from "../channel.ts";
 import { advice, type FieldMessage, type Item, spokenError } from "../messages.ts";
 import { button, element } from "../shared/dom.ts";
 
+/** Smaller pictures are magnified. */
+const TINY_PX = 56;
+
 export class Fields {
   readonly root = element("div", "dl-fields", {
     role: "region",
@@ -44,6 +47,7 @@ export class Fields {
     const data = field.picture?.buffer === undefined ? undefined : buffers[field.picture.buffer];
     if (data !== undefined && field.name !== item?.tensor) {
       const image = element("img", "dl-thumbnail", { alt: `${field.name} of this row` });
+      image.addEventListener("load", () => image.classList.toggle("dl-tiny", image.naturalHeight < TINY_PX));
       image.src = this.#url(data, field.picture?.media ?? "");
       root.append(image);
       if (item !== null && /image|mask|instance/.test(field.htype)) {

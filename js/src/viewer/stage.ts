@@ -32,7 +32,7 @@ interface Sharp {
 
 export class Stage {
   readonly root = element("div", "dl-frame");
-  readonly #canvas = element("canvas", "dl-large", { role: "img", tabindex: 0 });
+  readonly #canvas = element("canvas", "dl-large", { role: "img", tabindex: 0, hidden: true });
   readonly #words = element("div", "dl-words dl-large-words", { hidden: true });
   readonly #readout = element("output", "dl-readout", { hidden: true, "aria-live": "off" });
   readonly #resize = new ResizeObserver(() => this.#resized());
@@ -51,6 +51,8 @@ export class Stage {
   #part: Request<"part"> | undefined;
   #valueTimer: ReturnType<typeof setTimeout> | undefined;
   #value: Request<"values"> | undefined;
+  /** Where the pointer is on the stage, and the pixel of the image that is there. */
+  #pointer: Pair | null = null;
   #under: readonly [number, number] | null = null;
 
   constructor(
@@ -66,7 +68,10 @@ export class Stage {
     for (const name of ["pointerup", "pointercancel"] as const) {
       this.#canvas.addEventListener(name, (event) => this.#pointers.delete(event.pointerId));
     }
-    this.#canvas.addEventListener("pointerleave", () => this.#point(null));
+    this.#canvas.addEventListener("pointerleave", () => {
+      this.#pointer = null;
+      this.#point(null);
+    });
     this.#resize.observe(this.root);
   }
 
@@ -174,6 +179,7 @@ export class Stage {
     this.root.dataset.zoom = camera.zoom.toFixed(3);
     this.repaint();
     this.#askPart();
+    this.#pointAgain();
   }
 
   #zoomAt(factor: number, x: number, y: number): void {
@@ -264,8 +270,9 @@ export class Stage {
   #moved(event: PointerEvent): void {
     const to = this.#at(event);
     const from = this.#pointers.get(event.pointerId);
+    this.#pointer = to;
     if (from === undefined) {
-      this.#point(pixelAt(this.#camera, this.#image, ...to));
+      this.#pointAgain();
       return;
     }
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
@@ -276,6 +283,11 @@ export class Stage {
       const apart = ([x, y]: Pair) => Math.hypot(x - other[0], y - other[1]);
       this.#zoomAt(apart(to) / Math.max(1, apart(from)), (to[0] + other[0]) / 2, (to[1] + other[1]) / 2);
     }
+  }
+
+  /** What is under the pointer may be another pixel, or another image's. */
+  #pointAgain(): void {
+    if (this.#pointer !== null) this.#point(pixelAt(this.#camera, this.#image, ...this.#pointer));
   }
 
   /** Say where the pointer is at once, and what is stored there as soon as the kernel has said it. */
