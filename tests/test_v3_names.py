@@ -102,7 +102,7 @@ def test_loading_what_is_damaged(tmp_path):
 def test_queries_of_any_dataset(tmp_path):
     deeplake_nb.empty(tmp_path / "ds").create_tensor("x").extend([1, 5, 9])
     assert deeplake_nb.query(f'SELECT * FROM "{tmp_path}/ds" WHERE x > 4').x.numpy().tolist() == [[5], [9]]
-    with pytest.raises(ValueError, match="this says none"):
+    with pytest.raises(ValueError, match="this names none"):
         deeplake_nb.query("SELECT * WHERE x > 4")
 
 
