@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import sync_playwright
 
+import deeplake_nb
 from tests.browser import chromium
 from tests.browser.lab import Lab
+from tests.fakes.web import web_server
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +28,16 @@ def lab(browser, tmp_path_factory):
     running.close()
     foreign = [url for page in running.pages for url in page.foreign]
     assert not foreign, f"the page asked other machines: {foreign}"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A web server with a dataset, and what it was asked."""
+    folder = tmp_path_factory.mktemp("store") / "cars"
+    with deeplake_nb.empty(folder) as ds:
+        ds.create_tensor("x").extend([1, 2, 3])
+    ds.close()
+    with web_server() as web:
+        files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        web.files |= {f"cars/{path.relative_to(folder).as_posix()}": content for path, content in files.items()}
+        yield web

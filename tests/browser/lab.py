@@ -1,36 +1,21 @@
-"""A JupyterLab server of our own: isolated folders, its settings as files, a free port on loopback."""
+"""JupyterLab and Notebook 7, each with its server, in a browser."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
-from urllib.error import URLError
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.notebook import NotebookPage
+from tests.browser.server import JupyterServer
 
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}  # without it JupyterLab asks
-_START_SECONDS = 60
-_FOLDERS = (
-    "HOME",
-    "IPYTHONDIR",
-    "JUPYTERLAB_SETTINGS_DIR",
-    "JUPYTERLAB_WORKSPACES_DIR",
-    "JUPYTER_CONFIG_DIR",
-    "JUPYTER_DATA_DIR",
-    "JUPYTER_RUNTIME_DIR",
-)
 
 
 def _settings(theme: str, *, save_widget_state: bool) -> dict[str, dict]:
@@ -47,7 +32,7 @@ def _settings(theme: str, *, save_widget_state: bool) -> dict[str, dict]:
     }
 
 
-class Lab:
+class Lab(JupyterServer):
     """A running JupyterLab and a browser for it.
 
     Args:
@@ -56,46 +41,14 @@ class Lab:
         env: more environment variables for the server and its kernels.
     """
 
+    module = "jupyterlab"
+    flags = ("--LabApp.expose_app_in_browser=True",)
+    path = "lab/tree"
+
     def __init__(self, folder: Path, browser, env: dict[str, str] | None = None) -> None:
-        self.root = folder / "root"
-        self.root.mkdir()
         self._browser = browser
         self.pages: list[NotebookPage] = []
-        self._folders = {name: folder / name.lower() for name in _FOLDERS}
-        for path in self._folders.values():
-            path.mkdir()
-        self.env = os.environ | {name: str(path) for name, path in self._folders.items()} | (env or {})
-        self._token = secrets.token_hex(8)
-        self._log = folder / "server.log"
-        self._start()
-
-    def _start(self) -> None:
-        command = [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"),
-            *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.root}"),
-            "--LabApp.expose_app_in_browser=True",
-        ]
-        with self._log.open("wb") as log:
-            self._server = subprocess.Popen(
-                command, env=self.env, cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if self._server.poll() is not None or time.monotonic() > deadline:
-                self.close()
-                raise RuntimeError(f"JupyterLab did not start:\n{self.log()}")
-            time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        for file in self._folders["JUPYTER_RUNTIME_DIR"].glob("jpserver-*.json"):  # the server writes its port there
-            with contextlib.suppress(ValueError, URLError, ConnectionError, TimeoutError):
-                self.url = f"http://127.0.0.1:{json.loads(file.read_text())['port']}"
-                return urllib.request.urlopen(f"{self.url}/api/status?token={self._token}", timeout=5).status == 200
-        return False
-
-    def log(self) -> str:
-        """The end of what the server and its kernels wrote."""
-        return self._log.read_text(errors="replace")[-4000:]
+        super().__init__(folder, env)
 
     def open(
         self,
@@ -127,7 +80,7 @@ class Lab:
             file.write_text(json.dumps(values))
         width, height = viewport
         context = self._browser.new_context(viewport={"width": width, "height": height})
-        url = f"{self.url}/lab/tree/{path.name}?token={self._token}&reset"
+        url = f"{self.url}/{self.path}/{path.name}?token={self.token}&reset"
         self.pages.append(NotebookPage(context, url, path))
         return self.pages[-1]
 
@@ -145,9 +98,12 @@ class Lab:
         """Close every page, then the server with its kernels."""
         for page in self.pages:
             page.close()
-        self._server.terminate()
-        try:
-            self._server.wait(20)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
+        super().close()
+
+
+class Notebook7(Lab):
+    """The same with Notebook 7, whose pages show one notebook each."""
+
+    module = "notebook"
+    flags = ("--JupyterNotebookApp.expose_app_in_browser=True",)
+    path = "notebooks"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from tests import machine
+from tests.browser.page import BrowserPage, pixel, text_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Locator, Page
+    from pathlib import Path
 
-SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"  # git-ignored
+    from playwright.sync_api import BrowserContext, Locator
+
+__all__ = ["NotebookPage", "pixel"]
+
 _OPEN_MS, _KERNEL_MS, _RUN_MS, _SAVE_MS = 60_000, 60_000, 120_000, 20_000
 
 # Everything goes through the application object: the DOM of JupyterLab is nobody's interface.
@@ -42,44 +43,25 @@ _APPEND = f"""(source) => {{ {_PANEL}
 }}"""
 _CLEAN = f"() => {{ {_PANEL} return !panel.content.model.dirty; }}"
 _THEMED = "(isLight) => document.body.dataset.jpThemeLight === isLight"
-_PIXEL = """(canvas, [x, y]) => Array.from(canvas.getContext("2d").getImageData(x, y, 1, 1).data)"""
 
 
-class NotebookPage:
-    """A notebook in a JupyterLab page, its kernel idle. Made by `Lab.open`.
+class NotebookPage(BrowserPage):
+    """A notebook in a page of JupyterLab or Notebook 7, its kernel idle. Made by `Lab.open`.
 
     Attributes:
-        page: the playwright page.
         path: the notebook file.
-        errors: exceptions of the page and errors on its console, as text, in order; those that JupyterLab's own
-            bundles raise by themselves are left out.
-        foreign: urls of other machines the page asked for.
     """
 
+    bundles = ("/static/lab/", "/static/notebook/")
+
     def __init__(self, context: BrowserContext, url: str, path: Path) -> None:
+        super().__init__(context)
         self.path = path
-        self.errors: list[str] = []
-        self.foreign: list[str] = []
-        self._context = context
-        self.page: Page = context.new_page()
-        self.page.on("pageerror", self._note_error)
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.on("request", self._note_request)
         self.page.goto(url, timeout=_OPEN_MS)
         self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=_OPEN_MS)
         self.page.evaluate("() => window.jupyterapp.restored")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=_OPEN_MS)
         self.wait_idle(_KERNEL_MS)
-
-    def _note_error(self, error) -> None:
-        stack = error.stack or str(error)
-        if "/static/lab/" not in stack or "blob:" in stack:  # a widget's module is a blob
-            self.errors.append(stack)
-
-    def _note_request(self, request) -> None:
-        url = urlsplit(request.url)
-        if url.scheme in ("http", "https", "ws", "wss") and not machine.is_local(url.hostname):
-            self.foreign.append(request.url)
 
     def wait_idle(self, timeout_ms: float = _RUN_MS) -> None:
         """Wait until the kernel is connected and idle."""
@@ -126,11 +108,7 @@ class NotebookPage:
 
     def text(self, index: int) -> str:
         """What the cell printed and its plain-text results."""
-        return "".join(
-            "".join(output["text"] if output["output_type"] == "stream" else output["data"].get("text/plain", ""))
-            for output in self.outputs(index)
-            if output["output_type"] != "error"
-        )
+        return text_of(self.outputs(index))
 
     def cell(self, index: int) -> Locator:
         """The cell's element."""
@@ -150,18 +128,3 @@ class NotebookPage:
         title = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
         self.page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", title)
         self.page.wait_for_function(_THEMED, arg=str(theme == "light").lower(), timeout=_SAVE_MS)
-
-    def screenshot(self, name: str) -> Path:
-        """A picture of the page, for eyes."""
-        path = SCREENSHOTS / f"{name}.png"
-        self.page.screenshot(path=path)
-        return path
-
-    def close(self) -> None:
-        """Close the page. Its kernel lives until the lab closes."""
-        self._context.close()
-
-
-def pixel(canvas: Locator, x: int, y: int) -> tuple[int, int, int, int]:
-    """Red, green, blue and alpha of one pixel of a canvas, in its own (not CSS) pixels."""
-    return tuple(canvas.evaluate(_PIXEL, [x, y]))

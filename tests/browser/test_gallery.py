@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
+from tests.browser.gallery import at, gallery, go_to, near, tile
 from tests.browser.notebook import pixel
 
 RED, BLUE = (220, 20, 30), (10, 60, 200)
@@ -55,45 +55,6 @@ def notebook(lab):
     opened = lab.open([PREPARE, "colours", "million", "time.sleep(6)"], viewport=(1280, 1000))
     opened.run_all()
     return opened
-
-
-def gallery(notebook, index):
-    found = notebook.output(index).locator(".deeplake-nb")
-    found.wait_for(timeout=10_000)
-    found.scroll_into_view_if_needed()
-    return found
-
-
-def tile(shown, row):
-    found = shown.locator(f'.dl-cell[data-row="{row}"]')
-    shown.locator(f'.dl-painted[data-row="{row}"]').wait_for(timeout=10_000)
-    return found
-
-
-# A line of tiles is one canvas. Two frames later what was changed is painted.
-_COLOUR = """async (cell, [x, y]) => {
-    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
-    const canvas = cell.parentElement.querySelector("canvas");
-    const dense = canvas.width / canvas.clientWidth;
-    const [across, down] = [cell.offsetLeft + x * cell.offsetWidth, y * canvas.clientHeight];
-    const { data } = canvas.getContext("2d").getImageData(Math.round(across * dense), Math.round(down * dense), 1, 1);
-    return Array.from(data.slice(0, 3));
-}"""
-
-
-def at(cell, x, y):
-    """The colour that is painted at fractions of a tile's width and height."""
-    return tuple(cell.evaluate(_COLOUR, [x, y]))
-
-
-def near(color, expected, tolerance=6):
-    return all(abs(a - b) <= tolerance for a, b in zip(color, expected, strict=True))
-
-
-def go_to(shown, row):
-    field = shown.locator(".dl-goto")
-    field.fill(str(row))
-    field.press("Enter")
 
 
 def test_pictures_boxes_and_classes_are_painted(notebook):
@@ -276,66 +237,3 @@ def test_it_answers_while_a_cell_sleeps(notebook):
 
 def test_the_page_had_no_errors(notebook):
     assert notebook.errors == []
-
-
-@pytest.fixture(scope="module", params=["with widget state", "without widget state"])
-def saved(lab, request):
-    """A notebook that was run and saved, its page closed."""
-    keeps = request.param.startswith("with ")
-    opened = lab.open([PREPARE, "colours"], name=f"saved-{keeps}.ipynb", save_widget_state=keeps)
-    opened.run_all()
-    gallery(opened, 1)
-    opened.save()
-    opened.close()
-    return opened.path
-
-
-def test_the_saved_notebook_holds_the_picture_and_little_else(saved):
-    notebook = json.loads(saved.read_text())
-    outputs = notebook["cells"][1]["outputs"]
-    assert [next(iter(output["data"])) for output in outputs[:2]] == ["text/html", "image/jpeg"]
-    assert "image/jpeg" in outputs[1]["data"]
-    assert saved.stat().st_size < 400_000
-
-
-@pytest.mark.parametrize("trust", [True, False], ids=["trusted", "not trusted"])
-def test_reopened_without_its_kernel_the_picture_stands_and_no_error(lab, saved, trust):
-    reopened = lab.open(saved, name=f"{saved.stem}-{trust}.ipynb", trust=trust)
-    output = reopened.output(1)
-    output.locator("img").wait_for()
-    reopened.page.wait_for_timeout(2000)  # for a widget that would still take the picture away
-    assert output.locator("img").is_visible()
-    assert output.get_by_text("40 rows · 4 tensors").is_visible()
-    assert not output.get_by_text("Error displaying widget").is_visible()
-    assert not output.locator(".deeplake-nb").is_visible()
-    assert output.locator("img").evaluate("(image) => image.naturalWidth") > 100
-    reopened.screenshot(f"reopened-{saved.stem}-{trust}")
-    reopened.close()
-
-
-def test_an_html_export_shows_the_picture_and_the_summary(saved, tmp_path):
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(saved)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    html = (tmp_path / f"{saved.stem}.html").read_text()
-    assert "data:image/jpeg;base64," in html
-    assert "40 rows · 4 tensors" in html
-
-
-def test_papermill_runs_it_and_waits_for_no_browser(tmp_path):
-    import subprocess
-    import sys
-
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_notebook
-
-    source, result = tmp_path / "in.ipynb", tmp_path / "out.ipynb"
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=[new_code_cell(PREPARE), new_code_cell("colours")], metadata=metadata), source)
-    subprocess.run(
-        [sys.executable, "-m", "papermill", str(source), str(result)], check=True, capture_output=True, timeout=120
-    )
-    outputs = json.loads(result.read_text())["cells"][1]["outputs"]
-    assert [kind for output in outputs for kind in output["data"] if kind == "image/jpeg"]

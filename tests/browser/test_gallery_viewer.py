@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.gallery import at, gallery, near, tile
 from tests.browser.notebook import pixel
-from tests.browser.test_gallery import at, gallery, near, tile
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
 PREPARE = """

@@ -1,0 +1,44 @@
+"""The gallery on a page: its tiles, and the colours that are painted."""
+
+from __future__ import annotations
+
+SECONDS = 30_000
+
+
+def gallery(notebook, index):
+    found = notebook.output(index).locator(".deeplake-nb")
+    found.wait_for(timeout=SECONDS)
+    found.evaluate("(root) => root.scrollIntoView({ block: 'nearest' })")  # also out of a frame that is out of sight
+    return found
+
+
+def tile(shown, row):
+    found = shown.locator(f'.dl-cell[data-row="{row}"]')
+    shown.locator(f'.dl-painted[data-row="{row}"]').wait_for(timeout=SECONDS)
+    return found
+
+
+# A line of tiles is one canvas. Two frames later what was changed is painted.
+_COLOUR = """async (cell, [x, y]) => {
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+    const canvas = cell.parentElement.querySelector("canvas");
+    const dense = canvas.width / canvas.clientWidth;
+    const [across, down] = [cell.offsetLeft + x * cell.offsetWidth, y * canvas.clientHeight];
+    const { data } = canvas.getContext("2d").getImageData(Math.round(across * dense), Math.round(down * dense), 1, 1);
+    return Array.from(data.slice(0, 3));
+}"""
+
+
+def at(cell, x, y):
+    """The colour that is painted at fractions of a tile's width and height."""
+    return tuple(cell.evaluate(_COLOUR, [x, y]))
+
+
+def near(color, expected, tolerance=6):
+    return all(abs(a - b) <= tolerance for a, b in zip(color, expected, strict=True))
+
+
+def go_to(shown, row):
+    field = shown.locator(".dl-goto")
+    field.fill(str(row))
+    field.press("Enter")

@@ -1,0 +1,30 @@
+"""The specification of `tests.suites.notebook` in marimo's editor, and what an app of marimo's does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.hosts.marimo import Marimo
+from tests.suites.notebook import KEYS, NotebookSuite, cells, questions
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, store, tmp_path_factory):
+    running = Marimo(tmp_path_factory.mktemp("marimo"), browser, cells(store), questions(store))
+    yield running.open()
+    running.close()
+
+
+class TestMarimo(NotebookSuite):
+    answers_meanwhile = False
+    keeps_picture = False
+
+
+def test_an_app_asks_none_of_its_visitors_for_keys(browser, tmp_path):
+    """All of them are served by one process: what one typed would be used for every other."""
+    running = Marimo(tmp_path, browser, ["import deeplake_nb", KEYS.format(url="s3://bucket/cars")], [], mode="run")
+    page = running.open()
+    page.page.get_by_text("An internal error occurred", exact=True).wait_for(timeout=30_000)
+    assert page.page.locator(".deeplake-nb-form").count() == 0
+    running.close()
+    assert "nobody can answer here: set AWS_ACCESS_KEY_ID" in running.log()

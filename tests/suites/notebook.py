@@ -1,0 +1,198 @@
+"""What every notebook must do for the gallery and the forms. Subclass `NotebookSuite` and give it an opened `notebook`.
+
+One specification for all: what a host cannot do is said by the attributes of its subclass.
+"""
+
+from __future__ import annotations
+
+import time
+
+from tests.browser.gallery import SECONDS, at, gallery, go_to, near, tile
+from tests.browser.page import pixel
+
+RED, BLUE = (220, 20, 30), (10, 60, 200)
+BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
+ROWS = 400
+CANARY = "b3arerCanary-thatNobodyMaySee-0123456789"
+
+PREPARE = f"""
+import io, time
+import numpy as np
+from PIL import Image
+import deeplake_nb as deeplake
+from deeplake_nb.widgets.gallery import Gallery
+
+def file(color):
+    out = io.BytesIO()
+    Image.new("RGB", (96, 96), color).save(out, "png")
+    return deeplake.Sample(out.getvalue())
+
+colours = deeplake.empty("mem://colours", overwrite=True)
+with colours:
+    colours.create_tensor("images", htype="image", sample_compression="png")
+    colours.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
+    colours.create_tensor("boxes", htype="bbox", coords={{"type": "fractional", "mode": "LTRB"}})
+    colours.create_tensor("captions", htype="text")
+    files = [file({RED}), file({BLUE})]
+    colours.images.extend(files * {ROWS // 2})
+    colours.labels.extend([0, 1] * {ROWS // 2})
+    colours.boxes.extend([np.array([[0.25, 0.25, 0.75, 0.75]], "float32")] * {ROWS})
+    colours.captions.extend([f"caption of row {{row}}" for row in range({ROWS})])
+"""
+LIVE = "shown = Gallery(colours)\nshown"
+KEYS = """
+from deeplake_nb import session
+from deeplake_nb.widgets import keys
+keys.add(session.default(), "{url}")
+"""
+SHOWN = "from deeplake_nb.widgets import display\ndisplay.show(colours)"
+
+GALLERY, FORM, DATASET = 1, 2, 3
+
+# What is asked of Python.
+COUNT = "len(colours)"
+SELECTION = "shown.selection"
+ONLY_BLUE = "shown.set_trait('view', 'labels == \"blue\"')"
+ALL = "shown.set_trait('view', {})"
+SLEEP = "time.sleep(5)"
+LOADED = "deeplake.load('{url}').x.numpy().ravel().tolist()"
+
+
+def questions(store):
+    """All that is asked, for hosts that want to know before."""
+    return [COUNT, SELECTION, ONLY_BLUE, ALL, SLEEP, LOADED.format(url=f"{store.endpoint}/cars")]
+
+
+def cells(store):
+    """What is run, in the order of ``GALLERY``, ``FORM`` and ``DATASET``, after what these need."""
+    return [PREPARE, LIVE, KEYS.format(url=f"{store.endpoint}/cars"), SHOWN]
+
+
+class NotebookSuite:
+    """Needs a fixture ``notebook``: a `BrowserPage` in which `cells` were run."""
+
+    answers_meanwhile = True
+    """Whether pictures come while a cell runs; where not, the gallery says that the kernel is busy."""
+
+    keeps_picture = True
+    """Whether a saved notebook keeps a picture, which gives way to the gallery while it lives."""
+
+    def test_the_first_tiles_are_painted(self, notebook):
+        shown = gallery(notebook, GALLERY)
+        assert notebook.ask(COUNT) == str(ROWS)
+        for row in range(6):
+            assert near(at(tile(shown, row), 0.1, 0.1), (RED, BLUE)[row % 2])
+        first = tile(shown, 0)
+        assert near(at(first, 0.25, 0.5), BOX), "the left edge of the box, in the colour of its class"
+        assert near(at(first, 0.5, 0.5), RED), "a box is not filled"
+        assert first.get_attribute("aria-label") == "Row 0, red, 1 box, 96 by 96 pixels"
+
+    def test_a_click_opens_the_viewer_and_escape_closes_it(self, notebook):
+        shown = gallery(notebook, GALLERY)
+        tile(shown, 1).click()
+        viewer = shown.get_by_role("dialog")
+        viewer.get_by_text("caption of row 1", exact=True).wait_for(timeout=SECONDS)
+        large = viewer.locator("canvas:not([hidden])").first
+        large.wait_for(timeout=SECONDS)
+        width, height = large.evaluate("(canvas) => [canvas.width, canvas.height]")
+        assert near(pixel(large, width // 2, height // 2)[:3], BLUE)
+        notebook.page.keyboard.press("Escape")
+        viewer.wait_for(state="hidden", timeout=SECONDS)
+
+    def test_a_selection_reaches_python(self, notebook):
+        shown = gallery(notebook, GALLERY)
+        for row in (2, 5):
+            tile(shown, row).click(modifiers=["Control"])
+        shown.locator('.dl-cell[data-row="5"][aria-selected="true"]').wait_for(timeout=SECONDS)
+        until = time.monotonic() + 5  # a page sends one change after the other
+        while (selected := notebook.ask(SELECTION)) != "[2, 5]" and time.monotonic() < until:
+            pass
+        assert selected == "[2, 5]"
+
+    def test_what_python_sets_is_shown(self, notebook):
+        for view, count, first in ((ONLY_BLUE, f"{ROWS // 2} of {ROWS} rows", BLUE), (ALL, f"{ROWS} rows", RED)):
+            notebook.ask(view)
+            shown = gallery(notebook, GALLERY)
+            shown.get_by_text(count, exact=True).wait_for(timeout=SECONDS)
+            assert near(at(tile(shown, 0), 0.1, 0.1), first)
+
+    def test_a_dataset_is_shown_and_its_picture_gives_way(self, notebook):
+        shown = gallery(notebook, DATASET)
+        assert near(at(tile(shown, 1), 0.1, 0.1), BLUE)
+        pictures = notebook.output(DATASET).locator("img")
+        assert pictures.count() == self.keeps_picture
+        assert not any(picture.is_visible() for picture in pictures.all())
+
+    def test_the_theme_is_followed_when_it_is_switched(self, notebook):
+        shown = gallery(notebook, GALLERY)
+        grounds = {}
+        for theme in ("dark", "light"):
+            notebook.set_theme(theme)
+            for index, name in ((GALLERY, ".deeplake-nb"), (FORM, ".deeplake-nb-form")):
+                widget = notebook.output(index).locator(name)
+                widget.wait_for(timeout=SECONDS)
+                grounds[theme, name] = luminances(widget)
+            shown.scroll_into_view_if_needed()
+            notebook.screenshot(f"{type(self).__name__[4:].lower()}-{theme}")
+        for (theme, name), (ground, ink) in grounds.items():
+            assert (ground < 0.2 and ink > 0.6) if theme == "dark" else (ground > 0.9 and ink < 0.3), (theme, name)
+
+    def test_a_form_is_filled_in_and_its_key_is_used(self, notebook, store):
+        form = notebook.output(FORM).locator(".deeplake-nb-form")
+        form.wait_for(timeout=SECONDS)
+        form.scroll_into_view_if_needed()
+        token = form.get_by_label("Token")
+        token.fill(CANARY)
+        form.get_by_role("button", name="Save").click()
+        form.locator(".dl-said", has_text="in this session").wait_for(timeout=SECONDS)
+        store.requests.clear()
+        assert notebook.ask(LOADED.format(url=f"{store.endpoint}/cars")) == "[1, 2, 3]"
+        assert {headers.get("Authorization") for _, _, headers in store.requests} == {f"Bearer {CANARY}"}
+        for frame in notebook.page.frames:
+            assert CANARY not in frame.content()
+            assert CANARY not in frame.evaluate(_STORED)
+
+    def test_what_happens_while_a_cell_runs(self, notebook):
+        shown = gallery(notebook, GALLERY)
+        tile(shown, 0)
+        number = notebook.begin(SLEEP)
+        began = time.monotonic()
+        go_to(shown, ROWS - 1)
+        if self.answers_meanwhile:
+            assert near(at(tile(shown, ROWS - 1), 0.1, 0.1), BLUE)
+            assert notebook.is_running(number), "the cell slept all the while"
+        else:
+            shown.locator(".dl-busy", has_text="kernel busy").wait_for(timeout=SECONDS)
+            assert time.monotonic() - began < 5, "it says so while it waits"
+            assert near(at(tile(shown, ROWS - 1), 0.1, 0.1), BLUE)
+
+    def test_nothing_went_wrong_and_no_other_machine_was_asked(self, notebook):
+        assert notebook.errors == []
+        assert notebook.foreign == []
+
+
+# A frame that may keep nothing says so by an error.
+_STORED = """() => {
+    try {
+        return JSON.stringify([{ ...localStorage }, { ...sessionStorage }]);
+    } catch (error) {
+        return error.name === "SecurityError" ? "" : `${error}`;
+    }
+}"""
+
+# Colours are painted and read back, as the style may give them in any of CSS's ways.
+_LUMINANCES = """(root) => {
+    const paint = document.createElement("canvas").getContext("2d");
+    const { backgroundColor, color } = getComputedStyle(root);
+    return [backgroundColor, color].map((one) => {
+        paint.fillStyle = one;
+        paint.fillRect(0, 0, 1, 1);
+        const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
+        return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
+    });
+}"""
+
+
+def luminances(root):
+    """Of a widget's ground and of its ink, 0 to 1."""
+    return root.evaluate(_LUMINANCES)
