@@ -3,13 +3,15 @@
 The object has 18 bytes: machine (6, its MAC address), Unix time at which the lock runs out (f8), process (4). It is
 made with a put that fails if it exists, so one of several racing writers gets it; it is renewed while its holder
 lives, given up when nothing was written for a while, and may be taken over when it has run out, or at once when its
-process on this machine is gone. Several ``Dataset`` objects of one process pass the lock on among themselves.
+process on this machine is gone; of several who do so at once one succeeds, by a put that fails if it exists, too.
+Several ``Dataset`` objects of one process pass the lock on among themselves.
 
 A thread renews it: the one thread below the widgets that is not in ``storage.provider``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import struct
@@ -125,7 +127,8 @@ class WriteLock:
             if not self.is_held:
                 return
             self._let_go()
-            if self._is_shared and self._is_ours(self._read()):
+            is_valid = self._until > self._clock()  # one that has run out may be another's by the time it is deleted
+            if self._is_shared and is_valid and self._is_ours(self._read()):
                 self._storage.delete(self._key)
 
     def abandon(self) -> None:
@@ -145,28 +148,25 @@ class WriteLock:
 
     def _take(self) -> None:
         mine = Holder.here(self._clock() + VALID_SECONDS)
-        found = self._read()
-        if found is None:
-            try:
-                self._storage.put(self._key, mine.encode(), if_absent=True)
-            except KeyExistsError:
-                found = self._read()
-        if found is not None and not self._is_ours(found):
-            if found.until > self._clock() and not _is_gone(self._storage, found):
-                raise LockedError(
-                    f"{self._storage.url} is being written to by process {found.process} on machine "
-                    f"{found.machine[::-1].hex(':')}; its lock runs out in {found.until - self._clock():.0f} s. "
-                    "Wait for it, or load with read_only=True"
-                )
-            self._storage.put(self._key, mine.encode())
-            time.sleep(_SETTLE_SECONDS)  # whoever takes over a dead lock at the same moment has written by now
-            if not self._is_ours(self._read()):
-                raise LockedError(
-                    f"{self._storage.url}: another writer took over the lock at the same moment; try again"
-                )
-        elif found is not None:
-            self._storage.put(self._key, mine.encode())
+        try:
+            self._storage.put(self._key, mine.encode(), if_absent=True)
+        except KeyExistsError:
+            self._take_from(self._read(), mine)
         self._until = mine.until
+
+    def _take_from(self, found: Holder | None, mine: Holder) -> None:
+        """Have a lock that is there; None is one that cannot be read, or was given up at this moment."""
+        is_alive = found is not None and found.until > self._clock() and not _is_gone(self._storage, found)
+        if found is not None and is_alive and not self._is_ours(found):
+            raise LockedError(
+                f"{self._storage.url} is being written to by process {found.process} on machine "
+                f"{found.machine[::-1].hex(':')}; its lock runs out in {found.until - self._clock():.0f} s. "
+                "Wait for it, or load with read_only=True"
+            )
+        if is_alive:
+            self._storage.put(self._key, mine.encode())
+        elif not take_over(self._storage, self._key, found, mine, self._clock):
+            raise LockedError(f"{self._storage.url}: another writer takes or gives up the lock now; try again")
 
     def _read(self) -> Holder | None:
         try:
@@ -194,8 +194,8 @@ class WriteLock:
             if self._clock() - self._used > IDLE_SECONDS and not self._is_busy():
                 self.release()
                 return False
-            if not self._is_ours(self._read()):
-                self._let_go()  # it ran out, as on a machine that slept, and another writer has it
+            if self._until <= self._clock() or not self._is_ours(self._read()):
+                self._let_go()  # it ran out, as on a machine that slept, and another writer has it or may take it
                 return False
             self._until = self._clock() + VALID_SECONDS
             self._storage.put(self._key, Holder.here(self._until).encode())
@@ -265,13 +265,53 @@ def _taken(storage: StorageProvider, key: str, mine: Holder, clock: Callable[[],
         return True
     try:
         found = Holder.decode(storage.get(key))
-        if found is not None and found.until > clock() and not found.is_same(mine) and not _is_gone(storage, found):
+    except KeyNotFoundError:
+        return False
+    if found is not None and found.until > clock() and not found.is_same(mine) and not _is_gone(storage, found):
+        return False
+    return take_over(storage, key, found, mine, clock)
+
+
+def take_over(
+    storage: StorageProvider, key: str, dead: Holder | None, mine: Holder, clock: Callable[[], float] = time.time
+) -> bool:
+    """Put ``mine`` in the place of a lock that nobody holds any more (None: no lock at all); whether that was done.
+
+    One of several who try gets to do it: the one that makes a ticket, named after the dead lock, which can be made
+    once. Whoever makes it later finds another lock in place of the dead one.
+    """
+    digest = hashlib.sha256(dead.encode() if dead is not None else b"").hexdigest()[:16]
+    ticket = f"{key.removesuffix('.lock')}.{digest}.lock"
+    until = Holder.here(clock() + SHORT_SECONDS)
+    try:
+        storage.put(ticket, until.encode(), if_absent=True)
+    except KeyExistsError:
+        _drop_dead(storage, ticket, clock)
+        return False
+    try:
+        try:
+            if Holder.decode(storage.get(key)) != dead:
+                return False
+        except KeyNotFoundError:
             return False
         storage.put(key, mine.encode())
-        time.sleep(_SETTLE_SECONDS)  # whoever takes over a dead lock at the same moment has written by now
+    finally:
+        storage.delete(ticket)
+    time.sleep(_SETTLE_SECONDS)  # the original knows no tickets: one that took over at the same moment has written now
+    try:
         return Holder.decode(storage.get(key)) == mine
     except KeyNotFoundError:
         return False
+
+
+def _drop_dead(storage: StorageProvider, ticket: str, clock: Callable[[], float]) -> None:
+    """Take away a ticket whose maker died with it, so that the next attempt can make one."""
+    try:
+        holder = Holder.decode(storage.get(ticket))
+    except KeyNotFoundError:
+        return
+    if holder is None or holder.until < clock() or _is_gone(storage, holder):
+        storage.delete(ticket)
 
 
 def _renew(lock: weakref.ref[WriteLock], stop: threading.Event) -> None:
