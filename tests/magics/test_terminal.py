@@ -158,6 +158,7 @@ def test_keys_are_added_rotated_and_deleted_by_answers(terminal):
 def test_a_question_is_ended_by_control_c_and_control_d(terminal):
     terminal.type("%lake creds add https://files.example/data")
     terminal.wait_for("Place [https://files.example/data]: ")
+    time.sleep(0.5)  # until it reads
     os.write(terminal._to, b"\x03")
     terminal.wait_for("KeyboardInterrupt")
     terminal.answer("In [3]: ", "%lake creds add https://files.example/data")

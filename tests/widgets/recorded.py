@@ -1,4 +1,4 @@
-"""The dataset that the recorded conversation of a gallery is about, and the conversation."""
+"""Recorded conversations of a gallery and of a form, and the dataset that the gallery is about."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import deeplake_nb as deeplake
 
 PATH = "mem://conversation"
-CONVERSATION = Path(__file__).parents[1] / "golden" / "messages" / "gallery.json"
+_MESSAGES = Path(__file__).parents[1] / "golden" / "messages"
 
 
 def dataset(path: str) -> deeplake.Dataset:
@@ -41,14 +41,16 @@ def dataset(path: str) -> deeplake.Dataset:
     return ds
 
 
-def conversation() -> list[dict[str, Any]]:
+def conversation(widget: str = "gallery") -> list[dict[str, Any]]:
     """What was said, in order: ``from`` the page or the kernel, its ``content`` and ``buffers``, or a ``state``."""
-    said = json.loads(CONVERSATION.read_text())
+    said = json.loads((_MESSAGES / f"{widget}.json").read_text())
     return [{**one, "buffers": [base64.b64decode(data) for data in one["buffers"]]} for one in said]
 
 
-def write(said: list[dict[str, Any]]) -> None:
+def write(said: list[dict[str, Any]], widget: str = "gallery") -> None:
     """Keep a conversation, a message to a line."""
     lines = [{**one, "buffers": [base64.b64encode(data).decode() for data in one["buffers"]]} for one in said]
-    CONVERSATION.parent.mkdir(parents=True, exist_ok=True)
-    CONVERSATION.write_text("[\n" + ",\n".join(json.dumps(line, sort_keys=True) for line in lines) + "\n]\n")
+    _MESSAGES.mkdir(parents=True, exist_ok=True)
+    (_MESSAGES / f"{widget}.json").write_text(
+        "[\n" + ",\n".join(json.dumps(line, sort_keys=True) for line in lines) + "\n]\n"
+    )
