@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -32,6 +33,12 @@ class Kernel:
 
     def hear(self, content):
         self.gallery._handle_custom_msg(content, [])
+
+    def wait_for_traits(self, state):
+        deadline = time.monotonic() + SECONDS
+        while {name: plain(getattr(self.gallery, name)) for name in state} != state:
+            assert time.monotonic() < deadline, state
+            time.sleep(0.005)
 
     def answer(self, number):
         with self._changed:
@@ -71,6 +78,8 @@ def test_every_answer_is_the_recorded_one(kernel):
                 kernel.gallery.set_state(one["state"])
         elif "selection" in one.get("state", {}):  # which a cell did
             kernel.gallery.selection = one["state"]["selection"]
+        elif "state" in one:  # which the page waited for before it went on
+            kernel.wait_for_traits(one["state"])
         elif "content" in one and one["content"]["id"] not in cancelled:  # what crosses its cancel may be said or not
             content, buffers = kernel.answer(one["content"]["id"])
             assert plain(content) == one["content"]
