@@ -28,7 +28,14 @@ class Changeable(Rows):
         Raises:
             SampleError: a tensor is missing or unknown, tensors differ in length, or a value does not fit.
         """
+        writer = self._writer
+        if writer is not None and self.index.is_whole and writer.wait(self._group, sample):
+            return
         self.extend({name: [value] for name, value in sample.items()}, skip_ok, append_empty)
+        if writer is not None and writer.may_wait and not (skip_ok or append_empty):
+            known = self._state.meta.tensor_names
+            names = {name: known[self._full(name)] for name in sample}
+            writer.expect({names[name]: value for name, value in sample.items()}, self._group, names)
 
     def extend(
         self,

@@ -55,6 +55,8 @@ class EditableTensor:
 
     _state: State
     _tensor: TensorState
+    _of: TensorState
+    _key: str
     _writer: Writer | None
     index: Index
 
@@ -83,6 +85,8 @@ class EditableTensor:
             RowError: no such rows.
             ReadOnlyError: opened for reading.
         """
+        if self._waits(item, value):
+            return
         length = self._tensor.length
         if (
             self.index.is_whole
@@ -98,6 +102,14 @@ class EditableTensor:
                 return  # ``t[2:5] += 1`` ends in this, when all is done
             value = value.numpy(aslist=not value.index.is_single)
         self._assign(index, value)
+        if self._writer is not None and self._writer.may_wait and index.is_single and not index.sub:
+            self._writer.expect({self._key: value})
+
+    def _waits(self, item: Any, value: Any) -> bool:
+        """Whether a row's new value waits to be written together with others."""
+        if self._writer is None or type(item) is not int or not self.index.is_whole:
+            return False
+        return 0 <= item < self._of.length and self._writer.wait_change(self._key, item, value)
 
     def _assign(self, index: Index, value: Any) -> None:
         writer = self._changing()

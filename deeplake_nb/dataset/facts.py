@@ -36,13 +36,29 @@ class ShapeInterval(NamedTuple):
 class TensorFacts:
     """A tensor, or a selection of its rows, and what is said of it."""
 
-    __slots__ = ("_state", "_tensor", "_writer", "index")
+    __slots__ = ("_held", "_of", "_writer", "index")
 
     def __init__(self, state: State, tensor: TensorState, writer: Writer | None, index: Index | None = None) -> None:
-        self._state = state
-        self._tensor = tensor
+        self._held, self._of = state, tensor
         self._writer = writer
         self.index = index or Index()
+
+    @property
+    def _state(self) -> State:
+        """With every row that was appended."""
+        if self._writer is not None:
+            self._writer.settle()
+        return self._held
+
+    @property
+    def _tensor(self) -> TensorState:
+        if self._writer is not None:
+            self._writer.settle()
+        return self._of
+
+    @property
+    def _key(self) -> str:
+        return self._of.key
 
     # ------------------------------------------------------------------ what it is
 

@@ -19,6 +19,7 @@ from deeplake_nb.dataset import commits, companions, journal
 from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.changes import Changes
 from deeplake_nb.dataset.lock import WriteLock
+from deeplake_nb.dataset.waiting import Waiting
 from deeplake_nb.errors import LakeError, LockedError, ReadOnlyError, SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.plans import Phase, Put, write_plan
@@ -48,6 +49,7 @@ class Flushing:
         self.changes = Changes(state)
         self._open = 0
         self._is_extending = False
+        self.waiting = Waiting(state)
         self._thread = 0  # that wrote last
         self._writing = threading.RLock()
         self._lock = self._new_lock()
@@ -64,7 +66,8 @@ class Flushing:
     def is_busy(self) -> bool:
         """Whether something is appended or changed that no flush has written."""
         appenders = list(self.appenders.values())  # the thread that renews the lock asks too, at any time
-        return self._info_dirty or self.is_meta_dirty or any(one.is_dirty or one.is_info_dirty for one in appenders)
+        is_changed = self._info_dirty or self.is_meta_dirty or self.waiting.count > 0
+        return is_changed or any(one.is_dirty or one.is_info_dirty for one in appenders)
 
     # ------------------------------------------------------------------ when to flush
 
@@ -83,10 +86,14 @@ class Flushing:
     def changing(self) -> Iterator[None]:
         """Hold the write lock for one change, and flush after it unless that is held back."""
         with self._writing:
+            self.join_waiting()
             self._thread = threading.get_ident()
             self._lock_for_writing()
             yield
             self.flush(held=True)
+
+    def join_waiting(self) -> None:
+        """Let rows that wait join their tensors."""
 
     def _lock_for_writing(self) -> None:
         """Hold the write lock; what others have written since this dataset was loaded is read first.
@@ -142,7 +149,10 @@ class Flushing:
             SampleError: an ``extend`` is under way, whose values ask for this.
         """
         with self._writing:
-            if (held and (self._open or self._is_extending)) or not self.is_busy:
+            if held and (self._open or self._is_extending):
+                return
+            self.join_waiting()
+            if not self.is_busy:
                 return
             if self._is_extending:
                 raise SampleError("values of an extend cannot flush the dataset while it is being extended")
@@ -199,7 +209,7 @@ class Flushing:
             return seen
         if self._writing.acquire(blocking=self._thread == threading.get_ident()):
             try:
-                if appender.has_appended and not self._is_extending:
+                if (appender.has_appended or self.waiting.count) and not self._is_extending:
                     self.flush()
                 elif appender.rewriter.is_dirty:
                     return tensor  # changed rows are read where they wait for a flush

@@ -88,6 +88,7 @@ def _reading(
 def chunks(
     state: State, tensor: TensorState, plan: list[ChunkRead]
 ) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
+    """The parts of a plan and their chunks: those of which few rows are wanted with nothing but these, first."""
     few = [part for part in plan if ranged.is_few(state, tensor, part.entry, len(part.rows))]
     yield from ranged.read(state, tensor, few)
     chosen = {part.entry for part in few}

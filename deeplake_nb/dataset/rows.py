@@ -32,11 +32,22 @@ class Rows:
     """All rows of a version, or a selection of them; in all tensors, or in those of a group."""
 
     def __init__(self, state: State, writer: Writer | None, index: Index | None = None, group: str = "") -> None:
-        self._state = state
+        self._held = state
         self._writer = writer
         self._group = group
         self.index = index or Index()
         self._blocks: list[Progress] = []  # ``with`` that is open
+
+    @property
+    def _state(self) -> State:
+        """With every row that was appended."""
+        if self._writer is not None:
+            self._writer.settle()
+        return self._held
+
+    @_state.setter
+    def _state(self, state: State) -> None:
+        self._held = state
 
     @classmethod
     def open(
@@ -96,7 +107,7 @@ class Rows:
     @property
     def tensors(self) -> dict[str, Tensor]:
         """Visible tensors by name (relative to the group), in order of creation."""
-        meta = self._state.meta
+        meta = self._held.meta
         hidden = set(meta.hidden_tensors)
         names = {key: name for name, key in meta.tensor_names.items()}
         prefix = self._full("")
@@ -170,9 +181,9 @@ class Rows:
         """
         if isinstance(item, str):
             name = self._full(item)
-            if name in self._state.meta.tensor_names:
+            if name in self._held.meta.tensor_names:  # which rows that wait do not change
                 return self._tensor(name)
-            if name in self._state.meta.groups:
+            if name in self._held.meta.groups:
                 return self._view(group=name)
             raise self._unknown(item, [*self.tensors, *self.groups])
         if self.index.is_single:
@@ -201,10 +212,10 @@ class Rows:
         return f"{self._group}/{name}" if self._group else name
 
     def _tensor(self, name: str) -> Tensor:
-        return Tensor(self._state, self._state.tensor(name), self._writer, self.index)
+        return Tensor(self._held, self._held.tensor(name), self._writer, self.index)
 
     def _view(self, *, index: Index | None = None, group: str | None = None) -> Self:
-        return type(self)(self._state, self._writer, index or self.index, self._group if group is None else group)
+        return type(self)(self._held, self._writer, index or self.index, self._group if group is None else group)
 
     # ------------------------------------------------------------------ writing
 

@@ -209,7 +209,12 @@ class Tensor(EditableTensor, TensorFacts):
             SampleError: a value that does not fit; nothing changed.
             ReadOnlyError: opened for reading.
         """
+        writer = self._writer
+        if writer is not None and self.index.is_whole and writer.wait_one(self._key, sample):
+            return
         self.extend([sample] if not isinstance(sample, np.ndarray) else sample[None])
+        if writer is not None and writer.may_wait:
+            writer.expect({self._key: sample})
 
     def extend(
         self,

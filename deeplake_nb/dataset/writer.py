@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset import commits, companions
+from deeplake_nb.dataset import commits, companions, updates
 from deeplake_nb.dataset.flushing import Flushing
 from deeplake_nb.dataset.slabs import slabs, total
+from deeplake_nb.dataset.waiting import Kind
 from deeplake_nb.errors import LakeError, SampleError
 from deeplake_nb.progress import Progress
 
@@ -92,11 +93,16 @@ class Writer(Flushing):
         with self._writing:
             return self.may_wait and self.waiting.take_one(key, value)
 
-    def expect(self, group: str, names: Mapping[str, str], sample: Mapping[str, Any]) -> None:
-        """Values like these, which have just been added, may wait from now on."""
+    def wait_change(self, key: str, row: int, value: Any) -> bool:
+        """Let a new value of a row wait, as `wait`."""
+        with self._writing:
+            return self.may_wait and self.waiting.take_change(key, row, value)
+
+    def expect(self, values: Mapping[str, Any], group: str = "", names: Mapping[str, str] | None = None) -> None:
+        """Values like these (by key), which have just been added, may wait from now on; see `Waiting.expect`."""
         with self._writing:
             if self.may_wait:
-                self.waiting.expect(self.state, group, names, sample)
+                self.waiting.expect(values, group, names)
 
     @property
     def may_wait(self) -> bool:
@@ -111,14 +117,18 @@ class Writer(Flushing):
 
     def join_waiting(self) -> None:
         """Add what waits, many rows at a time."""
-        if self._is_joining:
+        if self._is_joining or not self.waiting.count:
             return
         self._is_joining = True
+        self.begin()  # whoever asks for this flushes, if need be
         try:
-            if self.waiting.count:
+            if self.waiting.kind is Kind.CHANGES:
+                updates.update(self, self.waiting.changes())
+            else:
                 self.extend(self.waiting.batches(), is_shown=False)
             self.waiting.clear()
         finally:
+            self._open -= 1
             self._is_joining = False
 
     # ------------------------------------------------------------------ rows
