@@ -6,82 +6,10 @@ docstring is its help. Adding one is such a class, a row of ``VERBS``, and the f
 
 from __future__ import annotations
 
-import ast
-import dataclasses
-from dataclasses import MISSING, dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar
 
-from deeplake_nb.errors import CommandError
-
-Takes = Literal["url", "variable", "dataset", "expression", "tensor", "branch", "verb", "action", "text", "nothing"]
-
-
-class Argument(NamedTuple):
-    """One thing a verb can be told."""
-
-    field: str
-    metavar: str
-    help: str
-    takes: Takes
-    """What may stand here, for completion. ``nothing``: the word alone says yes."""
-    words: tuple[str, ...]
-    """What introduces it, such as ``as`` or ``--branch``; none: it goes by its place."""
-    is_required: bool
-
-    @property
-    def written(self) -> str:
-        """How it is written: ``URL``, ``as NAME``, ``--read-only``."""
-        return " ".join(filter(None, (*self.words[:1], self.metavar)))
-
-
-def _argument(metavar: str, says: str, takes: Takes, *words: str, default: Any = MISSING, last: bool = False) -> Any:
-    row = {"metavar": metavar, "help": says, "takes": takes, "words": words}
-    return field(default=default, kw_only=last, metadata=row)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One line, understood."""
-
-    example: ClassVar[str]
-    actions: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def arguments(cls) -> list[Argument]:
-        """What the verb can be told, in the order of its usage."""
-        in_order = sorted(dataclasses.fields(cls), key=lambda f: bool(f.kw_only))
-        return [Argument(f.name, is_required=f.default is MISSING, **f.metadata) for f in in_order]
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Command):
-    """A command that equals one call of the library."""
-
-    code: bool = _argument(
-        "", "print the equal Python call instead of running it", "nothing", "--code", default=False, last=True
-    )
-
-    @property
-    def python(self) -> str:
-        """That call."""
-        raise NotImplementedError
-
-    @property
-    def script(self) -> str:
-        """That call with the imports it needs: a cell that does the same.
-
-        Raises:
-            CommandError: an expression that is none.
-        """
-        try:
-            tree = ast.parse(self.python)
-        except SyntaxError as error:
-            raise CommandError(f"{self.python} is no Python: {error.msg}") from error
-        called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        modules = sorted(
-            {name.rpartition(".")[0] for name in called if name.startswith("deeplake_nb.") and "(" not in name}
-        )
-        return "".join(f"import {name}\n" for name in modules) + self.python
+from deeplake_nb.magics.command import Call, Command, argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +18,8 @@ class Load(Call):
 
     example: ClassVar[str] = "load s3://bucket/photos as photos"
 
-    url: str = _argument("URL", "a folder, s3://bucket/prefix or mem://name; quotes go around spaces", "url")
-    name: str | None = _argument(
+    url: str = argument("URL", "a folder, s3://bucket/prefix or mem://name; quotes go around spaces", "url")
+    name: str | None = argument(
         "NAME",
         "the variable to bind; a ; at the end of the line then shows nothing",
         "variable",
@@ -99,10 +27,10 @@ class Load(Call):
         "--as",
         default=None,
     )
-    branch: str | None = _argument(
+    branch: str | None = argument(
         "BRANCH", "a branch or commit, not the newest of main", "branch", "--branch", default=None
     )
-    read_only: bool = _argument("", "refuse every write through this dataset", "nothing", "--read-only", default=False)
+    read_only: bool = argument("", "refuse every write through this dataset", "nothing", "--read-only", default=False)
 
     @property
     def address(self) -> str:
@@ -122,8 +50,8 @@ class Show(Call):
 
     example: ClassVar[str] = "show photos[10:20] --tensor images"
 
-    expression: str = _argument("DATASET", "a variable, or an expression such as photos[10:20]", "expression")
-    tensor: str | None = _argument("TENSOR", "the tensor to open with", "tensor", "--tensor", default=None)
+    expression: str = argument("DATASET", "a variable, or an expression such as photos[10:20]", "expression")
+    tensor: str | None = argument("TENSOR", "the tensor to open with", "tensor", "--tensor", default=None)
 
     @property
     def python(self) -> str:
@@ -138,7 +66,7 @@ class Ls(Call):
 
     example: ClassVar[str] = "ls s3://bucket"
 
-    url: str = _argument(
+    url: str = argument(
         "URL", "a folder, s3://bucket/prefix, hub://org or hub://; the working folder if left out", "url", default="."
     )
 
@@ -163,7 +91,7 @@ class Explain(Call):
 
     example: ClassVar[str] = "explain s3://bucket/photos"
 
-    url: str = _argument("URL", "s3://bucket/prefix, azure://account/container or gcs://bucket", "url")
+    url: str = argument("URL", "s3://bucket/prefix, azure://account/container or gcs://bucket", "url")
 
     @property
     def python(self) -> str:
@@ -177,7 +105,7 @@ class Doctor(Call):
 
     example: ClassVar[str] = "doctor s3://bucket/photos"
 
-    url: str = _argument("URL", "a folder or s3://bucket/prefix; one small object is written there, and removed", "url")
+    url: str = argument("URL", "a folder or s3://bucket/prefix; one small object is written there, and removed", "url")
 
     @property
     def python(self) -> str:
@@ -194,13 +122,13 @@ class Connect(Call):
 
     example: ClassVar[str] = "connect photos hub://org/photos --key team_bucket"
 
-    dataset: str | None = _argument(
+    dataset: str | None = argument(
         "DATASET", "a variable that holds a dataset, or the path of one", "dataset", default=None
     )
-    dest: str | None = _argument(
+    dest: str | None = argument(
         "NAME", "hub://org/name, or hub://org for the last part of its path", "url", default=None
     )
-    key: str | None = _argument(
+    key: str | None = argument(
         "KEY", "the name of the managed key that opens its storage", "text", "--key", default=None
     )
 
@@ -231,7 +159,7 @@ class Storage(Call):
 
     example: ClassVar[str] = "storage team"
 
-    org: str | None = _argument("ORG", "the organisation; it is asked for if left out", "text", default=None)
+    org: str | None = argument("ORG", "the organisation; it is asked for if left out", "text", default=None)
 
     @property
     def python(self) -> str:
@@ -246,8 +174,8 @@ class New(Call):
 
     example: ClassVar[str] = "new s3://bucket/photos as photos"
 
-    url: str | None = _argument("URL", "where; it is asked for if left out", "url", default=None)
-    name: str | None = _argument("NAME", "the variable to bind", "variable", "as", "--as", default=None)
+    url: str | None = argument("URL", "where; it is asked for if left out", "url", default=None)
+    name: str | None = argument("NAME", "the variable to bind", "variable", "as", "--as", default=None)
 
     @property
     def python(self) -> str:
@@ -263,8 +191,8 @@ class LinkFiles(Call):
 
     example: ClassVar[str] = "link photos s3://bucket/raw"
 
-    dataset: str = _argument("DATASET", "a variable that holds a dataset", "dataset")
-    url: str | None = _argument("URL", "the folder of the files; it is asked for if left out", "url", default=None)
+    dataset: str = argument("DATASET", "a variable that holds a dataset", "dataset")
+    url: str | None = argument("URL", "the folder of the files; it is asked for if left out", "url", default=None)
 
     @property
     def python(self) -> str:
@@ -274,17 +202,34 @@ class LinkFiles(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class Search(Call):
+    """Show the rows of a vector store that are nearest to some words, with their scores."""
+
+    example: ClassVar[str] = 'search docs "how to sign in"'
+
+    store: str = argument("STORE", "a variable that holds a VectorStore with an embedding function", "store")
+    text: str = argument("WORDS", "what to look for; quotes go around spaces", "text")
+    k: str | None = argument("K", "how many rows, 12 if not said", "text", "--k", default=None)
+
+    @property
+    def python(self) -> str:
+        """``search(...)``."""
+        k = "" if self.k is None else f", {self.k}"
+        return f"deeplake_nb.widgets.search_result.search({self.store}, {self.text!r}{k})"
+
+
+@dataclass(frozen=True, slots=True)
 class Cors(Call):
     """Show which web pages may read a bucket, and let those of an origin do so."""
 
     example: ClassVar[str] = "cors s3://bucket --origin https://lab.example.org --apply"
 
-    url: str = _argument("URL", "s3://bucket, gcs://bucket, azure://account/container or hub://org/name", "url")
-    origin: str | None = _argument(
+    url: str = argument("URL", "s3://bucket, gcs://bucket, azure://account/container or hub://org/name", "url")
+    origin: str | None = argument(
         "ORIGIN", "whose pages, as https://host; says whether they may, and what would let them", "text", "--origin",
         default=None,
     )  # fmt: skip
-    apply: bool = _argument("", "let them: add to the rules that are there", "nothing", "--apply", default=False)
+    apply: bool = argument("", "let them: add to the rules that are there", "nothing", "--apply", default=False)
 
     @property
     def python(self) -> str:
@@ -301,13 +246,13 @@ class Creds(Call):
     example: ClassVar[str] = "creds add s3://bucket/photos"
     actions: ClassVar[tuple[str, ...]] = ("add", "test", "rotate", "rename", "delete")
 
-    action: str | None = _argument(
+    action: str | None = argument(
         "ACTION", f"one of {', '.join(actions)}; without it, the table of keys", "action", default=None
     )
-    key: str | None = _argument(
+    key: str | None = argument(
         "KEY", "org/name, or the place of a key of this session; for add: the place", "url", default=None
     )
-    org: str | None = _argument("ORG", "the organisation whose managed keys are meant", "text", "--org", default=None)
+    org: str | None = argument("ORG", "the organisation whose managed keys are meant", "text", "--org", default=None)
 
     @property
     def python(self) -> str:
@@ -328,7 +273,7 @@ class SignIn(Call):
 
     example: ClassVar[str] = "signin gcs://bucket/photos"
 
-    url: str = _argument("URL", "the place that it is for", "url")
+    url: str = argument("URL", "the place that it is for", "url")
 
     @property
     def python(self) -> str:
@@ -354,7 +299,7 @@ class Help(Command):
 
     example: ClassVar[str] = "help load"
 
-    verb: str | None = _argument("VERB", "the verb to explain", "verb", default=None)
+    verb: str | None = argument("VERB", "the verb to explain", "verb", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +322,7 @@ VERBS: dict[str, type[Command]] = {
     "creds": Creds,
     "signin": SignIn,
     "signout": SignOut,
+    "search": Search,
     "cors": Cors,
     "help": Help,
     "why": Why,

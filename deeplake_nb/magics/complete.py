@@ -16,7 +16,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 
 from deeplake_nb.errors import CommandError
 from deeplake_nb.format import keys
-from deeplake_nb.magics.commands import VERBS, Argument
+from deeplake_nb.magics.commands import VERBS
 from deeplake_nb.magics.grammar import Filling
 from deeplake_nb.magics.words import Word, quote, split
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
+
+    from deeplake_nb.magics.command import Argument
 
 _LINE = re.compile(r"""(?:[^=%#'"]+=)?\s*%lake\s+""")
 
@@ -117,6 +119,8 @@ def _values(
             yield from _folders(word, after)
         case "expression" | "dataset":
             yield from _matching(word.raw, [Candidate(name, "dataset") for name in _datasets(variables)])
+        case "store":
+            yield from _matching(word.raw, [Candidate(name, "store") for name in _stores(variables)])
         case "tensor":
             dataset = _datasets(variables).get(re.split(r"\W", filling.given("expression") or "")[0])
             yield from _matching(word.raw, [Candidate(quote(t), "tensor") for t in getattr(dataset, "tensors", ())])
@@ -131,11 +135,20 @@ def _values(
 
 
 def _datasets(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's datasets by name; there can be none while the library is not even imported."""
-    module = sys.modules.get("deeplake_nb.dataset.dataset")
-    if module is None:
+    return _instances(variables, "deeplake_nb.dataset.dataset", "Dataset")
+
+
+def _stores(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return _instances(variables, "deeplake_nb.vectorstore.store", "VectorStore")
+
+
+def _instances(variables: Mapping[str, Any], module: str, name: str) -> dict[str, Any]:
+    """The user's objects of a class, by name; there can be none while its module is not even imported."""
+    loaded = sys.modules.get(module)
+    if loaded is None:
         return {}
-    return {n: v for n, v in sorted(variables.items()) if isinstance(v, module.Dataset) and not n.startswith("_")}
+    kind = getattr(loaded, name)
+    return {n: v for n, v in sorted(variables.items()) if isinstance(v, kind) and not n.startswith("_")}
 
 
 def _folders(word: Word, after: str) -> Iterator[Candidate]:

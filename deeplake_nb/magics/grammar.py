@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import CommandError, did_you_mean
-from deeplake_nb.magics.commands import VERBS, Argument, Command, Help, usage
+from deeplake_nb.magics.commands import VERBS, Help, usage
 from deeplake_nb.magics.words import Word, quote, refuse_secrets, split
+
+if TYPE_CHECKING:
+    from deeplake_nb.magics.command import Argument, Command
 
 
 class Filling:

@@ -17,9 +17,8 @@ from deeplake_nb.errors import (
     did_you_mean,
 )
 from deeplake_nb.magics import manual
+from deeplake_nb.magics.command import Call, Command
 from deeplake_nb.magics.commands import (
-    Call,
-    Command,
     Connect,
     Cors,
     Creds,
@@ -30,6 +29,7 @@ from deeplake_nb.magics.commands import (
     Load,
     Ls,
     New,
+    Search,
     Show,
     SignIn,
     SignOut,
@@ -170,6 +170,15 @@ class LakeMagics(Magics):
         from deeplake_nb.widgets import wizards
 
         wizards.link(self.session, self._dataset(command.dataset, scope, "link"), command.url or "")
+
+    @run.register
+    def _search(self, command: Search, scope: Mapping[str, Any]) -> object:
+        from deeplake_nb.widgets.search_result import search
+
+        if command.k is not None and not command.k.isdecimal():
+            raise CommandError(f"--k is how many rows to show, such as --k 20, not {command.k}")
+        k = {} if command.k is None else {"k": int(command.k)}
+        return search(self._evaluate(command.store, scope), command.text, **k)
 
     @run.register
     def _cors(self, command: Cors, _scope: Mapping[str, Any]) -> object:

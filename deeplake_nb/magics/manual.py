@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deeplake_nb.magics.commands import VERBS, Call, usage
+from deeplake_nb.magics.command import Call
+from deeplake_nb.magics.commands import VERBS, usage
 from deeplake_nb.magics.grammar import parse
 
 

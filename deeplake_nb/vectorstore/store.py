@@ -264,6 +264,20 @@ class VectorStore:
             found = self._engines.find(option, self._dataset, search, filter)
         return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
 
+    def nearest(self, words: str, k: int = 4, embedding_tensor: str = "embedding") -> tuple[Ints, list[float]]:
+        """Numbers of the ``k`` rows nearest to a text, nearest first, with their scores.
+
+        Raises:
+            VectorStoreError: no rows, or no embedding function.
+        """
+        wanted = query_vector(None, words, None, self.embedding_function)
+        assert wanted is not None  # there are words
+        searching.check_not_empty(self._dataset)
+        metric = metric_named(self.index_params["distance_metric"])
+        search = Search(embedding_tensor, wanted, searching.check_k(k), metric)
+        found = self._engines.find(self._exec_option, self._dataset, search, None)
+        return found.rows, found.scores or []
+
     # ------------------------------------------------------------------ changing
 
     def delete(  # noqa: PLR0917 - v3's signature

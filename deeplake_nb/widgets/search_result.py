@@ -1,0 +1,93 @@
+"""What a search in words finds: a table of scores, and below it the rows in a gallery, nearest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from deeplake_nb.errors import CommandError
+
+if TYPE_CHECKING:
+    from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.vectorstore.store import VectorStore
+
+_COLUMNS = ("rank", "score", "row", "text")
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Rows that were found, as a view, with their scores and texts; shows itself as a table and a gallery."""
+
+    words: str
+    view: Dataset
+    scores: tuple[float, ...]
+    texts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __repr__(self) -> str:
+        rows = [_COLUMNS, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        cells = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows)
+        return "\n".join((self._title, *("  ".join(row).rstrip() for row in cells)))
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col" style="text-align: left">{name}</th>' for name in _COLUMNS)
+        rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self._rows())
+        return f"<p>{escape(self._title)}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import publish_display_data
+
+        from deeplake_nb.widgets import display
+
+        publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})  # type: ignore[no-untyped-call]
+        if len(self):
+            display.show(self.view)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        numbers = self.view.index.resolve(len(self)).tolist()
+        every = enumerate(zip(self.scores, numbers, self.texts, strict=True), 1)
+        return [(str(rank), f"{score:.4f}", str(row), text) for rank, (score, row, text) in every]
+
+    @property
+    def _title(self) -> str:
+        return f"nearest to {self.words!r}: {len(self)} rows of {self.view.path}"
+
+
+def search(store: VectorStore, words: str, k: int = 12) -> SearchResult:
+    """The rows of a vector store nearest to ``words``, which its own embedding function embeds.
+
+    Raises:
+        CommandError: it has no embedding function, or is no vector store.
+        VectorStoreError: it has no rows.
+    """
+    from deeplake_nb.vectorstore.store import VectorStore
+
+    if not isinstance(store, VectorStore):
+        raise CommandError(
+            f"a search in words takes a VectorStore, not a {type(store).__name__}: "
+            "open it with VectorStore(path, embedding_function=...)"
+        )
+    if store.embedding_function is None:
+        raise CommandError(
+            f"{store.path} was opened without an embedding_function, which makes a vector of the words: "
+            "open it with VectorStore(path, embedding_function=...)"
+        )
+    rows, scores = store.nearest(words, k)
+    view = store.dataset[rows]
+    text = next(name for name, tensor in store.tensors().items() if tensor.htype == "text")  # ids are, at the least
+    texts = view[text].data(aslist=True)["value"]
+    return SearchResult(words, view, tuple(scores), tuple(_shortened(one) for one in texts))
+
+
+def _cell(text: str) -> str:
+    return f'<td style="text-align: left">{escape(text)}</td>'
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
