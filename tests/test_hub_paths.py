@@ -49,15 +49,8 @@ def lake(hub):
 @pytest.fixture(scope="module")
 def s3():
     """A server that refuses unknown keys, and the keys of a user who may do all in ``bucket``."""
-    with moto.moto_server() as endpoint:
-        client = moto.client(endpoint)
-        client.create_bucket(Bucket="bucket")
-        everything = {
-            "Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"],
-        }  # fmt: skip
-        keys = moto.user(endpoint, "owner", [everything])
-        moto.close_doors(endpoint)
-        yield {**keys, "endpoint_url": endpoint}
+    with moto.closed("bucket", owner=moto.everything_in("bucket")) as users:
+        yield users["owner"]
 
 
 @pytest.fixture

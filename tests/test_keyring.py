@@ -18,12 +18,8 @@ BAD = {"aws_access_key_id": "AKIAUNKNOWNUNKNOWN00", "aws_secret_access_key": "c4
 
 @pytest.fixture(scope="module")
 def s3():
-    with moto.moto_server() as endpoint:
-        moto.client(endpoint).create_bucket(Bucket="bucket")
-        everything = {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}
-        keys = moto.user(endpoint, "owner", [everything])
-        moto.close_doors(endpoint)
-        yield {**keys, "endpoint_url": endpoint}
+    with moto.closed("bucket", owner=moto.everything_in("bucket")) as users:
+        yield users["owner"]
 
 
 @pytest.fixture

@@ -39,19 +39,19 @@ def picture(value):
 @pytest.fixture(scope="module")
 def s3():
     """A server that refuses unknown keys; gives two users' keys, who may read ``files``, and a function that puts."""
-    with moto.moto_server() as endpoint:
-        owner = moto.client(endpoint)
-        owner.create_bucket(Bucket="files")
+    read = {
+        "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": ["arn:aws:s3:::files", "arn:aws:s3:::files/*"],
+    }  # fmt: skip
+
+    def fill(admin):
+        client = moto.client(admin["endpoint_url"])
         for number in range(4):
-            owner.put_object(Bucket="files", Key=f"{number}.jpg", Body=picture(number * 60))
-            owner.put_object(Bucket="files", Key=f"inner/{number}.jpg", Body=picture(number * 60))
-        read = {
-            "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
-            "Resource": ["arn:aws:s3:::files", "arn:aws:s3:::files/*"],
-        }  # fmt: skip
-        users = [{**moto.user(endpoint, name, [read]), "endpoint_url": endpoint} for name in ("first", "second")]
-        moto.close_doors(endpoint)
-        yield users
+            client.put_object(Bucket="files", Key=f"{number}.jpg", Body=picture(number * 60))
+            client.put_object(Bucket="files", Key=f"inner/{number}.jpg", Body=picture(number * 60))
+
+    with moto.closed("files", fill, first=[read], second=[read]) as users:
+        yield [users["first"], users["second"]]
 
 
 @pytest.fixture

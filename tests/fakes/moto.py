@@ -17,6 +17,7 @@ import botocore.session
 from botocore.config import Config
 
 SECONDS = 60
+EVERYTHING = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
 ADMIN = {"aws_access_key_id": "AKIAOPENMODE", "aws_secret_access_key": "any"}  # the open mode takes whatever comes
 
 
@@ -71,6 +72,11 @@ def user(endpoint, name, statements):
     return {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
 
 
+def everything_in(bucket):
+    """The policy of who may do all with a bucket, and nothing else."""
+    return [{"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]
+
+
 def role(endpoint, name, statements):
     """Create a role with one policy and assume it, in open mode; gives temporary keys as ``creds=`` takes them."""
     iam, sts = client(endpoint, "iam"), client(endpoint, "sts")
@@ -85,6 +91,23 @@ def role(endpoint, name, statements):
         "aws_secret_access_key": made["SecretAccessKey"],
         "aws_session_token": made["SessionToken"],
     }
+
+
+@contextlib.contextmanager
+def closed(bucket, fill=lambda _: None, **users):
+    """A server with a bucket, where signatures and policies count; gives each user's keys as ``creds=`` takes them.
+
+    Args:
+        bucket: its name.
+        fill: puts in what it is to hold, with the keys it is given, which may do everything until then.
+        users: their policies.
+    """
+    with moto_server() as endpoint:
+        client(endpoint).create_bucket(Bucket=bucket)
+        keys = {name: {**user(endpoint, name, policy), "endpoint_url": endpoint} for name, policy in users.items()}
+        fill({**ADMIN, "endpoint_url": endpoint})
+        close_doors(endpoint)
+        yield keys
 
 
 def close_doors(endpoint):

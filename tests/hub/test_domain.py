@@ -6,7 +6,6 @@ import logging
 import re
 import traceback
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 from hypothesis import given
@@ -33,16 +32,6 @@ def core(tmp_path_factory):
     core = core_at(tmp_path_factory.mktemp("hub") / "hub.db")
     yield core
     core.store.close()
-
-
-@pytest.fixture(scope="module")
-def root(core):
-    return Arriving(core, core.add_user("root", is_administrator=True)[0])
-
-
-@pytest.fixture(scope="module")
-def by_token(core):
-    return partial(Arriving, core)
 
 
 class TestSqlite(HubSuite):

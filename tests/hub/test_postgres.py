@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import HubError
 from deeplake_nb.hub.store import Store
 from tests.fakes.postgres import postgres
-from tests.hub.hubs import Arriving, core_of, costs_of_pages
+from tests.hub.hubs import core_of, costs_of_pages
 from tests.suites.hub import HubSuite
 
 
@@ -25,16 +23,6 @@ def core(server):
     core = core_of(Store(Secret(server.database())))
     yield core
     core.store.close()
-
-
-@pytest.fixture(scope="module")
-def root(core):
-    return Arriving(core, core.add_user("root", is_administrator=True)[0])
-
-
-@pytest.fixture(scope="module")
-def by_token(core):
-    return partial(Arriving, core)
 
 
 class TestPostgres(HubSuite):

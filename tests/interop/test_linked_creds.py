@@ -27,17 +27,16 @@ def original(tmp_path_factory):
 @pytest.fixture(scope="module")
 def s3():
     """Keys that a server knows; it has pictures of four greys in ``files``."""
-    with moto.moto_server() as endpoint:
-        owner = moto.client(endpoint)
-        owner.create_bucket(Bucket="files")
+
+    def fill(admin):
+        client = moto.client(admin["endpoint_url"])
         for number in range(4):
             buffer = io.BytesIO()
             Image.fromarray(np.full((4, 5, 3), number * 60, np.uint8)).save(buffer, "jpeg", quality=95)
-            owner.put_object(Bucket="files", Key=f"{number}.jpg", Body=buffer.getvalue())
-        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::files", "arn:aws:s3:::files/*"]}
-        user = moto.user(endpoint, "reader", [statement])
-        moto.close_doors(endpoint)
-        yield {**user, "endpoint_url": endpoint, "aws_region": "us-east-1"}
+            client.put_object(Bucket="files", Key=f"{number}.jpg", Body=buffer.getvalue())
+
+    with moto.closed("files", fill, reader=moto.everything_in("files")) as users:
+        yield {**users["reader"], "aws_region": "us-east-1"}
 
 
 def pictures(*numbers_and_keys):

@@ -15,15 +15,13 @@ from tests.fakes import moto
 
 @pytest.fixture(scope="module")
 def store():
-    with moto.moto_server() as endpoint:
-        moto.client(endpoint).create_bucket(Bucket="bucket")
-        owner = moto.user(endpoint, "owner", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
-        owner |= {"endpoint_url": endpoint}
-        with deeplake_nb.empty("s3://bucket/cars", creds=owner) as ds:
+    def fill(admin):
+        with deeplake_nb.empty("s3://bucket/cars", creds=admin) as ds:
             ds.create_tensor("x").extend([1, 2, 3])
         ds.close()
-        moto.close_doors(endpoint)
-        yield owner
+
+    with moto.closed("bucket", fill, owner=moto.EVERYTHING) as users:
+        yield users["owner"]
 
 
 @pytest.fixture

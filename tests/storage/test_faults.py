@@ -19,6 +19,7 @@ from deeplake_nb.urls import parse
 from tests.fakes import moto
 from tests.fakes import proxy as faults
 from tests.fakes.web import web_server
+from tests.suites.behind_s3 import BehindS3
 from tests.suites.faults import CONTENT, FAULTS, ReadingFaults, WritingFaults, expired, patience
 
 
@@ -52,7 +53,7 @@ def open_s3(url, endpoint, **creds):
     return open_storage(url, credentials_from(url, creds, environ={}))
 
 
-class TestS3(WritingFaults):
+class TestS3(BehindS3, WritingFaults):
     @pytest.fixture
     def proxy(self, s3_proxy):
         return calmed(s3_proxy)
@@ -64,15 +65,6 @@ class TestS3(WritingFaults):
     @pytest.fixture(autouse=True)
     def _behind(self, s3_behind):
         self.behind = s3_behind
-
-    def write_behind(self, provider, key, content):
-        self.behind.put_object(Bucket="bucket", Key=f"{provider.url.path}/{key}", Body=content)
-
-    def read_behind(self, provider, key):
-        try:
-            return self.behind.get_object(Bucket="bucket", Key=f"{provider.url.path}/{key}")["Body"].read()
-        except self.behind.exceptions.NoSuchKey:
-            return None
 
     @pytest.fixture(autouse=True)
     def _no_parts_are_left(self, provider):

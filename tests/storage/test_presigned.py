@@ -24,6 +24,7 @@ from deeplake_nb.storage import presigned, s3_listing
 from deeplake_nb.storage.presigned import PresignedStorage
 from deeplake_nb.urls import parse
 from tests.fakes import canned, moto
+from tests.suites.behind_s3 import BehindS3
 from tests.suites.storage import StorageSuite
 
 CANARY = "c4naryC4NARYc4naryC4NARY"
@@ -43,7 +44,7 @@ class Signer:
         return vending.presign("aws-keys", fields, self.url, method, key, ttl_seconds=self.ttl_seconds)
 
 
-class TestPresigned(StorageSuite):
+class TestPresigned(BehindS3, StorageSuite):
     @pytest.fixture
     def provider(self, s3_endpoint, s3_url):
         url = parse(s3_url)
@@ -52,15 +53,6 @@ class TestPresigned(StorageSuite):
     @pytest.fixture(autouse=True)
     def _behind(self, s3_behind):
         self.behind = s3_behind
-
-    def write_behind(self, provider, key, content):
-        self.behind.put_object(Bucket="bucket", Key=f"{provider.url.path}/{key}", Body=content)
-
-    def read_behind(self, provider, key):
-        try:
-            return self.behind.get_object(Bucket="bucket", Key=f"{provider.url.path}/{key}")["Body"].read()
-        except self.behind.exceptions.NoSuchKey:
-            return None
 
 
 @pytest.fixture

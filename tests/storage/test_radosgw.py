@@ -19,6 +19,7 @@ from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import put_parts
 from deeplake_nb.urls import parse
 from tests.fakes import moto
+from tests.suites.behind_s3 import BehindS3
 from tests.suites.storage import StorageSuite
 
 if os.environ.get("HYPOTHESIS_PROFILE") != "slow":
@@ -46,7 +47,7 @@ def opened(gateway, keys, url=None):
     return open_storage(url, credentials_from(url, {"endpoint_url": gateway.endpoint, **keys}, environ={}))
 
 
-class TestRadosgw(StorageSuite):
+class TestRadosgw(BehindS3, StorageSuite):
     @pytest.fixture
     def provider(self, gateway):
         return opened(gateway, gateway.owner)
@@ -54,15 +55,6 @@ class TestRadosgw(StorageSuite):
     @pytest.fixture(autouse=True)
     def _behind(self, gateway):
         self.behind = gateway.behind
-
-    def write_behind(self, provider, key, content):
-        self.behind.put_object(Bucket="bucket", Key=f"{provider.url.path}/{key}", Body=content)
-
-    def read_behind(self, provider, key):
-        try:
-            return self.behind.get_object(Bucket="bucket", Key=f"{provider.url.path}/{key}")["Body"].read()
-        except self.behind.exceptions.NoSuchKey:
-            return None
 
 
 def test_long_objects_and_what_is_left_of_those_that_break_off(gateway, monkeypatch):

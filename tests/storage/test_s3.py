@@ -17,6 +17,7 @@ from deeplake_nb.storage.provider import ByteRange, delete_all, get_many, is_emp
 from deeplake_nb.storage.wrappers import Counting
 from deeplake_nb.urls import parse
 from tests.fakes import moto
+from tests.suites.behind_s3 import BehindS3
 from tests.suites.storage import StorageSuite
 
 
@@ -25,7 +26,7 @@ def open_s3(url, **creds):
     return open_storage(url, credentials_from(url, creds, environ=os.environ))
 
 
-class TestS3(StorageSuite):
+class TestS3(BehindS3, StorageSuite):
     @pytest.fixture
     def provider(self, s3_endpoint, s3_url):
         return open_s3(s3_url, endpoint_url=s3_endpoint, **moto.ADMIN)
@@ -33,16 +34,6 @@ class TestS3(StorageSuite):
     @pytest.fixture(autouse=True)
     def _behind(self, s3_behind):
         self.behind = s3_behind
-
-    def write_behind(self, provider, key, content):
-        self.behind.put_object(Bucket=provider.url.authority, Key=f"{provider.url.path}/{key}", Body=content)
-
-    def read_behind(self, provider, key):
-        try:
-            found = self.behind.get_object(Bucket=provider.url.authority, Key=f"{provider.url.path}/{key}")
-        except self.behind.exceptions.NoSuchKey:
-            return None
-        return found["Body"].read()
 
 
 @pytest.fixture

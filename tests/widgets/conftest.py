@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
+from deeplake_nb.session import Session
+from tests.widgets.form_page import Page
 
 RED, BLUE = (220, 20, 30), (10, 60, 200)
 
@@ -64,3 +66,22 @@ def as_audio(tensor):
     from dataclasses import replace
 
     tensor._tensor.meta = replace(tensor._tensor.meta, htype="audio", sample_compression="wav")
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPLAKE_NB_DATA", str(tmp_path / "data"))
+    return Session()
+
+
+@pytest.fixture
+def open_page():
+    pages = []
+
+    def make(panel):
+        pages.append(Page(panel))
+        return pages[-1]
+
+    yield make
+    for page in pages:
+        page.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import threading
 import traceback
 from typing import get_args
 
@@ -14,12 +13,11 @@ import pytest
 import deeplake_nb
 from deeplake_nb.diagnosis.report import Step
 from deeplake_nb.errors import MissingCredentialsError
-from deeplake_nb.session import Session
-from deeplake_nb.widgets.form import Form
 from deeplake_nb.widgets.key_panel import KeyPanel
 from deeplake_nb.widgets.key_table import KeyTablePanel, keys
 from deeplake_nb.widgets.providers import PROVIDERS
 from tests.fakes import moto
+from tests.widgets.form_page import Page
 
 CANARY = "cAnArY/5ecret+KeYthatNobodyMaySee1234567"
 SECONDS = 60
@@ -28,68 +26,15 @@ SECONDS = 60
 @pytest.fixture(scope="module")
 def store():
     """Who may do everything in ``bucket``, and who may only read ``bucket/cars``; signatures count."""
-    with moto.moto_server() as endpoint:
-        moto.client(endpoint).create_bucket(Bucket="bucket")
-        owner = moto.user(endpoint, "owner", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
-        reads = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"]}
-        reader = moto.user(endpoint, "reader", [{**reads, "Resource": "*"}])
-        with deeplake_nb.empty("s3://bucket/cars", creds={**owner, "endpoint_url": endpoint}) as ds:
+
+    def fill(admin):
+        with deeplake_nb.empty("s3://bucket/cars", creds=admin) as ds:
             ds.create_tensor("x").extend([1, 2, 3])
         ds.close()
-        moto.close_doors(endpoint)
-        yield {"owner": {**owner, "endpoint_url": endpoint}, "reader": {**reader, "endpoint_url": endpoint}}
 
-
-@pytest.fixture
-def session(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEEPLAKE_NB_DATA", str(tmp_path / "data"))
-    return Session()
-
-
-class Page:
-    """The page's part of a form: sends what is typed as bytes, and waits for the answer."""
-
-    def __init__(self, panel):
-        self.form = Form(panel)
-        self.sent = []
-        self._arrived = threading.Event()
-        self._number = 0
-        self.form.send = self._receive
-
-    def _receive(self, content, buffers=None):
-        assert not buffers, "the kernel sends a form nothing but words"
-        self.sent.append(content)
-        self._arrived.set()
-
-    def ask(self, kind, typed=None, /, **content):
-        self._arrived.clear()
-        self._number += 1
-        message = {"v": 1, "id": self._number, "kind": kind, **content}
-        buffers = [] if typed is None else [memoryview(json.dumps(typed).encode())]
-        self.form._handle_custom_msg(message, buffers)
-        assert self._arrived.wait(SECONDS)
-        return self.sent[-1]
-
-    def act(self, action, choice, typed=None):
-        reply = self.ask("act", typed or {}, action=action, choice=choice)
-        assert reply["kind"] == "act.ok", reply
-        return reply["outcome"]
-
-    def close(self):
-        self.form.close()
-
-
-@pytest.fixture
-def open_page():
-    pages = []
-
-    def make(panel):
-        pages.append(Page(panel))
-        return pages[-1]
-
-    yield make
-    for page in pages:
-        page.close()
+    reads = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"], "Resource": "*"}
+    with moto.closed("bucket", fill, owner=moto.EVERYTHING, reader=[reads]) as users:
+        yield users
 
 
 def test_every_provider_asks_for_what_it_needs_and_no_more(session, open_page):

@@ -9,13 +9,11 @@ from PIL import Image
 
 import deeplake_nb
 from deeplake_nb.errors import CredentialsError
-from deeplake_nb.session import Session
 from deeplake_nb.widgets import wizards
 from deeplake_nb.widgets.dataset_panels import NewPanel
 from deeplake_nb.widgets.hub_panels import ConnectPanel, StoragePanel
 from deeplake_nb.widgets.link_panel import LinkPanel
 from tests.fakes import moto
-from tests.widgets.test_form import Page
 
 
 def png():
@@ -37,25 +35,6 @@ def bucket():
             moto.client(endpoint).put_object(Bucket="bucket", Key=name, Body=picture)
         moto.client(endpoint).put_object(Bucket="bucket", Key="broken/x.png", Body=b"no image")
         yield creds
-
-
-@pytest.fixture
-def session(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEEPLAKE_NB_DATA", str(tmp_path / "data"))
-    return Session()
-
-
-@pytest.fixture
-def open_page():
-    pages = []
-
-    def make(panel):
-        pages.append(Page(panel))
-        return pages[-1]
-
-    yield make
-    for page in pages:
-        page.close()
 
 
 def fields_of(page):

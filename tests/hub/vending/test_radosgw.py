@@ -23,6 +23,7 @@ from deeplake_nb.storage.presigned import PresignedStorage
 from deeplake_nb.storage.provider import delete_all
 from deeplake_nb.urls import parse
 from tests.fakes import moto
+from tests.suites.behind_s3 import BehindS3
 from tests.suites.storage import StorageSuite
 
 if os.environ.get("HYPOTHESIS_PROFILE") != "slow":
@@ -55,7 +56,7 @@ def gateway(machine_env):
         gateway.behind.close()
 
 
-class TestPresignedOnRadosgw(StorageSuite):
+class TestPresignedOnRadosgw(BehindS3, StorageSuite):
     """Signed with a role's keys, which the policy restricts to the folder as well."""
 
     @pytest.fixture
@@ -67,15 +68,6 @@ class TestPresignedOnRadosgw(StorageSuite):
     @pytest.fixture(autouse=True)
     def _behind(self, gateway):
         self.behind = gateway.behind
-
-    def write_behind(self, provider, key, content):
-        self.behind.put_object(Bucket="bucket", Key=f"{provider.url.path}/{key}", Body=content)
-
-    def read_behind(self, provider, key):
-        try:
-            return self.behind.get_object(Bucket="bucket", Key=f"{provider.url.path}/{key}")["Body"].read()
-        except self.behind.exceptions.NoSuchKey:
-            return None
 
 
 class TestLentOnRadosgw(TestPresignedOnRadosgw):
