@@ -235,16 +235,20 @@ class Rows:
             self._writer.begin()
             what, undone = f"write to {self._state.storage.url}", "the rows before are added"
             self._blocks.append(Progress(what, "samples", undone=undone, is_waiting=True).__enter__())
+            self._writer.block = self._writer.block or self._blocks[-1]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._writer is not None:
+            block = self._blocks.pop()
+            if self._writer.block is block:
+                self._writer.block = None
             try:
                 self._writer.end()
             finally:
-                self._blocks.pop().__exit__(kind, error, traceback)
+                block.__exit__(kind, error, traceback)
 
     def clear_cache(self) -> None:
         """Flush, and forget the chunks that are kept in memory; they are read again when they are needed."""

@@ -26,6 +26,7 @@ class Writer(Flushing):
     """The one writing end of a dataset version."""
 
     _is_joining = False
+    block: Progress | None = None  # the ``with ds:`` that is open
 
     # ------------------------------------------------------------------ versions
 
@@ -86,17 +87,23 @@ class Writer(Flushing):
     def wait(self, group: str, sample: Mapping[str, Any]) -> bool:
         """Let a row wait, inside ``with ds:``; False where it must go the general way. See `Waiting`."""
         with self._writing:
-            return self.may_wait and self.waiting.take(group, sample)
+            return self.may_wait and self.waiting.take(group, sample) and self._told(len(sample))
 
     def wait_one(self, key: str, value: Any) -> bool:
         """Let a value of one tensor wait, as `wait`."""
         with self._writing:
-            return self.may_wait and self.waiting.take_one(key, value)
+            return self.may_wait and self.waiting.take_one(key, value) and self._told(1)
 
     def wait_change(self, key: str, row: int, value: Any) -> bool:
         """Let a new value of a row wait, as `wait`."""
         with self._writing:
-            return self.may_wait and self.waiting.take_change(key, row, value)
+            return self.may_wait and self.waiting.take_change(key, row, value) and self._told(1)
+
+    def _told(self, count: int) -> bool:
+        """Values that wait count as written: what lets them join is not shown."""
+        if self.block is not None:
+            self.block(count)
+        return True
 
     def expect(self, values: Mapping[str, Any], group: str = "", names: Mapping[str, str] | None = None) -> None:
         """Values like these (by key), which have just been added, may wait from now on; see `Waiting.expect`."""

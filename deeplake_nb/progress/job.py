@@ -39,7 +39,7 @@ class Progress:
         unit: of what is counted, as ``samples``; ``B`` are bytes.
         total: how much there is to do, where that is known; may be set later.
         undone: what becomes of the work when it is cancelled, as a clause.
-        is_shown: False shows nothing of it, nor of what is within it.
+        is_shown: False shows nothing of it, nor of what is within it; it does not count, and is not cancelled.
         is_waiting: it is not shown before something is counted.
         is_passing: nothing is left to see once it is done.
 
@@ -86,7 +86,7 @@ class Progress:
         """
         with self._lock:
             self.done += count
-        if self.root.is_cancelled:
+        if self.root.is_cancelled and self.is_shown:
             self.root.stop()
 
     def cancel(self) -> None:
@@ -103,7 +103,7 @@ class Progress:
                 ticker().add(self, choose)
         else:
             self.root, self.outer = outer.root, outer
-            if self.root.is_cancelled:
+            if self.root.is_cancelled and self.is_shown:
                 self.root.stop()
             outer.inner = self
         _HERE.job = self
@@ -113,7 +113,7 @@ class Progress:
         outer = _HERE.job = self.outer
         if outer is not None:
             outer.inner = None
-            if kind is None and outer.total is None and outer.unit == self.unit:
+            if kind is None and self.is_shown and outer.total is None and outer.unit == self.unit:
                 outer.done += self.done
         elif self.is_shown:
             self._outcome = "" if kind is None else _OUTCOMES.get(kind, "failed")

@@ -108,6 +108,24 @@ def test_rows_appended_before_stay(ds, storage):
     assert int(load(storage).x[1059, 0].numpy()) == 59
 
 
+def test_rows_that_wait_count_and_stay(ds, storage):
+    block = None
+    with pytest.raises(CancelledError, match="the rows before are added"), ds:  # noqa: PT012
+        for number in range(100):
+            ds.append({"x": np.full(3, number, "float32"), "label": 1})
+            block = job._HERE.job
+            assert block.done == 2 * (number + 1)
+            if number == 60:
+                block.cancel()
+    assert block.done == 2 * 62
+    assert len(load(storage)) == len(ds) == 1062
+    with ds:
+        ds.append({"x": np.full(3, 7, "float32"), "label": 1})
+        ds.append({"x": np.full(3, 8, "float32"), "label": 1})
+        job._HERE.job.cancel()  # nothing is reported after it
+    assert len(load(storage)) == 1064
+
+
 def test_with_ignored_errors_the_rows_before_stay(ds, storage):
     values = [*[[1, 2, 3]] * 20, "no numbers", *[[1, 2, 3]] * 20]
 

@@ -208,3 +208,13 @@ def test_nothing_is_imported_or_started_where_nothing_is_shown():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_one_that_is_not_to_be_shown_neither_counts_nor_is_cancelled(screen):
+    with Progress("outer", "rows") as outer:
+        outer.cancel()
+        with Progress("inner", "rows", 5, is_shown=False) as inner:
+            inner(5)
+        assert outer.done == 0
+        with pytest.raises(CancelledError):
+            outer(1)
