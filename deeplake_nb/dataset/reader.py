@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, ChunkRun, read_plan, run_plan
 from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import ByteRange, ReadsInto
+from deeplake_nb.storage.provider import ByteRange, ReadsInto, in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,9 +90,15 @@ def chunks(
 ) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
     """The parts of a plan and their chunks: those of which few rows are wanted with nothing but these, first."""
     few = [part for part in plan if ranged.is_few(state, tensor, part.entry, len(part.rows))]
-    yield from ranged.read(state, tensor, few)
     chosen = {part.entry for part in few}
-    yield from _whole(state, tensor, [part for part in plan if part.entry not in chosen])
+    rest = [part for part in plan if part.entry not in chosen]
+    if few and 0 < len(rest) <= _WINDOW and state.storage.concurrency > 1:  # side by side: one wait less
+        ways = [partial(ranged.read, state, tensor, few), partial(_whole, state, tensor, rest)]
+        for found in in_parallel(lambda way: list(way()), ways, len(ways)):
+            yield from found
+        return
+    yield from ranged.read(state, tensor, few)
+    yield from _whole(state, tensor, rest)
 
 
 def _whole(state: State, tensor: TensorState, plan: list[Part]) -> Iterator[tuple[Part, LoadedChunk | LakeError]]:

@@ -32,6 +32,8 @@ from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
 from deeplake_nb.storage.provider import exists, get_many
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Buffer
 
     from deeplake_nb.dataset.host import Host, OpenLinks
@@ -219,6 +221,8 @@ class State:
     def tables(self, tensor: TensorState) -> Tables:
         """A tensor's tables, loaded with one round of requests and cut to the length its metadata states.
 
+        The same round brings what tells where its chunks are, in all commits that this version rests on.
+
         A writer that died between tables and metadata leaves longer tables; what they have more was never flushed.
 
         Raises:
@@ -229,7 +233,7 @@ class State:
         with self.lock:
             if tensor.tables is None:
                 try:
-                    (tensor.tables,) = self._load_tables([tensor])
+                    (tensor.tables,) = self._load_tables([tensor], self._sets_wanted(tensor))
                 except FormatError as error:
                     self._check_unchanged(tensor, error)
                     raise
@@ -271,9 +275,21 @@ class State:
             for tensor, tables in zip(missing, self._load_tables(missing), strict=True):
                 tensor.tables = tables
 
-    def _load_tables(self, tensors: list[TensorState]) -> list[Tables]:
+    def _sets_wanted(self, tensor: TensorState) -> dict[str, tuple[str, str]]:
+        """The lists of chunks that are not known yet, in all commits below this version."""
+        if self.commit.id == keys.FIRST_COMMIT:
+            return {}
+        wanted = [(node.id, tensor.key) for node in self.tree.ancestry(self.commit.id) if node.id != keys.FIRST_COMMIT]
+        return {keys.chunk_set(*one): one for one in wanted if one not in self._chunk_sets}
+
+    def _load_tables(
+        self, tensors: list[TensorState], sets: Mapping[str, tuple[str, str]] | None = None
+    ) -> list[Tables]:
         wanted = [table_keys(self.commit.id, tensor.key, tensor.meta) for tensor in tensors]
-        found = self._fetch([path for paths in wanted for path in paths.values()])
+        found = self._fetch([*(path for paths in wanted for path in paths.values()), *(sets or {})])
+        for path, place in (sets or {}).items():
+            data = found[path]
+            self._chunk_sets[place] = {} if data is None else decode_chunk_set(data)
         return [
             decode_tables(
                 tensor.meta,
@@ -298,12 +314,20 @@ class State:
         """Object key of a chunk: the nearest ancestor commit that wrote it has it."""
         found = tensor.owners.get(chunk_id)
         if found is None:
+            self._know_sets(tensor)
             found = tensor.owners[chunk_id] = keys.chunk(*self.owner(tensor, chunk_id), keys.chunk_name(chunk_id))
         return found
 
     def owner(self, tensor: TensorState, chunk_id: int) -> tuple[str, str]:
         """The commit and tensor key that a chunk's object lies under."""
         return self.tree.owner(self.commit.id, tensor.key, keys.chunk_name(chunk_id), self.chunk_set)
+
+    def _know_sets(self, tensor: TensorState) -> None:
+        """Read the lists of chunks that are not known yet, in one round."""
+        with self.lock:
+            wanted = self._sets_wanted(tensor)
+            for path, data in self._fetch(list(wanted)).items() if wanted else ():
+                self._chunk_sets[wanted[path]] = {} if data is None else decode_chunk_set(data)
 
     def chunk_set(self, commit: str, tensor: str) -> dict[str, tuple[str, str]]:
         """Chunks that a commit (not the first) wrote for a tensor."""

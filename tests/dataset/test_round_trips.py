@@ -1,0 +1,133 @@
+"""How many times a far storage is waited for: counted by the provider, and on the wire of S3."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import deeplake_nb as deeplake
+from deeplake_nb.session import default
+from deeplake_nb.storage.wrappers import Wrapper
+from tests.fakes import moto
+from tests.fakes.proxy import fault_proxy
+
+from .stores import load, memory
+
+ROWS = 2000
+
+
+class Depth(Wrapper):
+    """How many requests came one after the other: each is one deeper than the deepest that was answered before it."""
+
+    concurrency = 256
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self):
+        self.depth = self.count = 0
+
+    def get(self, key, byte_range=None):
+        with self._lock:
+            mine, self.count = self.depth + 1, self.count + 1
+        time.sleep(0.1)  # so that all of one round are under way before the first is answered
+        try:
+            return super().get(key, byte_range)
+        finally:
+            with self._lock:
+                self.depth = max(self.depth, mine)
+
+
+@pytest.fixture(scope="module")
+def storages():
+    """The same rows in a dataset without history, and in one of many commits."""
+    out = {}
+    for name, commits in (("plain", 1), ("history", 12)):
+        ds = deeplake.empty(f"mem://round-trips-{name}", overwrite=True)
+        with ds:
+            ds.create_tensor("x", dtype="float32", max_chunk_size=64_000)
+            ds.create_tensor("varied", dtype="uint8", max_chunk_size=16_000)
+            ds.create_tensor("text", htype="text", max_chunk_size=8_000)
+            ds.create_tensor("image", htype="image", sample_compression="png", max_chunk_size=64_000)
+            ds.create_tensor("seq", htype="sequence[generic]", dtype="int32")
+            for at in range(30):
+                ds.create_tensor(f"more/t{at}")
+        for part in np.array_split(np.arange(ROWS), commits):
+            with ds:
+                ds.x.extend(np.repeat(part[:, None], 32, 1).astype("float32"))
+                ds.varied.extend([np.full((at % 7 + 1, 9), at % 250, "uint8") for at in part.tolist()])
+                ds.text.extend([f"row {at}" for at in part.tolist()])
+                ds.seq.extend([[[at]] * (at % 3) for at in part.tolist()])
+                pixels = [np.full((4 + at % 5, 6, 3), at % 250, "uint8") for at in part.tolist()]
+                ds.image.extend(pixels)
+            if commits > 1:
+                ds.commit()
+        ds.close()
+        out[name] = ds._state.storage
+    return out
+
+
+@pytest.fixture(params=["plain", "history"])
+def store(request, storages):
+    return Depth(storages[request.param])
+
+
+def test_opening_takes_four_round_trips_at_most_however_many_tensors(store):
+    ds = load(store, read_only=True)
+    assert len(ds.tensors) == 35
+    assert store.depth <= 4
+    assert store.count <= 3 + 2 + 2 * len(ds._state.tensors)
+
+
+@pytest.mark.parametrize("name", ["x", "varied", "text", "image", "seq"])
+def test_64_random_rows_take_three_round_trips_at_most(store, name):
+    rows = np.random.default_rng(0).choice(ROWS, 64, replace=False).tolist()
+    ds = load(store, read_only=True)
+    store.reset()
+    found = ds[name][rows].numpy(aslist=True)
+    if name == "x":
+        assert [int(one[0]) for one in found] == rows
+    assert store.depth <= 3
+    again = store.count
+    ds[name][rows].numpy(aslist=True)
+    assert store.count <= 2 * again, "what was read is not forgotten"
+
+
+def test_shapes_of_many_samples_take_three_round_trips(store):
+    ds = load(store, read_only=True)
+    store.reset()
+    assert ds.image.shapes().shape == (ROWS, 3)
+    assert store.depth <= 3
+
+
+def test_on_the_wire_there_are_as_many_requests_as_are_counted():
+    with moto.moto_server() as endpoint, fault_proxy(endpoint) as front:
+        moto.client(endpoint).create_bucket(Bucket="bucket")
+        creds = {**moto.ADMIN, "endpoint_url": front.endpoint}
+        ds = deeplake.empty("s3://bucket/ds", creds=creds)
+        with ds:
+            ds.create_tensor("x", dtype="int64", max_chunk_size=1000)
+            ds.create_tensor("y", htype="text")
+            ds.extend({"x": np.arange(500), "y": ["text"] * 500})
+        ds.commit("one")
+        ds.close()
+        counted = Depth(default().storage("s3://bucket/ds", creds))
+        before = len(front.seen)
+        ds = load(counted, read_only=True)
+        assert counted.depth <= 4
+        assert len(front.seen) - before == counted.count
+        counted.reset()
+        before = len(front.seen)
+        rows = np.random.default_rng(0).choice(500, 64, replace=False).tolist()
+        assert ds.x[rows].numpy().reshape(-1).tolist() == rows
+        assert counted.depth <= 3
+        assert len(front.seen) - before == counted.count
+
+
+def test_a_memory_store_is_not_waited_for():
+    assert memory().concurrency == 1
