@@ -101,8 +101,11 @@ class Writer(Flushing):
 
     def _told(self, count: int) -> bool:
         """Values that wait count as written: what lets them join is not shown."""
-        if self.block is not None:
-            self.block(count)
+        block = self.block
+        if block is not None:
+            block.done += count  # a report takes a lock, but nobody else counts here
+            if block.root.is_cancelled:
+                block(0)
         return True
 
     def expect(self, values: Mapping[str, Any], group: str = "", names: Mapping[str, str] | None = None) -> None:
