@@ -13,16 +13,18 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
+from deeplake_nb.magics.grammar import parse
 from tests.fakes import moto
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 SHOWN = ("%lake load", "%lake show", "linked = ")
-"""How the cells begin whose value is a dataset."""
+"""How the cells of the quickstart begin whose value is a dataset."""
 
 
-def execute(folder):
-    """The quickstart, run in ``folder``: every cell by its first words, with its outputs."""
-    nb = nbformat.read(NOTEBOOKS / "quickstart.ipynb", 4)
+def execute(name, folder):
+    """A notebook, run in ``folder`` as papermill and nbconvert do: every cell by its source, with its outputs."""
+    nb = nbformat.read(FOLDER / f"{name}.ipynb", 4)
     NotebookClient(nb, timeout=120, resources={"metadata": {"path": folder}}).execute()
     assert not [o for cell in nb.cells for o in cell.get("outputs", ()) if o.get("name") == "stderr"]
     return {cell.source: cell.outputs for cell in nb.cells if cell.cell_type == "code"}
@@ -50,7 +52,7 @@ def is_painted(image):
 def quickstart(tmp_path_factory):
     """The quickstart where there is no bucket."""
     folder = tmp_path_factory.mktemp("quickstart")
-    return folder, execute(folder)
+    return folder, execute("quickstart", folder)
 
 
 def of(cells, start):
@@ -95,7 +97,7 @@ def test_with_a_bucket_the_same_dataset_is_written_and_shown_there(tmp_path, mon
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto.ADMIN["aws_access_key_id"])
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto.ADMIN["aws_secret_access_key"])
-        cells = execute(tmp_path)
+        cells = execute("quickstart", tmp_path)
         keys = {item["Key"] for item in s3.list_objects_v2(Bucket="demo", Prefix="first/photos/")["Contents"]}
     summary, picture = displayed(of(cells, "import os"))
     assert "s3://demo/first/photos" in summary
@@ -104,8 +106,61 @@ def test_with_a_bucket_the_same_dataset_is_written_and_shown_there(tmp_path, mon
     assert any(key.startswith("first/photos/images/chunks/") for key in keys)
 
 
-def test_the_stored_notebook_has_no_outputs_and_no_state():
-    nb = nbformat.read(NOTEBOOKS / "quickstart.ipynb", 4)
+def test_the_hub_gives_names_and_keeps_keys(tmp_path):
+    cells = execute("hub", tmp_path)
+    assert is_painted(displayed(of(cells, 'if "hub://team/photos"'))[1])
+    assert (
+        value(of(cells, 'deeplake.load("hub://team/photos")')) == "{'value': ['rocket', 'retina', 'hubble_deep_field']}"
+    )
+    assert value(of(cells, "hub.set_default_storage")) == "('hub://team/labels', ['labels'])"
+    assert re.findall(r"dataset +(\w+)/", value(of(cells, "%lake ls"))) == ["labels", "photos"]
+    assert value(of(cells, "# For a real one")) == "[('files', 'http-token', ('https://files.example/data',))]"
+    done = value(of(cells, "deeplake.audit"))
+    assert [word in done for word in ("connect", "set default storage", "add key", "rotate key")] == [True] * 4
+    assert (tmp_path / "hub" / "data" / "hub.db").is_file(), "not the user's own hub"
+    assert "no secret" not in str(list(cells.values()))
+
+
+def test_the_gallery_is_moved_from_python_where_nobody_looks(tmp_path):
+    cells = execute("gallery", tmp_path)
+    assert 0 < int(value(of(cells, "shown.view"))) < 40
+    assert of(cells, "shown.selection")[0].text.strip().endswith("ds[3:6]")
+
+
+def test_links_stay_where_they_are_and_fail_alone(tmp_path):
+    cells = execute("links", tmp_path)
+    assert is_painted(displayed(of(cells, "linked = "))[1])
+    assert value(of(cells, "linked.images[0]")).startswith("((872, 1000, 3),")
+    summary, picture = displayed(of(cells, "import shutil"))
+    assert "2 rows" in summary
+    assert is_painted(picture)
+    assert value(of(cells, "linked.add_creds_key")) == "['raw_bucket']"
+
+
+def test_versions_are_kept_compared_and_merged(tmp_path):
+    cells = execute("versions", tmp_path)
+    (differences,) = of(cells, 'photos.checkout("mend"')
+    assert "* Updated 1 sample: [1]" in differences.text
+    assert value(of(cells, 'photos.commit("the sky')) == "([['eye'], ['rocket']], [['eye'], ['sky'], ['rocket']])"
+    (log,) = of(cells, "photos.log()")
+    assert log.text.count("Commit : ") == 2
+    assert "2 rows" in displayed(of(cells, "old = "))[0]
+    summary, picture = displayed(of(cells, "%lake load ./versions@mend"))
+    assert "3 rows · 2 tensors · branch mend" in summary
+    assert is_painted(picture)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_stored_notebook_has_no_outputs_and_no_state(name):
+    nb = nbformat.read(FOLDER / f"{name}.ipynb", 4)
     nbformat.validate(nb)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in nb.cells)
     assert "widgets" not in nb.metadata
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_line_that_a_notebook_only_mentions_is_understood(name):
+    cells = nbformat.read(FOLDER / f"{name}.ipynb", 4).cells
+    words = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for line in re.findall(r"^    %lake (.*)$", words, re.MULTILINE):
+        parse(line)
