@@ -95,7 +95,7 @@ class Selection:
         """Several rows of a text tensor as strings; None where the general way is needed."""
         if self.index.is_single or self.index.sub or self.index.padded:
             return None
-        return read_texts(self.state, self.tensor, self.rows)
+        return read_texts(self.state, self.tensor, self.index.run(self.tensor.length))
 
     def each(self, values: list[Any]) -> Any:
         """``values`` of the selected rows; of a single row just its one."""

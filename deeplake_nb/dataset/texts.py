@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from deeplake_nb.dataset.reader import chunks
 from deeplake_nb.errors import FormatError, LakeError
 from deeplake_nb.format.htypes import htype_row
-from deeplake_nb.format.plans import read_plan
+from deeplake_nb.format.plans import read_plan, run_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ _SPARSE = 4
 """Decoding what lies between the wanted texts pays while there is not more of it than so many times as much."""
 
 
-def read_texts(state: State, tensor: TensorState, items: Ints) -> list[str] | None:
+def read_texts(state: State, tensor: TensorState, items: range | Ints) -> list[str] | None:
     """Items as strings, with no work per row but the cut; None where the tensor has something else.
 
     Raises:
@@ -33,8 +34,10 @@ def read_texts(state: State, tensor: TensorState, items: Ints) -> list[str] | No
     is_plain = not (meta.is_link or meta.is_sequence or meta.sample_compression)
     if not is_plain or htype_row(meta.htype).payload != "text":
         return None
-    out = np.empty(len(items), object)
-    for part, loaded in chunks(state, tensor, read_plan(state.tables(tensor).ids, items)):
+    ids, what = state.tables(tensor).ids, f"tensor {meta.name!r} row"
+    plan = read_plan(ids, items) if isinstance(items, np.ndarray) else [run.as_read() for run in run_plan(ids, items)]
+    pieces: list[tuple[Ints, list[str]]] = []
+    for part, loaded in chunks(state, tensor, plan):
         if isinstance(loaded, LakeError):
             raise loaded
         chunk = loaded.chunk
@@ -43,8 +46,14 @@ def read_texts(state: State, tensor: TensorState, items: Ints) -> list[str] | No
         starts, stops = chunk.spans(part.rows)
         found = _cut(chunk.data, starts, stops)
         if found is None:
-            found = _one_by_one(chunk.data, starts, stops, f"tensor {meta.name!r} row", items[part.out])
-        out[part.out] = found
+            found = _one_by_one(chunk.data, starts, stops, what, np.asarray(items)[part.out])
+        pieces.append((part.out, found))
+    if isinstance(items, range):  # each piece is one stretch of them
+        pieces.sort(key=lambda piece: int(piece[0][0]))
+        return list(chain.from_iterable(found for _, found in pieces))
+    out = np.empty(len(items), object)
+    for places, found in pieces:
+        out[places] = found
     strings: list[str] = out.tolist()
     return strings
 
