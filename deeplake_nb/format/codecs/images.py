@@ -29,6 +29,10 @@ _MOST_NUMBERS = 1 << 27
 _MODES = {"1": 0, "L": 0, "P": 0, "I": 0, "I;16": 0, "F": 0, "LA": 2, "RGB": 3, "YCbCr": 3, "RGBA": 4, "CMYK": 4}
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {"gif": {"optimize": False}}
+"""Where Pillow's defaults lose values: a GIF of grey tones would get a palette, whose numbers are read as tones."""
+
+
 class Probe(NamedTuple):
     """What a file's head says: our compression name, array shape and dtype name."""
 
@@ -183,7 +187,7 @@ def encode(array: NDArray[Any], name: str, what: str) -> bytes:
     out = io.BytesIO()
     refusal = f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored as {name}"
     try:
-        picture.save(out, TABLE[name].pillow)
+        picture.save(out, TABLE[name].pillow, **_OPTIONS.get(name, {}))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SampleError(f"{refusal} ({error})") from error
     data = out.getvalue()
