@@ -24,6 +24,7 @@ from deeplake_nb.errors import LakeError, LockedError, ReadOnlyError, SampleErro
 from deeplake_nb.format import keys
 from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import encode_chunk_set
+from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
@@ -172,7 +173,9 @@ class Flushing:
         storage = self.state.storage
         chunks = [put for put in puts if put.phase == Phase.CHUNKS]
         if self.is_rewriting or any(one.rewriter.is_dirty for one in self.appenders.values()):
-            put_many(storage, [(put.key, put.data) for put in chunks])
+            undone = "the changes wait in memory; flush() writes them, and the dataset loaded anew has none of them"
+            with Progress(f"write changes to {storage.url}", "objects", len(chunks), undone) as progress:
+                put_many(storage, [(put.key, put.data) for put in chunks], progress=progress)
             small: dict[str, Any] = {put.key: put.data for put in puts if put.phase != Phase.CHUNKS}
             journal.write(storage, self.state.commit.id, small)
             journal.carry_out(storage, self.state.commit.id, small)

@@ -104,18 +104,19 @@ def put_many(
     puts: Sequence[tuple[str, Buffer | Sequence[Buffer]]],
     *,
     max_workers: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write many objects, in no order; when it returns all of them are there.
 
     Where the provider waits for its answers, ``max_workers`` (default: the provider's ``concurrency``) puts are under
-    way at once. What has an order is written in several calls.
+    way at once. What has an order is written in several calls. ``progress`` is told of each object that is there.
 
     Raises:
         LakeError: the first that failed, when nothing is under way any more; puts that had not begun are left out.
     """
     workers = provider.concurrency if max_workers is None else max_workers
     for _ in in_parallel(lambda put: provider.put(*put), puts, min(workers, len(puts))):
-        pass
+        progress(1)
 
 
 def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
