@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.lab import KERNEL
 from tests.browser.notebook import pixel
+from tests.browser.page import BrowserPage
 
 _CANVAS = """
 from IPython.display import HTML
@@ -118,6 +119,16 @@ def test_a_notebook_file_opens_without_widget_state_kept(lab, tmp_path):
     assert opened.path.parent == lab.root
     assert Path(file).read_text() != opened.path.read_text()
     opened.close()
+
+
+def test_the_cable_is_out(browser):
+    """What a page needs from elsewhere it would not get here: no test can pass by a content delivery network."""
+    page = BrowserPage(browser.new_context())
+    address = "https://cdn.jsdelivr.net/npm/anywidget"
+    answer = "(address) => fetch(address).then((got) => `${got.status}`, (error) => error.message)"
+    assert page.page.evaluate(answer, address) == "Failed to fetch"
+    assert page.foreign == [address]
+    page.close()
 
 
 def test_nothing_left_this_machine_and_the_page_had_no_errors(notebook):
