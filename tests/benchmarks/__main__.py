@@ -11,11 +11,11 @@ def main() -> None:
     """Measure and print, a section at a time."""
     machine.isolate()
     # in an environment that is nobody's
-    from tests.benchmarks import arrays, deeplakes, first_pixels, gallery, hub, names, pictures, start, storage
+    from tests.benchmarks import arrays, deeplakes, first_pixels, gallery, hub, names, pictures, start, storage, vectorstore
     from tests.benchmarks.measure import FULL, QUICK, machine_line, markdown
 
     sections = {"arrays": arrays, "pictures": pictures, "start": start, "storage": storage, "pixels": first_pixels}
-    sections |= {"gallery": gallery, "names": names, "hub": hub, "deeplakes": deeplakes}
+    sections |= {"gallery": gallery, "names": names, "hub": hub, "deeplakes": deeplakes, "vectorstore": vectorstore}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("section", nargs="*", help=f"of {', '.join(sections)}; all by default")
     parser.add_argument("--quick", action="store_true", help="little data, once: to see that it runs")

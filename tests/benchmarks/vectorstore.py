@@ -1,0 +1,166 @@
+"""Vector stores: exact search beside the matrix-vector product in memory, the index beside its library, ingest."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deeplake_nb import VectorStore
+from tests import environments, machine
+from tests.benchmarks.deeplakes import V4
+from tests.benchmarks.measure import Line, alternating
+from tests.fakes.hub import hub_server
+from tests.peers import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.measure import Scale
+
+_WIDTH, _K = 768, 10
+_AT_ONCE = 50_000
+_PROGRAMS = Path(__file__).with_name("programs")
+_QUERIES = 50
+
+
+def lines(scale: Scale) -> list[Line]:
+    """A million vectors exactly, a hundred thousand by the index, a hundred thousand rows stored."""
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-vectorstore-"))
+    try:
+        return [
+            *_exact(scale, folder / "exact", scale.rows * 20),
+            *_approximate(scale, folder / "approximate", scale.rows * 2),
+            *_ingest(scale, folder / "ingest", scale.rows * 2),
+        ]
+    finally:
+        shutil.rmtree(folder)
+
+
+def embeddings(count: int, seed: int = 0) -> np.ndarray:
+    """As embeddings lie: in clusters, which overlap."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((200, _WIDTH), "float32")
+    return centres[rng.integers(0, 200, count)] + rng.standard_normal((count, _WIDTH), "float32")
+
+
+def filled(folder: Path, count: int, **options) -> VectorStore:
+    """A store of so many rows."""
+    store = VectorStore(folder, verbose=False, **options)
+    with store.dataset:
+        for start in range(0, count, _AT_ONCE):
+            some = range(start, min(start + _AT_ONCE, count))
+            texts = [f"text {at}" for at in some]
+            store.add(text=texts, metadata=[{"page": at % 9} for at in some], embedding=embeddings(len(some), start))
+    store.dataset.close()
+    return store
+
+
+def _exact(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
+    store = filled(folder, count)
+    memory = _memory(folder)
+    query = embeddings(1, seed=5)[0]
+    whole = store.dataset.embedding.numpy()
+    what = f"exact top {_K} of {count:,} x {_WIDTH}"
+    for metric in ("cos", "l2", "dot"):
+        ours, limit = alternating(
+            min(scale.repeats, 5),
+            lambda _, metric=metric: store.search(embedding=query, k=_K, distance_metric=metric, exec_option="python"),
+            lambda _: whole @ query,
+        )
+        yield Line(f"{what}, {metric}", ours, "1.25 x", "a matrix in memory by the vector", limit)
+    yield Line(f"memory of {what}", memory / 1e6, "512 MB", unit="MB")
+
+
+def _memory(folder: Path) -> int:
+    """The most that a search takes, in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.vectorstore", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    return int(done.stdout.splitlines()[-1])
+
+
+def _measure_memory(folder: str) -> int:
+    store = VectorStore(folder, read_only=True)
+    query = embeddings(1, seed=5)[0]
+    store.search(embedding=query, filter={"text": "text 1"})  # so that everything is loaded
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    store.search(embedding=query, k=_K, exec_option="python")
+    return _status("VmHWM") - before
+
+
+def _status(field: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) << 10
+
+
+def _approximate(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
+    store = filled(folder, count, index_params={"threshold": 1})
+    queries = embeddings(_QUERIES, seed=6)
+    began = time.perf_counter()
+    store.search(embedding=queries[0], k=_K)
+    built = time.perf_counter() - began
+    (index,) = store._engines._indexes.values()
+    graph = index._graph
+
+    def search(option):
+        asked = {"k": _K, "exec_option": option, "return_tensors": ["id"]}
+        return [store.search(embedding=one, **asked)["id"] for one in queries]
+
+    found, wanted = search("compute_engine"), search("python")
+    shares = [len(set(one) & set(other)) / _K for one, other in zip(found, wanted, strict=True)]
+    what = f"{_QUERIES} approximate top {_K} of {count:,} x {_WIDTH}"
+    yield Line(f"recall of {what}", sum(shares) / len(shares), "0.95", unit="of 1")
+    repeats = min(scale.repeats, 3)
+    ours, exact, alone = alternating(
+        repeats,
+        lambda _: search("compute_engine"),
+        lambda _: search("python"),
+        lambda _: [graph.search(one, _K) for one in queries],
+    )
+    yield Line(what, ours, "0.1 x", "exact", exact)
+    yield Line(what, ours, "1.3 x", "the library alone", alone)
+    yield Line(f"make the index of {count:,} x {_WIDTH}, store it, and search once", built, "")
+
+
+def _ingest(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
+    folder.mkdir()
+    np.save(folder / "values.npy", embeddings(count))
+    (folder / "texts.txt").write_text(
+        "\n".join(f"text number {at} of a corpus, {at * 7919 % 1000}" for at in range(count))
+    )
+    given = {"values": str(folder / "values.npy"), "texts": str(folder / "texts.txt")}
+    with hub_server() as hub:
+        original = environments.environment(environments.ORIGINAL) / "python"
+        options = {"BUGGER_OFF": "true", "HUB": hub.url}
+        peers = {
+            "ours": Peer(Path(sys.executable), _PROGRAMS / "store_v3.py", folder, "deeplake_nb"),
+            "3.9.52": Peer(original, _PROGRAMS / "store_v3.py", folder, "deeplake", **options),
+            V4[0]: Peer(environments.environment(V4) / "python", _PROGRAMS / "store_v4.py", folder),
+        }
+        try:
+            taken: dict[str, list[float]] = {name: [] for name in peers}
+            for turn in range(min(scale.repeats, 3) + 1):
+                for name, peer in peers.items():
+                    (folder / name).mkdir(exist_ok=True)
+                    seconds = peer.do("ingest", folder / name, **given)[0]
+                    taken[name] += [seconds] if turn else []  # the first one imports
+        finally:
+            for peer in peers.values():
+                peer.close()
+    times = {name: median(values) for name, values in taken.items()}
+    for name in list(peers)[1:]:
+        what = f"add {count:,} x {_WIDTH} with texts and metadata"
+        yield Line(what, times["ours"], "faster", f"deeplake {name.rpartition('=')[2]}", times[name])
+
+
+if __name__ == "__main__":
+    machine.isolate()
+    print(_measure_memory(sys.argv[1]))  # noqa: T201 - to whoever started it
