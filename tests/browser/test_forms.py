@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import re
-import sqlite3
-import subprocess
-import sys
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
 import deeplake_nb
+from tests.browser import traces
 from tests.browser.lab import Lab
 from tests.fakes import moto
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
@@ -23,6 +19,8 @@ from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes 
 SECONDS = 30_000
 WRONG = "wR0ngCanary/5ecret+KeYthatNobodyMaySee123"
 TOKEN = "t0kenCanary-thatNobodyMaySee-98765432100"
+ROTATED = "r0tatedCanary/5ecret+KeyThatNobodyMaySee"
+IN_WIZARD = "w1zardCanary/5ecret+KeyThatNobodyMaySee0"
 
 CELLS = [
     "%load_ext deeplake_nb",
@@ -94,10 +92,10 @@ def field(shown, label):
     return shown.get_by_label(re.compile(rf"^{label}( \(optional\))?$"))
 
 
-def fill(shown, store, *, secret):
+def fill(shown, store, *, secret, place="s3://bucket/cars"):
     """Fill in a key of the storage, with this secret."""
     shown.get_by_label("S3-compatible").check()
-    field(shown, "Place").fill("s3://bucket/cars")
+    field(shown, "Place").fill(place)
     field(shown, "Endpoint").fill(store["endpoint_url"])
     field(shown, "Access key id").fill(store["aws_access_key_id"])
     field(shown, "Secret access key").fill(secret)
@@ -237,6 +235,24 @@ def test_the_manager_adds_and_forgets(notebook, store):
     assert store["aws_secret_access_key"][-4:] in managed.inner_text()
     assert store["aws_secret_access_key"] not in shown.inner_html()
     notebook.screenshot("keys-light")
+    for secret in (ROTATED, store["aws_secret_access_key"]):
+        managed.get_by_role("button", name="Rotate").click()
+        shown.get_by_role("heading", name="Rotate cars_key of me").wait_for(timeout=SECONDS)
+        new = field(shown, "Secret access key")
+        new.fill(secret)
+        field(shown, "Overlap").fill("a while")
+        shown.get_by_role("button", name="Rotate", exact=True).click()
+        said(shown, "Some fields need another look")
+        assert new.input_value() == ""
+        notebook.screenshot("rotate-light")
+        field(shown, "Overlap").fill("0")
+        shown.get_by_role("button", name="Rotate", exact=True).click()
+        said(shown, "cars_key has new secrets.")
+        managed.get_by_role("button", name="Test").click()
+        said(shown, "all went well" if secret != ROTATED else "aws_secret_access_key does not belong")
+    managed.get_by_role("button", name="Rename").click()
+    shown.get_by_role("heading", name="Rename me/cars_key").wait_for(timeout=SECONDS)
+    shown.get_by_role("button", name="Back").click()
     row.get_by_role("button", name="Delete").click()
     row.get_by_role("button", name="Really delete").click()
     row.wait_for(state="detached", timeout=SECONDS)
@@ -308,8 +324,15 @@ def test_the_wizard_makes_a_key_on_the_way_and_shows_the_path(notebook, store):
     field(shown, "Key").select_option("+")
     shown.get_by_role("button", name="Connect").click()
     shown.get_by_role("heading", name="Credentials for s3://bucket/cars").wait_for(timeout=SECONDS)
-    fill(shown, store, secret=store["aws_secret_access_key"])
+    fill(shown, store, secret=IN_WIZARD)
+    shown.get_by_role("button", name="Save").click()
+    said(shown, "Some fields need another look")
+    shown.get_by_role("button", name="Test").click()
+    said(shown, "Some fields need another look")
     field(shown, "Name of the key").fill("wizards_key")
+    shown.get_by_role("button", name="Test").click()
+    said(shown, "This fails at: signed")
+    field(shown, "Secret access key").fill(store["aws_secret_access_key"])
     notebook.screenshot("wizard-key-light")
     shown.get_by_role("button", name="Save").click()
     said(shown, "Choose Connect to go on")
@@ -318,7 +341,10 @@ def test_the_wizard_makes_a_key_on_the_way_and_shows_the_path(notebook, store):
     notebook.screenshot("wizard-back-light")
     shown.get_by_role("button", name="Connect").click()
     shown.get_by_text("hub://me/autos", exact=True).wait_for(timeout=SECONDS)
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     shown.get_by_role("button", name="Copy hub://me/autos").click()
+    shown.get_by_text("copied", exact=True).wait_for(timeout=SECONDS)
+    assert notebook.page.evaluate("() => navigator.clipboard.readText()") == "hub://me/autos"
     notebook.screenshot("wizard-done-light")
 
 
@@ -367,7 +393,7 @@ def test_links_are_previewed(notebook, store):
     said(shown, "Wrote 1 link to linked.")
 
 
-def test_the_default_storage(notebook):
+def test_the_default_storage_by_a_key_made_here(notebook, store):
     notebook.run(9)
     shown = form(notebook, 9)
     field(shown, "Folder").fill("s3://bucket/new")
@@ -375,6 +401,15 @@ def test_the_default_storage(notebook):
     shown.get_by_role("button", name="Save").click()
     shown.locator(".dl-said.dl-bad").wait_for(timeout=SECONDS)  # the key is for s3://bucket/cars only
     notebook.screenshot("storage-refused-light")
+    field(shown, "Key").select_option("+")
+    shown.get_by_role("button", name="Save").click()
+    shown.get_by_role("heading", name="Credentials for s3://bucket/new").wait_for(timeout=SECONDS)
+    fill(shown, store, secret=store["aws_secret_access_key"], place="s3://bucket/new")
+    field(shown, "Name of the key").fill("new_key")
+    shown.get_by_role("button", name="Save").click()
+    said(shown, "Choose Save to go on.")
+    shown.get_by_role("button", name="Save").click()
+    said(shown, "New datasets of me go to: s3://bucket/new, by the key new_key.")
 
 
 def test_the_dark_theme(notebook):
@@ -404,79 +439,17 @@ def test_axe_finds_nothing_serious(notebook, theme):
         assert len(result["passes"]) > 5
 
 
-def forms_of(text):
-    """A secret as it could stand somewhere: as it is, for a url, in base64 at each offset."""
-    encoded = {
-        base64.b64encode(b"x" * pad + text.encode())[4 if pad else 0 : -4].decode().strip("=") for pad in range(3)
-    }
-    return {text, quote(text, safe=""), json.dumps(text)[1:-1], *encoded}
-
-
 def test_nothing_that_was_typed_is_anywhere(notebook, lab, store, tmp_path):
-    secrets = {store["aws_secret_access_key"], WRONG, TOKEN, "k3yCanaryThatNobodyMaySee"}
+    secrets = {store["aws_secret_access_key"], WRONG, TOKEN, ROTATED, IN_WIZARD, "k3yCanaryThatNobodyMaySee"}
     secrets |= {canary for _, canary in REFUSED.values()} | {"s4sCanaryThatNobodyMaySee0123456789"}
-    notebook.save()
-    subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook.path), "--output-dir", str(tmp_path)],
-        check=True, capture_output=True, env=lab.env, timeout=120,
-    )  # fmt: skip
-    places = {"exported": (tmp_path / "forms.html").read_bytes()}
-    folder = lab.root.parent
-    data = folder / "data"
-    for path in folder.rglob("*"):
-        if path.is_file() and path.stat().st_size < 50_000_000:
-            places[str(path.relative_to(folder))] = path.read_bytes()
+    places = traces.all_of(lab, notebook, tmp_path)
     assert b"comm_msg" in places["server.log"], "the log has every message"
-    assert any(name.endswith("forms.ipynb") for name in places)
     assert any(name.endswith("forms-checkpoint.ipynb") for name in places)
-    history = [name for name in places if name.endswith("history.sqlite")]
-    assert history
-    lines = sqlite3.connect(folder / history[0]).execute("select source from history").fetchall()
-    assert ("get_ipython().run_line_magic('lake', 'creds add')",) in lines
-    assert data.is_dir()
-    places["page"] = notebook.page.content().encode()
-    places["inputs"] = (
-        json.dumps(
-            notebook.page.evaluate(
-                "() => [...document.querySelectorAll('.deeplake-nb-form input, .deeplake-nb-form textarea')]"
-                ".filter((e) => !e.closest('[data-skip]')).map((e) => e.value)"
-            )
-        )
-        .encode()
-        .replace(f"{TOKEN}-again".encode(), b"")
-    )  # typed, and not sent yet: its own field has it
-    places["console"] = "\n".join(notebook.console + notebook.errors).encode()
-    places["storage"] = json.dumps(notebook.page.evaluate(STORED)).encode()
-    places["models"] = json.dumps(notebook.page.evaluate(MODELS)).encode()
-    assert b"widget" in places["models"].lower()
-    needles = {form.encode() for secret in secrets for form in forms_of(secret)}
-    assert {name for name, content in places.items() for needle in needles if needle in content} == set()
-
-
-STORED = """async () => {
-    const found = [JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), document.cookie];
-    for (const { name } of await indexedDB.databases()) {
-        const db = await new Promise((done, fail) => {
-            const request = indexedDB.open(name);
-            request.onsuccess = () => done(request.result);
-            request.onerror = () => fail(request.error);
-        });
-        for (const store of db.objectStoreNames) {
-            const all = await new Promise((done, fail) => {
-                const request = db.transaction(store).objectStore(store).getAll();
-                request.onsuccess = () => done(request.result);
-                request.onerror = () => fail(request.error);
-            });
-            found.push(JSON.stringify(all));
-        }
-        db.close();
-    }
-    return found;
-}"""
-MODELS = """() => {
-    const panel = window.jupyterapp.shell.currentWidget;
-    return [panel.content.model.toJSON(), "widgets"];
-}"""
+    assert any(name.startswith("data/") for name in places)
+    assert b"run_line_magic('lake', 'creds add')" in places["history"]
+    # typed, and not sent yet: its own field has it
+    places["inputs"] = places["inputs"].replace(f"{TOKEN}-again".encode(), b"")
+    assert traces.found(places, secrets) == set()
 
 
 def test_the_console_was_quiet(notebook):

@@ -15,7 +15,7 @@ import pytest
 from deeplake_nb.credentials import gcs_sign_in
 from deeplake_nb.errors import CredentialsError, PermissionDeniedError
 from deeplake_nb.session import Session
-from tests.browser import chromium
+from tests.browser import chromium, traces
 from tests.browser.lab import Lab
 from tests.fakes import gcs, oauth
 
@@ -230,7 +230,7 @@ def signing_in_by_form(lab):
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
-def test_a_form_signs_in_while_the_kernel_is_free(lab, browser, page, google, where):
+def test_a_form_signs_in_while_the_kernel_is_free(lab, browser, page, google, where, tmp_path):  # noqa: PLR0917
     notebook, shown, link = signing_in_by_form(lab)
     shown.get_by_text(re.compile(r"[45]:\d\d left")).wait_for()
     index = notebook.append("6 * 7")
@@ -248,16 +248,19 @@ def test_a_form_signs_in_while_the_kernel_is_free(lab, browser, page, google, wh
         pasted.fill(address)
         pasted.press("Enter")
     shown.locator(".dl-said", has_text="Signed in; kept on this machine").wait_for(timeout=30_000)
+    shown.locator(".dl-said", has_text="This works: list, read, write.").wait_for()
+    notebook.screenshot("signed-in-light")
     index = notebook.append("import deeplake_nb; deeplake_nb.exists('gcs://bucket/signed-in/none')")
     notebook.run(index)
     assert notebook.text(index) == "False"
     index = notebook.append("%lake signin gcs://bucket/signed-in")
     notebook.run(index)
     notebook.output(index).get_by_text("There are credentials already, from session key").wait_for(timeout=30_000)
-    notebook.save()
-    saved = notebook.path.read_text()
-    secrets = (*google.given, *google.users, *google.storage.tokens)
-    assert [secret for secret in secrets if secret in saved or quote(secret, safe="") in saved] == []
+    secrets = (*google.given, *google.storage.tokens)  # the refresh tokens are kept in the user's own folder
+    places = traces.all_of(lab, notebook, tmp_path)
+    assert traces.found(places, secrets) == set()
+    kept = {name for name, content in places.items() for token in google.users if token.encode() in content}
+    assert all(name.startswith("home/.config/deeplake-nb/") for name in kept)
 
 
 def test_a_form_is_cancelled_and_tried_again_and_signs_out(lab, page, google):
