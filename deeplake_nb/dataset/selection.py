@@ -164,7 +164,9 @@ class Selection:
         if self.index.is_whole and not meta.is_sequence:
             pairs = zip(meta.min_shape, meta.max_shape, strict=True)
             return (meta.length, *(low if low == high else None for low, high in pairs))
-        if self.index.sub or meta.is_sequence:
+        if self._knows_shapes:
+            shape = _common(self._known(), self.index.count(self.tensor.length))
+        elif self.index.sub or meta.is_sequence:
             shape = _common(self.arrays(), self.index.count(self.tensor.length))
         else:
             shape = _common(self.whole(), self.index.count(self.tensor.length))
@@ -189,11 +191,29 @@ class Selection:
         count = self.index.count(self.tensor.length)
         if meta.is_fixed_shape and not meta.is_sequence and not self.index.sub:
             return np.tile(np.array(meta.max_shape, np.int32), (count, 1))
-        found = self.arrays() if self.index.sub else self.whole()
+        found = self._known() if self._knows_shapes else self.arrays() if self.index.sub else self.whole()
         shapes = [(len(one), *_common(one, len(one))[1:]) if isinstance(one, list) else one.shape for one in found]
         if len(set(map(len, shapes))) > 1:
             raise DynamicShapeError(f"{self.what}: samples have several numbers of axes; ask each for its shape")
         return np.array(shapes, np.int32).reshape(count, -1)
+
+    @property
+    def _knows_shapes(self) -> bool:
+        """Whether shapes of linked files are known without opening one."""
+        links = self.tensor.meta.links.values() if self.tensor.meta.is_link and not self.index.sub else ()
+        return not self.index.padded and any(link.get("extend") == "extend_shape" for link in links)
+
+    def _known(self) -> list[Any]:
+        """What has the shapes that linked files had when they were linked to; lists for rows of a sequence."""
+        from deeplake_nb.dataset.revalidation import known_shapes
+
+        spans = [self._span(row) for row in self.rows.tolist()]
+        items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+        shapes = known_shapes(self.state, self.tensor, items)
+        if shapes is None:
+            return self.whole()
+        found = iter([np.broadcast_to(np.uint8(0), shape) for shape in shapes])
+        return [[next(found) for _ in range(*span)] for span in spans] if self.tensor.meta.is_sequence else list(found)
 
     def paths(self) -> Any:
         """Paths of links, an array of one for each; lists of them for rows of a sequence."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.revalidation import Revalidated
     from deeplake_nb.format.samples import StoredSample
 
 
@@ -123,6 +124,23 @@ class Tensor(EditableTensor, TensorFacts):
             raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; path() is for link tensors")
         found = self._selection().paths()
         return found if aslist or self.index.is_single or self.is_sequence else np.array(found).reshape(-1, 1)
+
+    def revalidate(self) -> Revalidated:
+        """Open every linked file of these rows again, many at a time.
+
+        Returns:
+            The rows whose files cannot be had, each with its url and the reason, and those whose files have another
+            shape than before; that is stored, where the dataset may be written.
+
+        Raises:
+            HtypeError: not a link tensor.
+        """
+        from deeplake_nb.dataset.revalidation import revalidate
+
+        if not self.is_link:
+            raise HtypeError(f"tensor {self.name!r} has htype {self.htype}; revalidate() is for link tensors")
+        selection = self._selection()
+        return revalidate(selection.state, selection.tensor, self._writer, selection.rows)
 
     def creds_key(self) -> Any:
         """The name of the credentials that a single row's link uses, None without; of a sequence a list of them.

@@ -16,7 +16,7 @@ from deeplake_nb.errors import (
 from deeplake_nb.progress import Progress
 from deeplake_nb.session.files import rooted
 from deeplake_nb.session.names import Lending
-from deeplake_nb.storage.provider import get_many
+from deeplake_nb.storage.provider import get_many, in_parallel
 from deeplake_nb.urls import Url, parse
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Sign = Callable[[str, Url], str]
 
 _LOCAL = ("file", "mem")
+_STORES = 8
+"""So many storages are asked at once, each with as many requests as it takes."""
 
 
 class LinkedFiles:
@@ -128,11 +130,15 @@ class LinkedFiles:
                 out[place] = error
         total = sum(len(places) for _, places in wanted.values())
         with Progress("fetch linked files", "files", total, is_passing=True) as progress:
-            for store, places in wanted.values():
-                found = get_many(store, [(file, None) for _, file in places])
-                for (place, _), data in zip(places, found, strict=True):
+
+            def fetch(one: tuple[StorageProvider, list[tuple[int, str]]]) -> None:
+                store, places = one
+                for (place, _), data in zip(places, get_many(store, [(file, None) for _, file in places]), strict=True):
                     out[place] = data
                     progress()
+
+            for _ in in_parallel(fetch, wanted.values(), min(len(wanted), _STORES)):  # each may be slow by itself
+                pass
         return out
 
     # ------------------------------------------------------------------ credentials
