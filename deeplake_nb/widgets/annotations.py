@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import LakeError
@@ -40,8 +41,8 @@ class Annotations:
         self.labels = first(lambda tensor: tensor.base_htype == "class_label")
         self.boxes = first(lambda tensor: tensor.base_htype == "bbox")
         self.masks = first(lambda tensor: tensor.base_htype in MASK_HTYPES)
-        points = [first(lambda tensor, htype=htype: tensor.base_htype == htype) for htype in sorted(SHAPE_HTYPES)]
-        self.shapes = [tensor for tensor in points if tensor is not None]
+        points = [tensor for tensor in tensors.values() if tensor.base_htype in SHAPE_HTYPES and not tensor.is_sequence]
+        self.shapes = [*{tensor.base_htype: tensor for tensor in reversed(points)}.values()][::-1]
 
     @property
     def kinds(self) -> list[str]:
@@ -51,9 +52,10 @@ class Annotations:
 
     def stored(self, rows: Sequence[int]) -> list[StoredAnnotations]:
         """What is stored of some rows (numbers within the whole tensors)."""
-        tensors = (self.labels, self.boxes, self.masks, *self.shapes)
-        columns = [tensor.stored(rows) if tensor is not None else [None] * len(rows) for tensor in tensors]
-        return [StoredAnnotations(*row[:3], row[3:]) for row in zip(*columns, strict=True)]
+        tensors = (self.labels, self.boxes, self.masks)
+        labels, boxes, masks = (one.stored(rows) if one is not None else [None] * len(rows) for one in tensors)
+        points = zip(*[tensor.stored(rows) for tensor in self.shapes], strict=True) if self.shapes else [()] * len(rows)
+        return [StoredAnnotations(*row) for row in zip(labels, boxes, masks, points, strict=True)]
 
     def drawn(self, tile: Tile, stored: StoredAnnotations, box_px: int, size: tuple[int, int] | None = None) -> Tile:
         """The tile with its annotations; what cannot be drawn is a note on it.
@@ -87,8 +89,8 @@ class Annotations:
             if stored.masks is not None:
                 masks = tried("mask", lambda: (overlays.mask(readable(stored.masks), box_px, ids),), ())
             for tensor, one in zip(self.shapes, stored.shapes, strict=False):
-                info: Any = tensor.info
-                points += tried("points", lambda one=one, info=info: shapes(readable(one), info, *size, labels), ())
+                draw = partial(_points, one, tensor, size, labels)
+                points += tried("points", draw, ())
         once = tuple(dict.fromkeys(labels))  # an image with five cats is labelled cat
         return replace(tile, labels=once, boxes=boxes, masks=masks, shapes=points, notes=tuple(notes))
 
@@ -100,6 +102,11 @@ class Annotations:
         """
         assert self.labels is not None
         return overlays.labels(overlays.class_ids(readable(stored)), self.labels.info.get("class_names") or ())
+
+
+def _points(stored: Stored, tensor: Tensor, size: tuple[int, int], labels: Sequence[Label]) -> tuple[Shape, ...]:
+    info: Any = tensor.info
+    return shapes(readable(stored), info, *size, labels)
 
 
 def _is_alike(size: tuple[int, int], other: tuple[int, int]) -> bool:

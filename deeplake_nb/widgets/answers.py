@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset.columns import class_counts
 from deeplake_nb.preview import overlays
 from deeplake_nb.widgets import messages, requests
-from deeplake_nb.dataset.columns import class_counts
 from deeplake_nb.widgets.inspector import Inspector
 
 if TYPE_CHECKING:

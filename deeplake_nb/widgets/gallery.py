@@ -166,4 +166,6 @@ class Gallery(anywidget.AnyWidget):
     def _code(self, rows: list[int] | None) -> str:
         ds = self._source.ds
         index = None if ds.index.rows is None else [int(row) for row in ds.index.rows]
-        return code(redact(ds.path), index, View.of(self.view), rows)
+        version = ds.branch if ds.is_head_node else ds.commit_id
+        path = redact(ds.path) + (f"@{version}" if version and version != "main" else "")
+        return code(path, index, View.of(self.view), rows)

@@ -168,8 +168,9 @@ class Source:
             preview = render(sample, box_px)
         except LakeError as error:
             return FailedTile(row, error)
-        is_image = _is_picture(tensor) or tensor.base_htype in MASK_HTYPES
-        height, width = sample.shape[:2] if is_image and len(sample.shape) > 1 else (preview.height, preview.width)
+        shape = sample.shape[1:] if tensor.base_htype == "video" else sample.shape
+        is_image = _is_picture(tensor) or tensor.base_htype in MASK_HTYPES | {"video"}
+        height, width = shape[:2] if is_image and len(shape) > 1 else (preview.height, preview.width)
         return Tile(row, preview, width, height, count=len(many))
 
 

@@ -11,7 +11,6 @@ from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes 
 PREPARE = """
 %load_ext deeplake_nb
 import io, pathlib, tempfile, wave
-from dataclasses import replace
 import numpy as np
 from PIL import Image
 import deeplake_nb as deeplake
@@ -38,7 +37,7 @@ with many:
     many.create_tensor("depth", htype="image", sample_compression="png", dtype="uint16")
     many.create_tensor("clips", htype="sequence[image]", sample_compression="png")
     many.create_tensor("vectors", htype="embedding")
-    many.create_tensor("sounds", dtype="uint8")
+    many.create_tensor("sounds", htype="audio", sample_compression="wav")
     many.create_tensor("captions", htype="text")
     many.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
     for index in range(30):
@@ -57,12 +56,10 @@ with many:
             "depth": depth if index == 0 else depth[::100, ::100],
             "clips": [file(color), file((250, 250, 0))][: 1 + index % 2],
             "vectors": np.linspace(-1, 1, 256).astype("float32"),
-            "sounds": np.frombuffer(tone, np.uint8),
+            "sounds": deeplake.Sample(tone),
             "captions": f"caption {index}", "linked": deeplake.link(str(path)),
         })
-# a tensor of wav files, as the original writes it: ours cannot append them
 many = deeplake.load("mem://kinds", read_only=True)
-many.sounds._tensor.meta = replace(many.sounds._tensor.meta, htype="audio", sample_compression="wav")
 """
 SHOW = "shown = Gallery(many); shown"
 

@@ -61,11 +61,33 @@ def tone():
     return out.getvalue()
 
 
-def as_audio(tensor):
-    """A tensor opened for reading becomes one of wav files, as the original writes it: ours cannot append them."""
-    from dataclasses import replace
+def film(frames=8, size=(64, 48)):
+    """Frames of red, as an mp4 file's bytes."""
+    import av
 
-    tensor._tensor.meta = replace(tensor._tensor.meta, htype="audio", sample_compression="wav")
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=8)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for _ in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), RED, "uint8"), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
+def song(kind, codec):
+    """Half a second of sound, as the bytes of an mp3 or flac file."""
+    import av
+
+    out = io.BytesIO()
+    with av.open(io.BytesIO(tone())) as source, av.open(out, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=8000, layout="mono")
+        for frame in source.decode(audio=0):
+            frame.pts = None
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return out.getvalue()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import deeplake_nb as deeplake
 from deeplake_nb.errors import CommandError, RowError
 from deeplake_nb.widgets import inspector
 from deeplake_nb.widgets.gallery import Gallery
-from tests.widgets.conftest import BLUE, RED, as_audio, file, tone
+from tests.widgets.conftest import BLUE, RED, file, film, song, tone
 
 SECONDS = 10
 
@@ -139,21 +139,42 @@ def test_files_that_browsers_do_not_play_are_refused(page):
     assert "browsers do not play png samples" in page.refused("file", tensor="depth", row=0, item=0)
 
 
-def test_a_file_that_browsers_play_is_sent_as_it_is_stored(monkeypatch):
-    ds = deeplake.empty("mem://sounds", overwrite=True)
-    ds.create_tensor("sounds", dtype="uint8")
-    ds.sounds.append(np.frombuffer(tone(), np.uint8))
-    ds.flush()
-    ds = deeplake.load("mem://sounds", read_only=True)
-    as_audio(ds.sounds)
+@pytest.mark.parametrize(
+    ("htype", "kind", "data", "media"),
+    [
+        ("audio", "wav", tone(), "audio/wav"),
+        ("audio", "mp3", song("mp3", "libmp3lame"), "audio/mpeg"),
+        ("audio", "flac", song("flac", "flac"), "audio/flac"),
+        ("video", "mp4", film(), "video/mp4"),
+    ],
+    ids=["wav", "mp3", "flac", "mp4"],
+)
+def test_a_file_that_browsers_play_is_sent_as_it_is_stored(monkeypatch, htype, kind, data, media):
+    ds = deeplake.empty("mem://played", overwrite=True)
+    ds.create_tensor("played", htype=htype, sample_compression=kind)
+    ds.played.append(deeplake.Sample(data))
     page = Page(ds)
-    answer, _ = page.ask("sample", tensor="sounds", row=0, item=0, box=64)
-    assert answer["fields"][0]["media"] == "audio/wav"
-    assert answer["tile"]["preview"]["text"] == "wav file, 8.04 kB"
-    answer, buffers = page.ask("file", tensor="sounds", row=0, item=0)
-    assert (answer["media"], bytes(buffers[0])) == ("audio/wav", tone())
+    answer, _ = page.ask("sample", tensor="played", row=0, item=0, box=64)
+    assert answer["fields"][0]["media"] == media
+    answer, buffers = page.ask("file", tensor="played", row=0, item=0)
+    assert (answer["media"], bytes(buffers[0])) == (media, data)
     monkeypatch.setattr(inspector, "MOST_FILE_NBYTES", 100)
-    assert "are more than the 100 that are sent" in page.refused("file", tensor="sounds", row=0, item=0)
+    assert "are more than the 100 that are sent" in page.refused("file", tensor="played", row=0, item=0)
+    page.gallery.close()
+
+
+def test_a_video_s_tile_is_its_first_frame_and_a_sound_s_says_what_it_is():
+    ds = deeplake.empty("mem://first-frame", overwrite=True)
+    ds.create_tensor("films", htype="video", sample_compression="mp4")
+    ds.create_tensor("sounds", htype="audio", sample_compression="wav")
+    ds.append({"films": deeplake.Sample(film()), "sounds": deeplake.Sample(tone())})
+    page = Page(ds)
+    answer, buffers = page.ask("tiles", tensor="films", rows=[0], box=256)
+    (tile,) = answer["tiles"]
+    assert (tile["width"], tile["height"]) == (64, 48)
+    assert np.abs(image(tile, buffers)[20, 20].astype(int) - RED).max() < 12
+    answer, _ = page.ask("tiles", tensor="sounds", rows=[0], box=256)
+    assert answer["tiles"][0]["preview"]["text"] == "wav file, 8.04 kB"
     page.gallery.close()
 
 
@@ -212,6 +233,26 @@ def test_code_says_what_is_selected_or_shown_or_in_sight(page):
     assert page.ask("code", start=0, stop=2)[0]["code"].endswith("ds[[4, 2]]")
     assert page.gallery.code().endswith("ds[[4, 2]]")
     assert "at most 10,000" in page.refused("rows", start=0, stop=20_000)
+
+
+def test_code_loads_the_version_that_is_shown():
+    ds = deeplake.empty("mem://code-versions", overwrite=True)
+    ds.create_tensor("x", dtype="int64")
+    ds.x.extend(np.arange(5))
+    first = ds.commit("first")
+    ds.x.extend(np.arange(5))
+    ds.checkout("other", create=True)
+    ds.x.extend(np.arange(10, 15))
+    ds.commit("on other")
+    for path in ("mem://code-versions", "mem://code-versions@other", f"mem://code-versions@{first}"):
+        shown = deeplake.load(path, read_only=True)
+        gallery = Gallery(shown, view="row > 1")
+        scope = {}
+        code = gallery.code()
+        exec(code.replace("select(ds", "again = select(ds"), scope)
+        assert scope["again"].x.numpy().tolist() == gallery.dataset.x.numpy().tolist()
+        assert repr(path) in code
+        gallery.close()
 
 
 def test_code_never_shows_what_is_secret(page, monkeypatch):

@@ -102,8 +102,8 @@ def test_polygons_and_keypoints_of_one_row_are_both_drawn(colours):
     assert "shapes" in Source(colours).overlays
     (tile,) = Source(colours).tiles("images", [0], 256)
     assert [(shape.kind, shape.points) for shape in tile.shapes] == [
-        ("points", (0.25, 0.25)),
         ("polygon", (0.0, 0.0, 0.5, 0.0, 0.5, 0.5)),
+        ("points", (0.25, 0.25)),
     ]
 
 

@@ -1,0 +1,185 @@
+"""Sound and film are played, code is copied and run, a busy kernel says so, and the numbers that are promised."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+import deeplake_nb as deeplake
+from tests.browser.test_gallery import at, gallery, near
+from tests.browser.test_gallery_viewer import open_filters
+from tests.widgets.conftest import BLUE, RED, file, film, song, tone
+
+_FILES = {
+    "wavs": ("audio", "wav", tone),
+    "songs": ("audio", "mp3", lambda: song("mp3", "libmp3lame")),
+    "flacs": ("audio", "flac", lambda: song("flac", "flac")),
+    "films": ("video", "mp4", film),
+}
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    ds = deeplake.empty(str(lab.root / "kinds"))
+    with ds:
+        ds.create_tensor("images", htype="image", sample_compression="png")
+        ds.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
+        ds.create_tensor("numbers", dtype="int64")
+        for name, (htype, kind, _) in _FILES.items():
+            ds.create_tensor(name, htype=htype, sample_compression=kind)
+        files = {name: deeplake.Sample(make()) for name, (_, _, make) in _FILES.items()}
+        for row in range(60):
+            ds.append({"images": file((RED, BLUE)[row % 2]), "labels": row % 2, "numbers": np.array([row]), **files})
+    load = "%load_ext deeplake_nb\nimport time\nimport deeplake_nb as deeplake\n"
+    load += "from deeplake_nb.widgets.gallery import Gallery\nds = deeplake.load('kinds', read_only=True)\n"
+    load += "shown = Gallery(ds)"
+    opened = lab.open([load, "shown", "", "time.sleep(4)", "ds"], viewport=(1500, 1000))
+    opened.page.set_default_timeout(15_000)
+    opened.run(0)
+    opened.run(1)
+    return opened
+
+
+@pytest.fixture
+def shown(notebook):
+    found = gallery(notebook, 1)
+    notebook.edit(2, 'shown.view = {}; shown.selection = []; shown.tensor = "images"')
+    notebook.run(2)
+    found.locator('.dl-painted[data-row="0"]').wait_for()
+    return found
+
+
+@pytest.mark.parametrize("name", list(_FILES))
+def test_stored_files_are_played(notebook, shown, name):
+    shown.locator('.dl-cell[data-row="0"]').click()
+    dialog = shown.get_by_role("dialog")
+    dialog.get_by_role("button", name=f"Load {name} and play it").click()
+    player = dialog.locator("video" if name == "films" else "audio")
+    player.wait_for()
+    notebook.page.wait_for_function("(player) => player.duration > 0", arg=player.element_handle())
+    expected = 1.0 if name == "films" else 0.5
+    assert player.evaluate("(player) => player.duration") == pytest.approx(expected, abs=0.15)
+    player.evaluate("(player) => { player.muted = true; return player.play(); }")
+    notebook.page.wait_for_function("(player) => player.currentTime > 0.05", arg=player.element_handle())
+    notebook.screenshot(f"player-{name}")
+    notebook.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+
+
+def test_the_tile_of_a_film_is_its_first_frame(shown):
+    shown.get_by_label("Tensor shown").select_option("films")
+    cell = shown.locator('.dl-painted[data-row="0"]')
+    cell.wait_for()
+    assert near(at(cell, 0.5, 0.5), RED, 14)
+
+
+def copied(notebook, shown):
+    """The code that the page shows, run in the kernel: the numbers of the rows it gives."""
+    shown.get_by_role("button", name="Copy as code").click()
+    text = shown.get_by_label("Python for the rows shown")
+    notebook.page.wait_for_function("(text) => text.value.includes('load(')", arg=text.element_handle())
+    *lines, last = text.input_value().splitlines()
+    shown.get_by_role("button", name="Close the code").click()
+    text.evaluate("(text) => { text.value = ''; }")
+    notebook.edit(2, "\n".join([*lines, f"print(({last}).numbers.numpy().ravel().tolist())"]))
+    notebook.run(2)
+    return [int(number) for number in notebook.text(2).strip()[1:-1].split(",")]
+
+
+def seen(shown, count):
+    """The numbers under the tiles that are there, in order, once there are so many."""
+    shown.page.wait_for_function(
+        "([root, count]) => root.querySelectorAll('.dl-painted').length === count", arg=[shown.element_handle(), count]
+    )
+    cells = shown.locator(".dl-painted").evaluate_all(
+        "(cells) => cells.map((cell) => [Number(cell.dataset.row), cell.querySelector('.dl-number').textContent])"
+    )
+    return [int(number) for _, number in sorted(cells)]
+
+
+def test_copied_code_gives_what_is_seen(notebook, shown):
+    open_filters(shown)
+    shown.get_by_label("Filter", exact=True).fill('labels == "blue" and row > 30')
+    shown.get_by_label("Sort by").fill("numbers")
+    shown.get_by_label("descending").check()
+    shown.get_by_label("Random sample of").fill("5")
+    shown.get_by_role("button", name="show", exact=True).click()
+    shown.get_by_text("5 of 60 rows").wait_for()
+    rows = seen(shown, 5)
+    assert copied(notebook, shown) == rows == sorted(rows, reverse=True)
+    shown.locator('.dl-cell[data-row="3"]').click(modifiers=["Control"])
+    shown.locator('.dl-cell[data-row="1"]').click(modifiers=["Control"])
+    assert copied(notebook, shown) == [rows[3], rows[1]]
+
+
+def test_a_kernel_without_subshells_is_said_to_be_busy_and_catches_up(notebook, shown):
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    assert notebook.page.evaluate(f"{kernel}.commsOverSubshells !== undefined")
+    before = notebook.page.evaluate(f"{kernel}.commsOverSubshells")
+    notebook.page.evaluate(f"{kernel}.commsOverSubshells = 'disabled'")
+    notebook.page.wait_for_timeout(300)
+    notebook.start(3)
+    shown.get_by_label("Tensor shown").select_option("films")
+    badge = shown.get_by_text("kernel busy")
+    badge.wait_for()
+    notebook.screenshot("gallery-busy")
+    assert notebook.is_running(3)
+    assert shown.locator(".dl-painted").count() == 0
+    notebook.wait_idle()
+    shown.locator('.dl-painted[data-row="0"]').wait_for()
+    badge.wait_for(state="hidden")
+    notebook.page.evaluate(f"(mode) => {{ {kernel}.commsOverSubshells = mode; }}", before)
+
+
+_PAINTED = """async (index) => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    panel.content.activeCellIndex = index;
+    const { node } = panel.content.widgets[index];
+    const begun = performance.now();
+    window.jupyterapp.commands.execute("notebook:run-cell");
+    while (node.querySelectorAll(".dl-painted").length < 12) {
+        await new Promise(requestAnimationFrame);
+        if (performance.now() - begun > 15000) throw new Error("nothing was painted in 15 s");
+    }
+    return performance.now() - begun;
+}"""
+
+
+def test_first_tiles_come_soon_and_the_page_stays_small(notebook):
+    """Loose bounds, for any machine: the benchmarks measure."""
+    taken = notebook.page.evaluate(_PAINTED, 4)
+    assert taken < 5000
+    shown = gallery(notebook, 4)
+    frames = shown.locator(".dl-scroll").evaluate(
+        """(scroll) => new Promise((done) => {
+            let frames = 0;
+            const begun = performance.now();
+            const step = (now) => {
+                frames += 1;
+                scroll.scrollTop = ((now - begun) * scroll.scrollHeight) / 2000;
+                if (now - begun < 2000) requestAnimationFrame(step);
+                else done(frames / 2);
+            };
+            requestAnimationFrame(step);
+        })"""
+    )
+    assert frames > 15, "frames a second"
+    session = notebook.page.context.new_cdp_session(notebook.page)
+    session.send("HeapProfiler.collectGarbage")
+    assert session.send("Runtime.getHeapUsage")["usedSize"] < 150e6
+
+
+def test_it_answers_within_a_moment_while_a_cell_sleeps(notebook, shown):
+    notebook.start(3)
+    begun = time.perf_counter()
+    shown.get_by_label("Tensor shown").select_option("films")
+    shown.locator('.dl-painted[data-row="0"]').wait_for()
+    assert notebook.is_running(3)
+    assert time.perf_counter() - begun < 3
+    notebook.wait_idle()
+
+
+def test_the_page_had_no_errors(notebook):
+    assert notebook.errors == []
