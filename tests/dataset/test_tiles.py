@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deeplake_nb.errors import RowError, SampleError
+from deeplake_nb.errors import RowError, SampleError, StorageError
 from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.samples import PartialSample, Sample
 from deeplake_nb.format.tiles import bounds, box_of, pieces, tile_shape, whole
 from deeplake_nb.storage.wrappers import Counting
 
-from .stores import create, load, memory
+from .stores import Failing, create, load, memory
 
 KINDS = {
     "plain": {},
@@ -304,3 +304,96 @@ def test_the_shape_of_tiles_is_the_originals():
     assert tile_shape((21, 17), 21 * 17 * 4, 400, keep_last=False) == (11, 9)
     assert tile_shape((20, 15, 3), 900, 300, keep_last=False) == (10, 8, 3)
     assert tile_shape((33, 29, 3), 33 * 29 * 3 * 0.5, 700, keep_last=True) == (17, 15, 3)
+
+
+# ------------------------------------------------------------------ storage that fails, sequences, versions
+
+
+@pytest.mark.parametrize("kind", ["plain", "png chunks"])
+def test_a_storage_that_fails_leaves_what_was_there(kind):
+    """At whichever object it fails: nothing of the sample is seen, and it can be appended again."""
+    for put in range(1, 40):
+        store = memory()
+        failing = Failing(store)
+        ds = made(failing, kind)
+        ds.x.append(SMALL)
+        before = set(store._objects)
+        failing.fail_at(put)
+        try:
+            ds.x.extend([LARGE, SMALL])
+        except StorageError:
+            assert len(load(store).x) == 1
+            assert np.array_equal(load(store).x[0].numpy(), SMALL)
+        else:
+            assert put > 10, "each tile is an object"
+            return
+        ds.x.extend([LARGE, SMALL])
+        ds.close()
+        again = load(store)
+        assert all(map(np.array_equal, again.x.numpy(aslist=True)[-3:], [SMALL, LARGE, SMALL]))
+        assert before <= {*store._objects, "dataset_lock.lock"}
+    pytest.fail("there was no end of failures")
+
+
+def test_a_storage_that_fails_while_a_part_is_changed():
+    for put in range(1, 30):
+        store = memory()
+        failing = Failing(store)
+        ds = made(failing)
+        ds.x.append(LARGE)
+        failing.fail_at(put, for_good=True)
+        try:
+            ds.x[0, 5:25, 5:25] = 0
+        except StorageError:
+            found = load(store).x[0].numpy()
+            changed = LARGE.copy()
+            changed[5:25, 5:25] = 0
+            assert np.array_equal(found, LARGE) or np.array_equal(found, changed), "all of it or nothing"
+        else:
+            assert put > 5
+            return
+    pytest.fail("there was no end of failures")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_items_of_sequences_are_cut(kind):
+    store = memory()
+    how = {"dtype": "uint8", "tiling_threshold": 300, **KINDS[kind]}
+    how["htype"] = f"sequence[{how.get('htype', 'generic')}]"
+    ds = create(store)
+    ds.create_tensor("x", **how)
+    ds.x.extend([[LARGE, SMALL], [], [SMALL, LARGE[::-1]]])
+    ds.x[0] = [SMALL, LARGE, LARGE]
+    ds.x[2, 1, 0:3] = 7
+    ds.x.pop(1)
+    expected = LARGE[::-1].copy()
+    expected[:3] = 7
+    for one in (ds, load(store)):
+        assert all(map(np.array_equal, one.x[0].numpy(aslist=True), [SMALL, LARGE, LARGE]))
+        assert all(map(np.array_equal, one.x[1].numpy(aslist=True), [SMALL, expected]))
+        assert np.array_equal(one.x[1, 1, 2:5].numpy(aslist=True), expected[2:5])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_versions_keep_what_they_had(kind):
+    """Commits share tiles that did not change; a merge brings over what another branch has."""
+    store = memory()
+    ds = made(store, kind)
+    ds.x.extend([SMALL, LARGE])
+    first = ds.commit("first")
+    chunks = {name for name in store._objects if "/chunks/" in name}
+    ds.x[1, 0:3, 0:3] = 1
+    assert len({name for name in store._objects if name.startswith("versions/") and "x/chunks/" in name}) == 1
+    ds.commit("second")
+    ds.checkout("other", create=True)
+    ds.x.append(LARGE[::-1])
+    ds.x[0] = LARGE
+    ds.commit("third")
+    ds.checkout("main")
+    ds.merge("other", conflict_resolution="theirs")
+    changed = LARGE.copy()
+    changed[0:3, 0:3] = 1
+    assert all(map(np.array_equal, load(store).x.numpy(aslist=True), [LARGE, changed, LARGE[::-1]]))
+    ds.checkout(first)
+    assert all(map(np.array_equal, ds.x.numpy(aslist=True), [SMALL, LARGE]))
+    assert chunks <= set(store._objects)
