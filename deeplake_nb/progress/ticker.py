@@ -54,17 +54,31 @@ class _Watch:
             stand = self.job.stand(now)
             if stand is None:
                 return
-            if self._choose is not None:
-                self._display, self._choose = self._choose(self.job), None
-            if self._display is not None:
-                self._display.draw(stand)
+            self._quietly(lambda: self._show(stand))
 
     def end(self) -> None:
         """Show how it ended, if it was ever seen."""
         with self.lock:
             self._is_over = True
-            if self._display is not None:
-                self._display.end(self.job.whole(time.monotonic()), is_passing=self.job.is_passing)
+            display = self._display
+            if display is not None:
+                whole = self.job.whole(time.monotonic())
+                self._quietly(lambda: display.end(whole, is_passing=self.job.is_passing))
+
+    def _show(self, stand: Stand) -> None:
+        if self._choose is not None:
+            choose, self._choose = self._choose, None
+            self._display = choose(self.job)
+        if self._display is not None:
+            self._display.draw(stand)
+
+    def _quietly(self, show: Callable[[], None]) -> None:
+        """Show it; what cannot be drawn to (a closed terminal, a page that has gone) is no reason to end the work."""
+        try:
+            show()
+        except Exception:  # noqa: BLE001 - whatever a front end makes of it
+            self._display = None
+            _log.exception("progress cannot be shown")
 
 
 class Ticker:
@@ -88,7 +102,7 @@ class Ticker:
         with self._lock:
             watch = self._watches.pop(job, None)
         if watch is not None:
-            _quietly(watch.end)
+            watch.end()
 
     def _run(self) -> None:
         idle = 0.0
@@ -99,21 +113,13 @@ class Ticker:
             idle = 0.0 if watches else idle + _PAUSE_SECONDS
             now = time.monotonic()
             for watch in watches:
-                _quietly(watch.draw, now)
+                watch.draw(now)
         with self._lock:
             if self._watches:  # one was added meanwhile
                 self._thread = threading.Thread(target=self._run, name="deeplake-nb-progress", daemon=True)
                 self._thread.start()
             else:
                 self._thread = None
-
-
-def _quietly(draw: Callable[..., None], *arguments: float) -> None:
-    """Draw; what cannot be drawn to (a closed terminal, a page that has gone) must not end the work itself."""
-    try:
-        draw(*arguments)
-    except Exception:  # noqa: BLE001 - whatever a front end makes of it
-        _log.exception("progress cannot be shown")
 
 
 @cache

@@ -90,7 +90,7 @@ def set_public(places: Places, place: Place, *, is_public: bool) -> None:
     places.hub(place.access.token).set_public(resolved.org, resolved.name, is_public)
 
 
-def delete(places: Places, place: Place, *, force: bool) -> None:
+def delete(places: Places, place: Place, *, force: bool, is_shown: bool = True) -> None:
     """Delete a dataset, then its name; of one that was connected only the name.
 
     Raises:
@@ -110,7 +110,7 @@ def delete(places: Places, place: Place, *, force: bool) -> None:
         return
     if not force and entry is None and not is_dataset(store):
         raise DatasetNotFoundError(f"no dataset at {store.url}; nothing was deleted")
-    delete_dataset(store, check=not force)
+    delete_dataset(store, check=not force, is_shown=is_shown)
     if hub is not None and entry is not None:
         hub.delete(entry.org, entry.name)
 

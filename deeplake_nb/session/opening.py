@@ -177,7 +177,7 @@ class Opening:
         """Remove the dataset at ``path`` with everything below it. ``force`` skips the check that it is one.
 
         Of a dataset that was connected to a hub only the name goes, with a warning that says so: its data was there
-        before, and is deleted by its own path.
+        before, and is deleted by its own path. ``verbose=False`` does not show how far it is.
 
         Raises:
             DatasetNotFoundError: no dataset there.
@@ -185,8 +185,9 @@ class Opening:
         """
         path, creds = discreet(path, creds)
         del large_ok  # v3 asks for it above 1 GB; deleting was asked for here
+        is_shown = options.get("verbose") is not False
         place = self._places.open(path, creds, access_of(options), mode="w")
-        naming.delete(self._places, place, force=force)
+        naming.delete(self._places, place, force=force, is_shown=is_shown)
 
     def _copied(
         self,

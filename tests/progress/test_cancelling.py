@@ -159,6 +159,25 @@ def test_a_cancelled_copy_opens_not_and_goes_on(monkeypatch, ds, at):
     assert (made.x.numpy() == ds.x.numpy()).all()
 
 
+def test_a_cancelled_deletion_goes_on_when_it_is_asked_for_again(monkeypatch, ds):
+    session, path = Session(), ds.path
+    deleted, real = [], MemoryStorage.delete
+
+    def delete(storage, key):
+        real(storage, key)
+        deleted.append(key)
+        if len(deleted) == 3:
+            cancel()
+
+    monkeypatch.setattr(MemoryStorage, "delete", delete)
+    with pytest.raises(CancelledError, match=r"^delete mem://.*: cancelled; a part of it is gone"):
+        session.delete(path)
+    assert len(list(session.storage(path).list())) > 0
+    session.delete(path, force=True, verbose=False)
+    assert not session.exists(path)
+    assert list(session.storage(path).list()) == []
+
+
 def test_a_cancelled_read_changes_nothing(ds, storage):
     reading = load(storage, read_only=True)
     before = objects(storage)

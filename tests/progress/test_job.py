@@ -184,6 +184,9 @@ def test_a_display_that_fails_does_not_end_the_work(monkeypatch, screen, caplog)
     with Progress("count", "numbers") as told:
         wait_for(lambda: "progress cannot be shown" in caplog.text)
         told(1)
+        time.sleep(0.2)
+    assert caplog.text.count("progress cannot be shown") == 1
+    assert screen.ended == []
 
 
 def test_other_threads_than_the_main_one_draw_nowhere(monkeypatch):
