@@ -15,6 +15,7 @@ from tests.browser import traces
 from tests.browser.lab import Lab
 from tests.fakes import azurite, entra, gcs, moto, oauth, tls
 from tests.fakes.web import send, web_server
+from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
 SECONDS = 60_000
 WRONG = "wR0ngCanary/5ecret+KeyThatNobodyMaySee12"
@@ -294,6 +295,64 @@ def test_an_http_token(notebook, web):
     assert "set this machine's clock" in shown.inner_text()
     states, _ = pressed(notebook, "HTTP token", {"Place": "http://127.0.0.1:9/x", "Bearer token": TOKEN})
     assert failing(states) == ["reached"]
+
+
+FOCUSED = """(form) => {
+    const one = document.activeElement;
+    if (!form.contains(one)) return "";
+    const label = one.labels?.[0]?.textContent ?? one.getAttribute("aria-label") ?? one.textContent;
+    const outline = getComputedStyle(one).outlineStyle;
+    return `${label.replace(" (optional)", "")}${outline === "none" ? ", unseen" : ""}`;
+}"""
+
+
+def test_every_choice_is_reached_by_keyboard(notebook):
+    shown = notebook.output(1).locator(".deeplake-nb-form")
+    keys = notebook.page.keyboard
+    shown.get_by_label("AWS keys", exact=True).check()
+    for provider in ("AWS keys", "AWS role", "S3-compatible", "Azure key", "Azure SAS", "Azure service principal",
+                     "GCS service account", "GCS browser", "HTTP token"):  # fmt: skip
+        assert shown.get_by_label(provider, exact=True).is_checked()
+        shown.get_by_label(provider, exact=True).focus()
+        keys.press("Tab")
+        reached = []
+        while label := notebook.page.evaluate(FOCUSED, shown.element_handle()):
+            reached.append(label)
+            assert len(reached) < 30
+            keys.press("Tab")
+        wanted = shown.locator(".dl-field:visible label").all_inner_texts()
+        wanted = [label.replace("(optional)", "").strip() for label in wanted]
+        assert [label for label in reached if label in wanted] == wanted
+        buttons = shown.locator(".dl-buttons button").all_inner_texts()
+        assert reached[-len(buttons) :] == buttons, "nothing comes after them, and each shows that it has the focus"
+        shown.get_by_label(provider, exact=True).focus()
+        keys.press("ArrowRight")  # to the next choice
+
+
+@pytest.mark.usefixtures("node_modules")
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 700), ("dark", 700)])
+def test_axe_finds_nothing_serious_in_any_choice(notebook, theme, width):
+    page = notebook.page
+    notebook.set_theme(theme)
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=SECONDS)
+    page.set_viewport_size({"width": width, "height": 1400})
+    page.add_script_tag(path=str(JS / "node_modules" / "axe-core" / "axe.min.js"))
+    shown = notebook.output(1).locator(".deeplake-nb-form")
+    for radio in shown.get_by_role("radio").all():
+        radio.check()
+        result = page.evaluate("(root) => axe.run(root)", shown.element_handle())
+        serious = [
+            (found["id"], node["html"][:160], node["failureSummary"])
+            for found in result["violations"]
+            if found["impact"] in ("serious", "critical")
+            for node in found["nodes"]
+        ]
+        assert serious == []
+        overflow = shown.evaluate("(one) => one.scrollWidth - one.clientWidth")
+        assert overflow <= 0, "nothing sticks out"
+    notebook.screenshot(f"choices-{theme}-{width}")
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    notebook.set_theme("light")
 
 
 def test_what_was_typed_is_nowhere(notebook, lab, s3, azure, tmp_path):
