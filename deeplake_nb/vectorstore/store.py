@@ -99,6 +99,7 @@ class VectorStore:
         """
         creds, token = sealed(creds), Secret(token) if isinstance(token, str) else token
         path = DiscreetText(path) if isinstance(path, str) else path
+        kwargs = sealed(kwargs)  # one of them may be a token with a letter wrong
         del indra
         kwargs.pop("num_workers", None)
         if (path is None) == (dataset is None):
@@ -154,6 +155,8 @@ class VectorStore:
         return len(self._dataset)
 
     def __repr__(self) -> str:
+        if "_dataset" not in vars(self):  # in a traceback of its making
+            return "VectorStore(not open)"
         return f"VectorStore({self.path!r}, rows={len(self)}, tensors={list(self.tensors())})"
 
     # ------------------------------------------------------------------ adding
