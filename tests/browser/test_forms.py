@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import deeplake_nb
 from tests.browser import traces
 from tests.browser.lab import Lab
 from tests.fakes import moto
+from tests.fakes.cars import cars
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
 SECONDS = 30_000
@@ -39,15 +39,8 @@ CELLS = [
 @pytest.fixture(scope="module")
 def store():
     """A storage that speaks S3 whose signatures count, with a dataset in it."""
-    with moto.moto_server() as endpoint:
-        moto.client(endpoint).create_bucket(Bucket="bucket")
-        owner = moto.user(endpoint, "owner", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
-        owner |= {"endpoint_url": endpoint}
-        with deeplake_nb.empty("s3://bucket/cars", creds=owner) as ds:
-            ds.create_tensor("x").extend([1, 2, 3])
-        ds.close()
-        moto.close_doors(endpoint)
-        yield owner
+    with moto.closed("bucket", cars, owner=moto.EVERYTHING) as users:
+        yield users["owner"]
 
 
 class TalkativeLab(Lab):

@@ -11,16 +11,12 @@ from deeplake_nb.errors import LakeError, MissingCredentialsError
 from deeplake_nb.widgets import asking, prompts
 from deeplake_nb.widgets.prompts import Prompts
 from tests.fakes import moto
+from tests.fakes.cars import cars
 
 
 @pytest.fixture(scope="module")
 def store():
-    def fill(admin):
-        with deeplake_nb.empty("s3://bucket/cars", creds=admin) as ds:
-            ds.create_tensor("x").extend([1, 2, 3])
-        ds.close()
-
-    with moto.closed("bucket", fill, owner=moto.EVERYTHING) as users:
+    with moto.closed("bucket", cars, owner=moto.EVERYTHING) as users:
         yield users["owner"]
 
 

@@ -10,13 +10,13 @@ from typing import get_args
 
 import pytest
 
-import deeplake_nb
 from deeplake_nb.diagnosis.report import Step
 from deeplake_nb.errors import MissingCredentialsError
 from deeplake_nb.widgets.key_panel import KeyPanel
 from deeplake_nb.widgets.key_table import KeyTablePanel, keys
 from deeplake_nb.widgets.providers import PROVIDERS
 from tests.fakes import moto
+from tests.fakes.cars import cars
 from tests.widgets.form_page import Page
 
 CANARY = "cAnArY/5ecret+KeYthatNobodyMaySee1234567"
@@ -26,14 +26,8 @@ SECONDS = 60
 @pytest.fixture(scope="module")
 def store():
     """Who may do everything in ``bucket``, and who may only read ``bucket/cars``; signatures count."""
-
-    def fill(admin):
-        with deeplake_nb.empty("s3://bucket/cars", creds=admin) as ds:
-            ds.create_tensor("x").extend([1, 2, 3])
-        ds.close()
-
     reads = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"], "Resource": "*"}
-    with moto.closed("bucket", fill, owner=moto.EVERYTHING, reader=[reads]) as users:
+    with moto.closed("bucket", cars, owner=moto.EVERYTHING, reader=[reads]) as users:
         yield users
 
 

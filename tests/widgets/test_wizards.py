@@ -14,6 +14,7 @@ from deeplake_nb.widgets.dataset_panels import NewPanel
 from deeplake_nb.widgets.hub_panels import ConnectPanel, StoragePanel
 from deeplake_nb.widgets.link_panel import LinkPanel
 from tests.fakes import moto
+from tests.fakes.cars import cars
 
 
 def png():
@@ -27,9 +28,7 @@ def bucket():
     with moto.moto_server() as endpoint:
         moto.client(endpoint).create_bucket(Bucket="bucket")
         creds = {**moto.ADMIN, "endpoint_url": endpoint}
-        with deeplake_nb.empty("s3://bucket/cars", creds=creds) as ds:
-            ds.create_tensor("x").extend([1, 2, 3])
-        ds.close()
+        cars(creds)
         picture = png()
         for name in ("raw/a.png", "raw/b.png", "raw/deep/c.png", "raw/notes.txt"):
             moto.client(endpoint).put_object(Bucket="bucket", Key=name, Body=picture)
