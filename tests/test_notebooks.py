@@ -45,7 +45,8 @@ def displayed(outputs):
     """What a cell showed of a dataset: the summary as text, and the static picture, decoded."""
     bundles = [o.data for o in outputs if o.output_type in {"execute_result", "display_data"}]
     (encoded,) = [data for bundle in bundles for kind, data in bundle.items() if kind.startswith("image/")]
-    summary = next(bundle["text/plain"] for bundle in bundles if bundle["text/plain"].startswith("Dataset "))
+    texts = (bundle.get("text/plain", "") for bundle in bundles)
+    summary = next(text for text in texts if text.startswith("Dataset "))
     return summary, Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
 
 
