@@ -9,7 +9,7 @@ import pytest
 from deeplake_nb import VectorStore
 from tests.fakes.hub import hub_server
 from tests.interop.original import Original, OriginalError
-from tests.interop.vectorstore_operations import OPERATIONS
+from tests.interop.vectorstore_operations import OPERATIONS, embed
 
 METRICS = ("L2", "L1", "COS", "MAX")
 FILTERS = [
@@ -91,3 +91,26 @@ def test_both_say_that_nothing_is_there(sides):
     for side in (one, other):
         with pytest.raises((ValueError, OriginalError), match="specified dataset is empty"):
             side("filtered", wanted={})
+
+
+def test_an_index_is_nothing_to_the_original(peer, tmp_path):
+    """It reads, adds and changes rows beside it; the index learns of that from the rows."""
+    path = str(tmp_path / "store")
+    OPERATIONS["write"](VectorStore, path)
+    options = {"verbose": False, "index_params": {"threshold": 1, "distance_metric": "L2"}}
+    store = VectorStore(path, **options)
+    wanted = {number: embed([f"text {number}"])[0] for number in (7, 62)}
+    assert store.search(embedding=wanted[7], k=1)["id"] == ["id7"]
+    assert (tmp_path / "store" / ".deeplake_nb").is_dir()
+    store.dataset.close()
+
+    def theirs(operation, **arguments):
+        return peer.do("run", tmp_path, operation=operation, path=path, **arguments)
+
+    assert theirs("read") == OPERATIONS["read"](VectorStore, path)
+    theirs("add", count=5, first=60)
+    theirs("update", ids=["id7"])  # in its place, by which no table shows it
+    again = VectorStore(path, **options)
+    assert again.search(embedding=wanted[62], k=1)["id"] == ["id62"]
+    assert again.search(embedding=wanted[7], k=1)["id"] != ["id7"]
+    assert again.search(embedding=[0.5] * 24, k=1)["id"] == ["id7"]
