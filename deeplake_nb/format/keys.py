@@ -19,6 +19,8 @@ VIEWS = ".queries/"
 VIEWS_LIST = "queries.json"
 VIEWS_LOCK = "queries.lock"
 LINKED_CREDS = "linked_creds.json"
+BESIDE = ".deeplake_nb/"
+"""What is kept with a dataset and is no part of it, such as indexes; the original knows nothing of it."""
 DATASET_META = "dataset_meta.json"
 
 

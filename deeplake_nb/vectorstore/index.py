@@ -17,6 +17,7 @@ import numpy as np
 
 from deeplake_nb.dataset.blocks import Blocks
 from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
+from deeplake_nb.format import keys
 from deeplake_nb.format.meta import decode_json, encode_json
 from deeplake_nb.vectorstore.graph import Graph
 from deeplake_nb.vectorstore.searching import Found
@@ -55,7 +56,7 @@ class VectorIndex:
         self._seen: tuple[Ints, Ints] | None = None  # the chunk table that all this is of
         self._saved = 0
         self._lock = threading.Lock()
-        self._folder = f".deeplake_nb/hnsw/{tensor.key}/{search.metric.name}/"
+        self._folder = f"{keys.BESIDE}hnsw/{tensor.key}/{search.metric.name}/"
 
     def search(self, tensor: Tensor, search: Search) -> Found:
         """The rows nearest to a vector, among all or among ``search.rows``; those of no place come last.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from deeplake_nb.errors import HubError, VectorStoreError
+from deeplake_nb.format import keys
 from deeplake_nb.storage.provider import exists
 from deeplake_nb.vectorstore.searching import Found
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.vectorstore.searching import Search
 
-MARK = ".deeplake_nb/tensor_db"
+MARK = f"{keys.BESIDE}tensor_db"
 """Is there where a store was made with ``runtime={"tensor_db": True}``."""
 
 

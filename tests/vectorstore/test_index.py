@@ -222,6 +222,13 @@ def test_a_damaged_one_is_made_anew(path, damage, counted):
     assert counted() == 600
 
 
+def test_looking_for_damage_leaves_it_alone(path):
+    store = filled(path, 300)
+    recall(store)
+    store.dataset.close()
+    assert ".deeplake_nb" not in str(store.dataset.fsck())
+
+
 def test_only_the_newest_is_kept(path):
     store = filled(path, 300)
     recall(store)

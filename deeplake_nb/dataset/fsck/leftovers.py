@@ -145,7 +145,7 @@ def orphans(shelf: Shelf, tree: VersionTree, tensors: Mapping[str, Collection[st
         return
     lost: dict[str, list[str]] = {}
     for key in shelf.sizes:
-        if key in used or key.startswith(keys.VIEWS) or key.endswith(".lock"):
+        if key in used or key.startswith((keys.VIEWS, keys.BESIDE)) or key.endswith(".lock"):
             continue
         commit, inner = keys.FIRST_COMMIT, key
         if key.startswith("versions/"):
