@@ -1,0 +1,323 @@
+"""Versions of a dataset against plain Python: branches, commits, merges, resets, and a storage that fails anywhere.
+
+Rows are pairs of a number that stays theirs and a value. Whatever fails, the dataset that is opened anew is as it was
+before or as it should be after, and a merge that broke off is forgotten by a reset.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import count
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from deeplake_nb.errors import StorageError
+from tests.dataset.stores import Failing, create, load, memory
+
+VALUES = st.integers(-9, 9)
+FAILS = st.none() | st.integers(1, 25)
+"""At which put from now on the storage fails, for good."""
+
+
+@dataclass
+class Node:
+    """A version: rows by tensor, and which of the rows of the version before have got other values."""
+
+    parent: Node | None
+    tensors: dict[str, list[tuple[int, int]]]
+    updated: dict[str, set[int]] = field(default_factory=dict)
+    commit: str | None = None
+
+    def values(self):
+        return {name: [value for _, value in rows] for name, rows in self.tensors.items()}
+
+    def ancestry(self):
+        node = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def changed_since(self, base, name):
+        out = set()
+        for node in self.ancestry():
+            if node is base:
+                break
+            out |= node.updated.get(name, set())
+        return out
+
+
+class VersionsMachine(RuleBasedStateMachine):
+    @initialize()
+    def begin(self):
+        self.store = Failing(memory())
+        self.ds = create(self.store)
+        self.numbers = count()
+        self.names = count()
+        self.branch = "main"
+        self.heads = {"main": Node(None, {})}
+        self.closed: dict[str, Node] = {}
+        for name in ("x", "y"):
+            self.ds.create_tensor(name, dtype="int64")
+            self.head.tensors[name] = []
+
+    @property
+    def head(self):
+        return self.heads[self.branch]
+
+    # ---------------------------------------------------------------- what is there, and what should be
+
+    def read(self, ds=None):
+        ds = self.ds if ds is None else ds
+        return {name: tensor.numpy().reshape(-1).tolist() for name, tensor in ds.tensors.items()}
+
+    def reopen(self):
+        self.store.countdown = None
+        self.ds = None
+        gc.collect()
+        self.ds = load(self.store, address=self.branch)
+
+    def attempt(self, fails, work, after):
+        """Do something that is done or not; ``after`` is how the head is then."""
+        before = deepcopy(self.head)
+        if fails is not None:
+            self.store.fail_at(fails, for_good=True)
+        try:
+            work()
+        except StorageError:
+            self.reopen()
+            found = self.read()
+            assert found in (before.values(), after.values()), "half of it"
+            after = after if found == after.values() else before
+        self.store.countdown = None
+        self.head.tensors, self.head.updated = after.tensors, after.updated
+
+    def changed(self):
+        """The head, to be changed in the model."""
+        return deepcopy(self.head)
+
+    def pick(self, data, need=0):
+        names = [name for name, rows in sorted(self.head.tensors.items()) if len(rows) >= need]
+        return data.draw(st.sampled_from(names), label="tensor") if names else None
+
+    has_rows = precondition(lambda self: any(self.head.tensors.values()))
+    has_tensors = precondition(lambda self: bool(self.head.tensors))
+
+    # ---------------------------------------------------------------- rows
+
+    @has_tensors
+    @rule(data=st.data(), values=st.lists(VALUES, min_size=1, max_size=4), fails=FAILS)
+    def extend(self, data, values, fails):
+        name, after = self.pick(data), self.changed()
+        after.tensors[name] += [(next(self.numbers), value) for value in values]
+        self.attempt(fails, lambda: self.ds[name].extend(values), after)
+
+    @has_tensors
+    @rule(value=VALUES, fails=FAILS)
+    def append_to_all(self, value, fails):
+        if len({len(rows) for rows in self.head.tensors.values()}) > 1:
+            return
+        after = self.changed()
+        for rows in after.tensors.values():
+            rows.append((next(self.numbers), value))
+        self.attempt(fails, lambda: self.ds.append(dict.fromkeys(after.tensors, value)), after)
+
+    @has_rows
+    @rule(data=st.data(), value=VALUES, fails=FAILS)
+    def update(self, data, value, fails):
+        name, after = self.pick(data, 1), self.changed()
+        at = data.draw(st.integers(0, len(after.tensors[name]) - 1), label="row")
+        number = after.tensors[name][at][0]
+        after.tensors[name][at] = (number, value)
+        old = self.head.parent.tensors.get(name, []) if self.head.parent else []
+        if number in {one for one, _ in old}:
+            after.updated.setdefault(name, set()).add(number)
+
+        def work():
+            self.ds[name][at] = value
+
+        self.attempt(fails, work, after)
+
+    @has_rows
+    @rule(data=st.data(), fails=FAILS)
+    def pop(self, data, fails):
+        name, after = self.pick(data, 1), self.changed()
+        at = data.draw(st.integers(0, len(after.tensors[name]) - 1), label="row")
+        number, _ = after.tensors[name].pop(at)
+        after.updated.get(name, set()).discard(number)
+        self.attempt(fails, lambda: self.ds[name].pop(at), after)
+
+    # ---------------------------------------------------------------- tensors
+
+    @precondition(lambda self: len(self.head.tensors) < 4)
+    @rule(fails=FAILS)
+    def create_tensor(self, fails):
+        name, after = f"t{next(self.names)}", self.changed()
+        after.tensors[name] = []
+        self.attempt(fails, lambda: self.ds.create_tensor(name, dtype="int64"), after)
+
+    @has_tensors
+    @rule(data=st.data(), fails=FAILS)
+    def rename_tensor(self, data, fails):
+        old, new, after = self.pick(data), f"t{next(self.names)}", self.changed()
+        after.tensors = {new if name == old else name: rows for name, rows in after.tensors.items()}
+        after.updated.pop(old, None)
+        self.attempt(fails, lambda: self.ds.rename_tensor(old, new), after)
+
+    @precondition(lambda self: len(self.head.tensors) > 1)
+    @rule(data=st.data(), fails=FAILS)
+    def delete_tensor(self, data, fails):
+        name, after = self.pick(data), self.changed()
+        del after.tensors[name]
+        self.attempt(fails, lambda: self.ds.delete_tensor(name), after)
+
+    # ---------------------------------------------------------------- versions
+
+    def close(self, branch, commit):
+        """The model of a commit: its head goes on."""
+        node = self.heads[branch]
+        node.commit, self.closed[commit] = commit, node
+        self.heads[branch] = Node(node, deepcopy(node.tensors))
+
+    def take_commits(self, branch):
+        """After a failure: what was committed on a branch all the same."""
+        ds = load(self.store, address=branch, read_only=True)
+        if ds.commit_id != (self.heads[branch].parent.commit if self.heads[branch].parent else None):
+            self.close(branch, ds.commit_id)
+
+    @rule(fails=FAILS)
+    def commit(self, fails):
+        if fails is not None:
+            self.store.fail_at(fails, for_good=True)
+        try:
+            commit = self.ds.commit(allow_empty=True)
+        except StorageError:
+            self.reopen()
+            self.take_commits(self.branch)
+        else:
+            self.store.countdown = None
+            self.close(self.branch, commit)
+
+    @precondition(lambda self: len(self.heads) < 4)
+    @rule(fails=FAILS)
+    def branch_off(self, fails):
+        name, start = f"b{next(self.names)}", self.branch
+        if fails is not None:
+            self.store.fail_at(fails, for_good=True)
+        try:
+            self.ds.checkout(name, create=True)
+        except StorageError:
+            self.reopen()
+        self.store.countdown = None
+        tree = load(self.store, address=start, read_only=True)._state.tree
+        self.take_commits(start)
+        if name in tree.branches:
+            parent = self.heads[start].parent
+            self.heads[name] = Node(parent, deepcopy(parent.tensors))
+            self.branch = name
+        self.reopen()
+
+    @rule(data=st.data())
+    def checkout(self, data):
+        self.branch = data.draw(st.sampled_from(sorted(self.heads)), label="branch")
+        self.ds.checkout(self.branch)
+
+    @precondition(lambda self: self.closed and len(self.heads) < 4)
+    @rule(data=st.data(), value=VALUES)
+    def change_a_closed_commit(self, data, value):
+        commit = data.draw(st.sampled_from(sorted(self.closed)), label="commit")
+        node = self.closed[commit]
+        self.ds.checkout(commit)
+        assert self.read() == node.values()
+        if not node.tensors:
+            self.ds.checkout(self.branch)
+            return
+        name = min(node.tensors)
+        self.ds[name].append(value)
+        self.branch = self.ds.branch
+        self.heads[self.branch] = Node(node, deepcopy(node.tensors))
+        self.head.tensors[name].append((next(self.numbers), value))
+
+    @rule(fails=FAILS)
+    def reset(self, fails):
+        parent = self.head.parent
+        tensors = deepcopy(parent.tensors) if parent else {}
+        self.attempt(fails, lambda: self.ds.reset(force=True), Node(parent, tensors))
+
+    @precondition(lambda self: len(self.heads) > 1)
+    @rule(data=st.data(), whose=st.sampled_from(["ours", "theirs"]), fails=FAILS)
+    def merge(self, data, whose, fails):
+        other = data.draw(st.sampled_from(sorted(set(self.heads) - {self.branch})), label="from")
+        ours, theirs = self.head, self.heads[other]
+        mine = {id(node) for node in ours.ancestry()}
+        base = next((node for node in theirs.ancestry() if id(node) in mine), None)
+        keys = [{tensor.key for tensor in load(self.store, address=at, read_only=True).tensors.values()}
+                for at in (self.branch, other)]  # fmt: skip
+        if base is None or not set(ours.tensors) == set(theirs.tensors) == set(base.tensors) or keys[0] != keys[1]:
+            return  # what becomes of tensors is tested elsewhere
+        self.commit(None)
+        ours = self.head
+        if fails is not None:
+            self.store.fail_at(fails, for_good=True)
+        try:
+            self.ds.merge(other, conflict_resolution=whose)
+        except StorageError:
+            self.reopen()
+            self.take_commits(other)
+            if self.ds.commit_id == ours.parent.commit:
+                self.ds.reset(force=True)
+                assert self.read() == ours.parent.values(), "forgotten"
+                return
+        self.store.countdown = None
+        self.take_commits(other)
+        theirs = self.heads[other].parent
+        if theirs is base or theirs in list(ours.ancestry()):
+            assert self.read() == ours.values()
+            return
+        for name in ours.tensors:
+            self.join(ours, theirs, base, name, whose)
+        self.close(self.branch, self.ds.commit_id)
+
+    def join(self, ours, theirs, base, name, whose):
+        here = {number: at for at, (number, _) in enumerate(ours.tensors[name])}
+        known = {number for number, _ in base.tensors[name]}
+        there, mine = theirs.changed_since(base, name), ours.changed_since(base, name)
+        for number, value in theirs.tensors[name]:
+            if number not in here and (number not in known or number in there):
+                ours.tensors[name].append((number, value))
+            elif number in here and number in there and (number not in mine or whose == "theirs"):
+                if ours.tensors[name][here[number]][1] != value:
+                    ours.updated.setdefault(name, set()).add(number)
+                ours.tensors[name][here[number]] = (number, value)
+
+    # ---------------------------------------------------------------- what always holds
+
+    @rule()
+    def die(self):
+        self.reopen()
+
+    @invariant()
+    def the_head_is_as_it_should_be(self):
+        assert self.read() == self.head.values()
+
+    def teardown(self):
+        if not hasattr(self, "ds"):
+            return
+        self.store.countdown = None
+        self.ds.close()
+        for name, node in self.heads.items():
+            assert self.read(load(self.store, address=name, read_only=True)) == node.values(), name
+        for commit, node in self.closed.items():
+            assert self.read(load(self.store, address=commit, read_only=True)) == node.values(), commit
+        self.ds = None
+
+
+is_long = os.environ.get("HYPOTHESIS_PROFILE") == "slow"
+VersionsMachine.TestCase.settings = settings(
+    max_examples=500 if is_long else 15, stateful_step_count=60 if is_long else 20, deadline=None
+)
+TestVersions = VersionsMachine.TestCase
