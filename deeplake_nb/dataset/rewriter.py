@@ -76,6 +76,7 @@ class Rewriter:
         ids, uniform = tables.ids, alike(batch)
         taken = np.concatenate([[0], np.cumsum(edit.counts)])
         new = []
+        gone: list[int] = []  # named no more once all is done: until then nothing is lost by an interrupt
         for region, chunks in loaded:
             part = region.changes
             first = int(ids.lasts[region.first - 1]) + 1 if region.first else 0
@@ -85,16 +86,20 @@ class Rewriter:
             done = None
             if len(chunks) == 1 and len(chunks[0].chunk if chunks[0] else ()) == ids.count(region.first):
                 done = self._assigned(entries[0], chunks[0], starts, stops, places, uniform)
+                gone += [] if done is None or done[0][0] == entries[0] else entries
             if done is None:
                 numbers = range(region.first, region.stop)
                 pieces = [
                     Piece(None if one is None else one.chunk, ids.count(at), int(ids.lasts[at]))
                     for at, one in zip(numbers, chunks, strict=True)
                 ]
-                done = self._rebuilt(entries, pieces, starts, stops, places, batch)
+                done = self._rebuilt(pieces, starts, stops, places, batch)
+                gone += entries
             new.append(done)
         tables.ids = rebuilt(ids, [region for region, _ in loaded], new)
         tables.tiles = edit.tiles(tables.tiles, _tilings(batch))
+        for chunk in gone:
+            self._forget(chunk)
         if self._held_nbytes > _HELD_NBYTES:
             self._store()
 
@@ -110,7 +115,6 @@ class Rewriter:
             return None
         array = self._writable.get(chunk)
         if array is None:
-            self._forget(chunk)
             array, chunk = old.array.copy(), self._new()
             self._writable[chunk] = array
             positions = old.chunk.positions.copy()
@@ -125,15 +129,12 @@ class Rewriter:
         array[rows] = values[places[0] : places[-1]]
         return [(chunk, len(array))]
 
-    def _rebuilt(  # noqa: PLR0917 - one place calls it
-        self, entries: list[int], pieces: list[Piece], starts: Any, stops: Any, places: Any, batch: Batch | None
+    def _rebuilt(
+        self, pieces: list[Piece], starts: Any, stops: Any, places: Any, batch: Batch | None
     ) -> list[tuple[int, int]]:
         meta = self._tensor.meta
         changes = starts.tolist(), stops.tolist(), places.tolist()
-        out = [(self._built(one.builder), one.width) for one in rewritten(pieces, changes, batch, meta)]
-        for entry in entries:
-            self._forget(entry)
-        return out
+        return [(self._built(one.builder), one.width) for one in rewritten(pieces, changes, batch, meta)]
 
     def retile(self, item: int, new: Mapping[int, ChunkBuilder]) -> None:
         """Give tiles (by number) of one sample new chunks; the table names them in the place of the old ones."""

@@ -6,5 +6,9 @@ what is in them, ``samples`` and ``codecs`` turn a Python value into stored byte
 those a tensor uses, ``index`` understands what the user writes in brackets, and ``plans`` decides which objects to
 touch, in which order. Rejected: classes that hold a storage provider, because then a plan could not be inspected.
 
-May import: numpy, Pillow and lz4 (lazily), ``deeplake_nb.errors``, ``deeplake_nb.registry``.
+In memory every chunk is raw samples with positions: ``packing`` alone knows that chunks may be stored as one lz4 block
+or painted on one picture (``canvas``), so that whoever reads, appends or rewrites has one kind. A sample too large for
+a chunk is ``Tiles`` on a grid of them, or a ``Grid`` of linked files: such samples have chunks of their own.
+
+May import: numpy, Pillow, lz4 and the libraries of media (lazily), ``deeplake_nb.errors``, ``deeplake_nb.registry``.
 """

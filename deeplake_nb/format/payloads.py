@@ -219,8 +219,18 @@ class Encoder:
         if not array.size:
             return b"", shape
         if self._is_cut(array.nbytes):
-            return Tiles(Tiling((shape, self.tile_of(shape))), array.reshape(shape), self.encoded), shape
+            return self._cut(Tiles(Tiling((shape, self.tile_of(shape))), array.reshape(shape), self.encoded)), shape
         return self.encoded(array), shape
+
+    def _cut(self, tiles: Tiles) -> Tiles:
+        """The same, if its tiles can be encoded: they are once more when they are stored, and must not fail then."""
+        packed = self.meta.sample_compression or packing(self.meta)
+        kind = COMPRESSIONS[packed] if packed else None
+        if kind is not None and kind.kind == "image":
+            depends = self.is_image_file and not kind.lossy and kind.name != "png"  # on what is in each
+            for number in range(len(tiles) if depends else 1):
+                tiles.encoded_tile(number)
+        return tiles
 
     def _channelled(self, shape: Shape) -> Shape:
         return (*shape, 1) if self.needs_channel and len(shape) == 2 else shape  # noqa: PLR2004 - grey: (H, W)

@@ -137,10 +137,15 @@ class Tiles:
         """Number of chunks."""
         return math.prod(self.tiling.grid)
 
+    def encoded_tile(self, number: int) -> Buffer:
+        """The bytes of one tile."""
+        if self.array is None:
+            return b""
+        return self.encode(np.ascontiguousarray(self.array[box_of(self.tiling, number)]))
+
     def chunks(self, new: Callable[[], ChunkBuilder]) -> Iterator[ChunkBuilder]:
         """Its chunks, one after the other, so that memory holds a few; ``new`` makes an empty one."""
         for number in range(len(self)):
             builder, box = new(), box_of(self.tiling, number)
-            tile = None if self.array is None else np.ascontiguousarray(self.array[box])
-            builder.add_tile(b"" if tile is None else self.encode(tile), tuple(one.stop - one.start for one in box))
+            builder.add_tile(self.encoded_tile(number), tuple(one.stop - one.start for one in box))
             yield builder
