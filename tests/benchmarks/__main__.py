@@ -11,7 +11,18 @@ def main() -> None:
     """Measure and print, a section at a time."""
     machine.isolate()
     # in an environment that is nobody's
-    from tests.benchmarks import arrays, deeplakes, first_pixels, gallery, hub, names, pictures, start, storage, vectorstore
+    from tests.benchmarks import (
+        arrays,
+        deeplakes,
+        first_pixels,
+        gallery,
+        hub,
+        names,
+        pictures,
+        start,
+        storage,
+        vectorstore,
+    )
     from tests.benchmarks.measure import FULL, QUICK, machine_line, markdown
 
     sections = {"arrays": arrays, "pictures": pictures, "start": start, "storage": storage, "pixels": first_pixels}

@@ -164,7 +164,7 @@ def _scrolling(lab: Lab, scale: Scale) -> list[Line]:
 
 
 def _busy(lab: Lab, scale: Scale) -> list[Line]:
-    notebook, scroll = _open(lab, scale, ["time.sleep(12)"])
+    notebook, scroll = _open(lab, scale, ["time.sleep(40)"])
     notebook.start(2)
     rows = [(number * 7919) % scale.labels for number in range(1, 41)]
     taken = [notebook.page.evaluate(_JUMP, [scroll.element_handle(), row]) for row in rows]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.gallery import at, gallery, go_to, near, tile
 from tests.browser.notebook import pixel
+from tests.browser.transcript import Transcript
 
 RED, BLUE = (220, 20, 30), (10, 60, 200)
 BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
@@ -66,6 +67,23 @@ def test_pictures_boxes_and_classes_are_painted(notebook):
     assert near(at(first, 0.5, 0.5), RED), "a box is not filled"
     assert second.locator(".dl-labels").inner_text() == "blue"
     assert first.get_attribute("aria-label") == "Row 0, red, 1 box, 96 by 96 pixels"
+
+
+def test_large_tiles_are_asked_for_with_more_pixels(notebook):
+    shown = gallery(notebook, 1)
+    tile(shown, 0)
+    heard = Transcript(notebook)
+    shown.evaluate("(root) => { root.style.width = '480px'; }")
+    shown.get_by_label("Tile size").fill("320")
+    shown.page.wait_for_function(
+        "(root) => root.querySelector('.dl-painted')?.offsetWidth > 400", arg=shown.element_handle()
+    )
+    assert near(at(tile(shown, 0), 0.1, 0.1), RED)
+    shown.get_by_label("Tile size").fill("148")
+    shown.evaluate("(root) => { root.style.width = ''; }")
+    assert near(at(tile(shown, 1), 0.1, 0.1), BLUE)
+    asked = [one["content"]["box"] for one in heard.messages() if one.get("content", {}).get("kind") == "tiles"]
+    assert set(asked) == {512, 256}
 
 
 def test_boxes_are_switched_off_and_on(notebook):

@@ -103,6 +103,11 @@ export class Grid {
     this.measure();
   }
 
+  /** Width and height of a picture, in CSS pixels. */
+  get tile(): number {
+    return this.#layout.tile;
+  }
+
   /** Height of all lines, with the space above and below them. */
   get height(): number {
     return this.#layout.natural + 2 * EDGE;

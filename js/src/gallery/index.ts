@@ -9,7 +9,7 @@ import { Filters } from "./filters.ts";
 import { Grid } from "./grid.ts";
 import { Selection } from "./selection.ts";
 import { pictureHeight } from "./standin.ts";
-import { Tiles } from "./tiles.ts";
+import { type Tile, Tiles } from "./tiles.ts";
 import { Toolbar } from "./toolbar.ts";
 import { read, watch, write } from "./traits.ts";
 import "../shared/theme.css";
@@ -17,7 +17,10 @@ import "./gallery.css";
 
 const SHORTEST = 340;
 const TALLEST = 520;
-const BOX_PX = 256;
+/** Pixels that tiles are asked for: the fewest that are enough for how large they are shown. */
+const BOXES_PX = [256, 512] as const;
+/** As much larger than asked for they may be shown. */
+const STRETCH = 1.4;
 const FIRST = 24;
 
 function render(channel: Channel, model: Model, el: HTMLElement, first?: Request<"tiles">): () => void {
@@ -45,15 +48,14 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     root.style.height = `${whole <= TALLEST ? Math.max(whole, SHORTEST) : Math.max(room, SHORTEST)}px`;
   };
 
-  const makeTiles = () =>
-    new Tiles(channel, tensor, BOX_PX, {
+  const makeTiles = (): Tiles =>
+    new Tiles(channel, tensor, boxOf(grid.tile), {
       arrived: (row) => {
         show();
         grid.arrived(row);
       },
       waiting: (state) => toolbar.say(state),
     });
-  let tiles = makeTiles();
 
   const selection = new Selection(channel, {
     changed: (rows) => {
@@ -62,10 +64,16 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     },
     moved: (position) => grid.reveal(position, false),
   });
-  const grid = new Grid(
+  const grid: Grid = new Grid(
     {
-      tile: (row) => tiles.get(row),
-      want: (...rows) => tiles.want(...rows),
+      tile: (row): Tile | undefined => tiles.get(row),
+      want: (...rows) => {
+        if (tiles.box !== boxOf(grid.tile)) {
+          restart();
+          grid.repaint();
+        }
+        tiles.want(...rows);
+      },
       isSelected: (row) => selection.rows.size > 0 && selection.has(tiles.peek(row)?.message.number),
       open: (row) => viewer.open(row),
       select: (row, from) => {
@@ -78,6 +86,7 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     read(model, "length"),
     read(model, "tile_px"),
   );
+  let tiles: Tiles = makeTiles();
   const viewer = new Viewer(
     channel,
     () => tensor,
@@ -158,6 +167,11 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     grid.close();
     tiles.close();
   };
+}
+
+function boxOf(tile: number): number {
+  const [least, most] = BOXES_PX;
+  return tile * globalThis.devicePixelRatio <= least * STRETCH ? least : most;
 }
 
 /** One for each model. Its views share a channel, and the first of them gets what the kernel sends unasked. */

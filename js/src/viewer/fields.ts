@@ -54,7 +54,8 @@ export class Fields {
         root.append(button(`Show ${field.name} beside the picture`, "beside", () => this.beside(field.name)));
       }
     }
-    if (field.text) root.append(element("pre", "", { tabindex: 0, "aria-label": field.name }, field.text));
+    if (field.text && !field.media)
+      root.append(element("pre", "", { tabindex: 0, "aria-label": field.name }, field.text));
     if (field.media && item !== null) root.append(this.#player(field, { ...item, tensor: field.name }));
     return root;
   }
@@ -80,9 +81,10 @@ export class Fields {
             element("p", "dl-error", {}, "This browser cannot play it; tobytes() of the row is the file."),
           );
         });
+        player.addEventListener("loadedmetadata", () => player.scrollIntoView({ block: "nearest" }));
         player.src = this.#url(data, content.media);
         root.replaceChildren(player);
-        player.focus();
+        player.focus({ preventScroll: true });
       } catch (error) {
         root.replaceChildren(element("p", "dl-error", {}, spokenError(error)));
       }
