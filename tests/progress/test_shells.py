@@ -6,9 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from deeplake_nb.errors import CancelledError
 from deeplake_nb.progress import Progress
 from deeplake_nb.progress.stand import Stand
 from deeplake_nb.progress.terminal import TerminalLine
+from deeplake_nb.storage.http import HttpStorage
+from deeplake_nb.urls import parse
 from deeplake_nb.widgets import settings
 from deeplake_nb.widgets.progress_bar import NotebookBar, display_in
 
@@ -66,3 +69,17 @@ def test_names_are_no_markup():
     assert 'aria-label="&lt;b&gt;&quot;x"' in html
     bar.end(Stand("<b>x", "numbers", 1, None, 1.0, 1.0, "failed"), is_passing=True)
     assert [data["text/html"] for data, _ in shell.published if "text/html" in data][-1].count("&lt;b&gt;x") == 1
+
+
+def test_no_secret_of_an_address_is_in_a_line():
+    canary = "c4naryC4NARY"
+    place = HttpStorage(parse(f"https://user:{canary}@127.0.0.1/x?sig={canary}"))
+    job = Progress(f"filter {place.url}", "rows", 5, "nothing changed")
+    shell = Shell(kernel=object())
+    bar = NotebookBar(shell, job)
+    bar.draw(Stand(job.what, "rows", 1, 5, 1.0, 1.0))
+    bar.end(Stand(job.what, "rows", 1, 5, 1.0, 1.0, "failed"), is_passing=False)
+    job.cancel()
+    with pytest.raises(CancelledError) as caught, job:
+        job(1)
+    assert canary not in repr(shell.published) + str(caught.value) + job.what
