@@ -8,6 +8,6 @@ to that as connections are made, and that none outlasts its request. ``queries``
 ``serve`` listens, on ``connection``s that bound what comes before anybody is known.
 
 A process keeps nothing but the counts of its rate limits, what it has lent, and indexes to search by: all else is in
-the database, so that several run behind any proxy. Starlette alone, without a framework above it: routes, schemas and documents all come from
-the signatures of the protocol, which a second declaration could only contradict.
+the database, so that several run behind any proxy. Starlette alone, without a framework above it: routes, schemas and
+documents all come from the signatures of the protocol, which a second declaration could only contradict.
 """
