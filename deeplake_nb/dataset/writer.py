@@ -104,8 +104,8 @@ class Writer(Flushing):
         block = self.block
         if block is not None:
             block.done += count  # a report takes a lock, but nobody else counts here
-            if block.root.is_cancelled:
-                block(0)
+            if (block.root or block).is_cancelled:
+                block.check()
         return True
 
     def expect(self, values: Mapping[str, Any], group: str = "", names: Mapping[str, str] | None = None) -> None:

@@ -52,7 +52,7 @@ class Progress:
     done = 0
     began = 0.0
     is_cancelled = False  # defaults stand here, as many jobs are over at once
-    root: Progress
+    root: Progress | None = None  # the outermost that it is within; None: it is that itself
     outer: Progress | None = None
     inner: Progress | None = None
     _outcome = ""
@@ -86,25 +86,28 @@ class Progress:
         """
         with self._lock:
             self.done += count
-        if self.root.is_cancelled and self.is_shown:
-            self.root.stop()
+        self.check()
+
+    def check(self) -> None:
+        """Raise `CancelledError` if somebody has cancelled the job."""
+        root = self.root or self
+        if root.is_cancelled and self.is_shown:
+            root.stop()
 
     def cancel(self) -> None:
         """Let the next report raise `CancelledError`; from any thread."""
-        self.root.is_cancelled = True
+        (self.root or self).is_cancelled = True
 
     def __enter__(self) -> Self:
         self.began = time.monotonic()
         outer = _HERE.job
         if outer is None:
-            self.root = self
             choose = _HERE.display or default_display()
             if self.is_shown and choose is not None:
                 ticker().add(self, choose)
         else:
-            self.root, self.outer = outer.root, outer
-            if self.root.is_cancelled and self.is_shown:
-                self.root.stop()
+            self.root, self.outer = outer.root or outer, outer
+            self.check()
             outer.inner = self
         _HERE.job = self
         return self
