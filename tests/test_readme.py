@@ -19,7 +19,7 @@ from tests.fakes import moto
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 RUN, TEST = re.findall(r"^```sh\n(.+)\n```$", README, re.MULTILINE)
-MAGICS, PYTHON, HUB = re.findall(r"^```python\n(.+?)^```$", README, re.MULTILINE | re.DOTALL)
+MAGICS, PYTHON, STORE, HUB = re.findall(r"^```python\n(.+?)^```$", README, re.MULTILINE | re.DOTALL)
 
 _TOOLS = ("bash", "cat", "chmod", "dirname", "mkdir", "sed")
 _RECORD = '#!/usr/bin/env bash\necho "${0##*/} $*" >> "$LOG"\n'
@@ -94,6 +94,25 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
     assert deeplake_nb.load("./photos").images[0].tobytes() == Path("cat.jpg").read_bytes()
     with pytest.raises(LakeError, match="some-branch"):  # the example's dataset has none
         eval(ast.unparse(branch), names)
+
+
+def test_the_example_of_a_vector_store_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made, added, *searches = ast.parse(STORE).body
+    names: dict = {
+        "deeplake": deeplake_nb,
+        "embed": lambda given: [
+            [float(len(text)), float(text.count("f"))] for text in ([given] if isinstance(given, str) else given)
+        ],
+        "texts": ["fish", "fowl", "foolscap and more"],
+        "names": ["a.txt", "b.txt", "a.txt"],
+    }
+    for statement in (made, added):
+        exec(compile(ast.unparse(statement), "README.md", "exec"), names)
+    exact, approximate = (eval(ast.unparse(search), names) for search in searches)
+    assert exact["text"] == ["fish", "foolscap and more"]
+    assert sorted(approximate["text"]) == sorted(names["texts"])
+    assert approximate["text"][0] in {"fish", "fowl"}
 
 
 def test_the_example_of_the_hub_runs(tmp_path, monkeypatch):
