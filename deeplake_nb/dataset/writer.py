@@ -250,4 +250,5 @@ class Writer(Flushing):
                 tensor = self.state.tensors[key]
                 info = self.state.described(tensor.meta, info)
                 self.touch([key])[key].is_info_dirty = True
+                self.changes.tensors[key].info_updated = True  # also of a new tensor: it was not made so
                 tensor.info = info

@@ -322,3 +322,44 @@ def transforms(deeplake):
     more.create_tensor("y")
     numbers().eval(list(range(5)), more, num_workers=0, progressbar=False, skip_ok=True)
     return [seen(out), seen(more)]
+
+
+def said(changes):
+    """What a diff says, without ids, authors and times."""
+    out = []
+    for one in changes:
+        kept = {key: value for key, value in one.items() if key not in {"commit_id", "author", "date"}}
+        for name, change in kept.items():
+            if isinstance(change, dict):
+                kept[name] = {
+                    key: sorted(value) if isinstance(value, set) else value for key, value in sorted(change.items())
+                }
+        out.append(kept)
+    return out
+
+
+@script
+def differences(deeplake):
+    ds = deeplake.empty("./ds")
+    with ds:
+        ds.create_tensor("x", dtype="int64")
+        ds.create_tensor("labels", htype="class_label", class_names=["a"])
+        ds.create_tensor("plain", htype="class_label")
+        ds.create_tensor("boxes", htype="bbox", coords={"type": "pixel", "mode": "LTRB"})
+        ds.x.extend([1, 2, 3])
+    ds.commit("one")
+    ds.x[1] = 5
+    ds.x.append(4)
+    ds.x.pop(0)
+    ds.labels.info["more"] = 1
+    ds.plain.info.update(class_names=["c", "d"])
+    ds.info["about"] = "it"
+    ds.rename_tensor("boxes", "rectangles")
+    first = ds.diff(as_dict=True)
+    ds.commit("two")
+    ds.labels.append("b")
+    ds.delete_tensor("x")
+    ds.create_tensor("new").info.update(a=1)
+    second = ds.diff(as_dict=True)
+    ds.commit("three")
+    return [[said(one[key]) for key in ("dataset", "tensor")] for one in (first, second, ds.diff(as_dict=True))]
