@@ -14,7 +14,9 @@ and data URIs in HTML (the file grows, and GitHub strips them).
 A form is a ``fields.Panel``: what to show, and what its actions do. ``form`` draws one in the page, ``prompts`` asks
 the same in a terminal, ``asking`` finds out which of them there is, and is an error at once where there is neither. No
 form has traits: what is typed comes in the buffer of a message, once, and stays in the kernel. The panels are
-``key_panel`` (credentials, over the table of ``providers``), ``key_table``, ``hub_panels`` and ``dataset_panels``;
-``keys`` and ``wizards`` are what one calls, and ``going_on`` is what a refused load does afterwards. Rejected:
-ipywidgets' own Password, whose value is state and so is saved with the notebook.
+``key_panel`` (credentials, over the table of ``providers``; ``typed_key`` tests them), ``key_table``, ``hub_panels``,
+``dataset_panels`` and ``link_panel``; ``keys`` and ``wizards`` are what one calls. ``going_on`` is what a refused load
+does: where the page answers while a cell runs, the cell waits for its form, so that an assignment gets its value and no
+later cell runs on; elsewhere it ends, and the form goes on below it. Rejected: ipywidgets' own Password, whose value is
+state and so is saved with the notebook.
 """
