@@ -29,9 +29,24 @@ _COLOUR = """async (cell, [x, y]) => {
 }"""
 
 
+_COLOURS = """async (cell) => {
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+    const canvas = cell.parentElement.querySelector("canvas");
+    const dense = canvas.width / canvas.clientWidth;
+    const [left, width] = [Math.round(cell.offsetLeft * dense), Math.round(cell.offsetWidth * dense)];
+    const { data } = canvas.getContext("2d").getImageData(left, 0, width, canvas.height);
+    return new Set(new Uint32Array(data.buffer)).size;
+}"""
+
+
 def at(cell, x, y):
     """The colour that is painted at fractions of a tile's width and height."""
     return tuple(cell.evaluate(_COLOUR, [x, y]))
+
+
+def colours(cell):
+    """How many colours a tile has: photographs have many."""
+    return cell.evaluate(_COLOURS)
 
 
 def near(color, expected, tolerance=6):

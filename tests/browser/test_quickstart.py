@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.browser.gallery import colours
+
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 SHOWN = (("%lake load ./quickstart", range(8)), ("%lake show photos", range(5)), ("linked = ", range(5)))
 _COLOURS = """(canvas) => {
@@ -36,12 +38,8 @@ def gallery(notebook, start):
 def tile(gallery, row):
     """A row's tile, once its picture has come."""
     found = gallery.get_by_role("gridcell", name=re.compile(rf"^Row {row}\b"))
-    found.and_(gallery.locator("[aria-busy=false]")).wait_for(timeout=20_000)
+    found.and_(gallery.locator(".dl-painted")).wait_for(timeout=20_000)
     return found
-
-
-def colours(tile):
-    return tile.locator("canvas").first.evaluate(_COLOURS)
 
 
 def test_no_cell_fails(quickstart):
@@ -82,7 +80,7 @@ def test_the_last_row_can_be_scrolled_to_and_opened(quickstart):
 def test_the_dark_theme(quickstart):
     quickstart.set_theme("dark")
     shown = gallery(quickstart, "%lake load ./quickstart")
-    assert colours(shown.locator("[role=gridcell]:not([hidden])").first) > 200
+    assert colours(shown.locator(".dl-painted").first) > 200
     quickstart.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=10_000)
     quickstart.screenshot("quickstart-dark")
 
