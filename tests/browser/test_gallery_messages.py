@@ -124,6 +124,8 @@ if __name__ == "__main__":
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
         lab = Lab(Path(tempfile.mkdtemp(prefix="record-")), browser)
-        recorded.write(talk(lab))
-        lab.close()
-        browser.close()
+        try:
+            recorded.write(talk(lab))
+        finally:
+            lab.close()
+            browser.close()
