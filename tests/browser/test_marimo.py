@@ -17,6 +17,7 @@ def notebook(browser, store, tmp_path_factory):
 
 class TestMarimo(NotebookSuite):
     answers_meanwhile = False
+    says_busy = False  # not each time
     keeps_picture = False
 
 

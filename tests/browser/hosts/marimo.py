@@ -139,8 +139,8 @@ class MarimoPage(BrowserPage):
         return number
 
     def is_running(self, number: int) -> bool:
-        """True while the kernel works on it."""
-        return self.page.locator(".marimo-cell.running, [data-status=running]").count() > 0
+        """True while the kernel works on it, or on any other cell."""
+        return self.page.locator("[data-testid=cell-status][data-status=running]").count() > 0
 
     def ask(self, expression: str) -> str:
         """The value of one of the expressions that were given at the start, as Python writes it."""
