@@ -11,9 +11,13 @@ from deeplake_nb.dataset.placed import Placed
 from deeplake_nb.dataset.views import Views
 from deeplake_nb.errors import TensorNotFoundError, UnsupportedError
 from deeplake_nb.format.index import Index
+from deeplake_nb.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+_SHOWN: Registry[Callable[[Any], Any]] = Registry("display", {"marimo": "deeplake_nb.widgets.marimo:shown"})
 
 
 class Dataset(Placed, Keyed, Changeable, Views):
@@ -54,6 +58,10 @@ class Dataset(Placed, Keyed, Changeable, Views):
         place = f"{self.path}{f'/{self._group}' if self._group else ''}"
         mode = ", read-only" if self.read_only else ""
         return f"Dataset({place!r}, branch={self.branch!r}, rows={len(self)}, tensors={list(self.tensors)}{mode})"
+
+    def _display_(self) -> Any:
+        """What marimo shows of it, which asks objects for that; other notebooks ask ``widgets.display``."""
+        return _SHOWN["marimo"](self)
 
     def visualize(self, width: Any = None, height: Any = None) -> None:  # noqa: ARG002 - v3's arguments
         """Show the gallery below the cell; after ``%load_ext deeplake_nb``, as does the dataset itself at its end.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.gallery import at, gallery, near, tile
 from tests.browser.hosts.marimo import Marimo
-from tests.suites.notebook import KEYS, NotebookSuite, cells, questions
+from tests.suites.notebook import KEYS, PREPARE, RED, NotebookSuite, cells, questions
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,17 @@ class TestMarimo(NotebookSuite):
     answers_meanwhile = False
     says_busy = False  # not each time
     keeps_picture = False
+
+
+def test_a_dataset_at_the_end_of_a_cell_is_shown(browser, tmp_path):
+    running = Marimo(tmp_path, browser, [PREPARE, "colours[:3]"], [])
+    notebook = running.open()
+    shown = gallery(notebook, 1)
+    assert near(at(tile(shown, 2), 0.1, 0.1), RED)
+    words = notebook.output(1).locator(".deeplake-nb-summary").inner_text()
+    assert "3 rows" in words
+    assert "class_label" in words
+    running.close()
 
 
 def test_an_app_asks_none_of_its_visitors_for_keys(browser, tmp_path):
