@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.credentials.provider import sealed
 from deeplake_nb.errors import MissingDependencyError, SampleError
-from deeplake_nb.session.arguments import discreet
+from deeplake_nb.session.arguments import discreet, sealed_token
 from deeplake_nb.session.copying import Copying
 from deeplake_nb.session.ingest.ingestion import told
 
@@ -76,7 +75,8 @@ class Ingesting(Copying):
         """
         src, src_creds = discreet(src, src_creds)
         dest, dest_creds = discreet(dest, dest_creds)
-        more = sealed({"token": token}) | {"connect_kwargs": connect_kwargs} | dataset_kwargs
+        token = sealed_token(token)
+        more = {"token": token, "connect_kwargs": connect_kwargs, **dataset_kwargs}
         if str(src).lower().endswith((".csv", ".txt")):
             return self.ingest_dataframe(_table(src), dest, dest_creds=dest_creds, progressbar=progressbar, **more)
         from deeplake_nb.session.ingest.classification import classification
@@ -141,7 +141,8 @@ class Ingesting(Copying):
 
         images_directory, src_creds = discreet(images_directory, src_creds)
         dest, dest_creds = discreet(dest, dest_creds)
-        more = sealed({"token": token}) | {"connect_kwargs": connect_kwargs} | dataset_kwargs
+        token = sealed_token(token)
+        more = {"token": token, "connect_kwargs": connect_kwargs, **dataset_kwargs}
         files = annotation_files if isinstance(annotation_files, list | tuple) else [annotation_files]
         stems = {PurePosixPath(name).stem: group for name, group in (file_to_group_mapping or {}).items()}
         read = []
@@ -206,7 +207,8 @@ class Ingesting(Copying):
 
         data_directory, src_creds = discreet(data_directory, src_creds)
         dest, dest_creds = discreet(dest, dest_creds)
-        more = sealed({"token": token}) | {"connect_kwargs": connect_kwargs} | dataset_kwargs
+        token = sealed_token(token)
+        more = {"token": token, "connect_kwargs": connect_kwargs, **dataset_kwargs}
         images = self._folder(data_directory, src_creds, image_creds_key)
         texts = images if annotations_directory is None else self._folder(annotations_directory, src_creds)
         names = None
@@ -259,8 +261,9 @@ class Ingesting(Copying):
         from deeplake_nb.session.ingest.dataframe import dataframe
 
         dest, dest_creds = discreet(dest, dest_creds)
-        src_creds = sealed(src_creds)
-        more = sealed({"token": token}) | {"connect_kwargs": connect_kwargs} | dataset_kwargs
+        src, src_creds = discreet(src, src_creds)
+        token = sealed_token(token)
+        more = {"token": token, "connect_kwargs": connect_kwargs, **dataset_kwargs}
         read, link = partial(self.read, creds=src_creds), partial(self.link, creds_key=creds_key)
         found = dataframe(src, column_params, read, link)
         return self._ingested(found, dest, dest_creds, creds_key, progressbar=progressbar, **more)[0]

@@ -171,7 +171,7 @@ def test_what_is_large_is_deleted_on_request_only(monkeypatch):
 
     ds = filled()
     assert ds.size_approx() >= ds["g"].size_approx() > 0
-    monkeypatch.setattr(structured, "_LARGE", 10)
+    monkeypatch.setattr(structured, "LARGE", 10)
     with pytest.raises(UnsupportedError, match="large_ok=True"):
         ds.delete_tensor("x")
     with pytest.raises(UnsupportedError, match="large_ok=True"):
