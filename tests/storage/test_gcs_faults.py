@@ -8,7 +8,7 @@ import pytest
 
 from deeplake_nb.credentials import transport
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.errors import PermissionDeniedError
+from deeplake_nb.errors import RefusedCredentialsError
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.urls import parse
 from tests.fakes import gcs
@@ -69,7 +69,7 @@ class TestGcs(WritingFaults):
             for use in (lambda: provider.get("k"), lambda: provider.put("k", b"y"), lambda: list(provider.list())):
                 before = len(proxy.seen)
                 found = outcome(use)
-                assert type(found) is PermissionDeniedError
+                assert type(found) is RefusedCredentialsError
                 assert "the token is wrong, was revoked, or its time is over: get a new one" in str(found)
                 assert len(proxy.seen) == before + 1
         finally:

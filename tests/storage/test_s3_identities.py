@@ -25,6 +25,7 @@ from deeplake_nb.errors import (
     ExpiredCredentialsError,
     MissingCredentialsError,
     PermissionDeniedError,
+    RefusedCredentialsError,
 )
 from deeplake_nb.storage.open import open_storage
 from deeplake_nb.urls import parse
@@ -149,7 +150,7 @@ def test_the_role_of_an_instance_may_not_read_or_is_unknown(opened, instance, us
     instance.keys = users["powerless"]
     refused(opened(), PermissionDeniedError, "AccessDenied", "credentials: role of this machine (iam-role)")
     with_wrong_secret(instance, users)
-    refused(opened(), PermissionDeniedError, "SignatureDoesNotMatch", "role of this machine (iam-role)")
+    refused(opened(), RefusedCredentialsError, "SignatureDoesNotMatch", "role of this machine (iam-role)")
 
 
 def test_an_instance_without_a_role(opened, instance):
@@ -187,7 +188,7 @@ def test_a_container_with_a_wrong_token(opened, container, users, monkeypatch):
     refused(opened(), CredentialsError, "role of this machine cannot be used (CredentialRetrievalError)")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", container.token)
     with_wrong_secret(container, users)
-    refused(opened(), PermissionDeniedError, "SignatureDoesNotMatch")
+    refused(opened(), RefusedCredentialsError, "SignatureDoesNotMatch")
 
 
 def test_keys_that_end_are_renewed_once_for_all_threads(opened, container):
@@ -302,9 +303,10 @@ def test_a_program_that_gives_keys(opened, users, tmp_path):
     reads(storage, "profile 'default' (custom-process)")
     assert (tmp_path / "count").read_text() == "once\n"
     program({**users["role"], "aws_secret_access_key": CANARY})
-    refused(opened(), PermissionDeniedError, "SignatureDoesNotMatch", "credentials: profile 'default' (custom-process)")
+    words = "SignatureDoesNotMatch", "credentials: profile 'default' (custom-process)"
+    refused(opened(), RefusedCredentialsError, *words)
     program({**users["role"], "aws_session_token": CANARY})
-    refused(opened(), PermissionDeniedError, "InvalidToken")
+    refused(opened(), RefusedCredentialsError, "InvalidToken")
 
 
 SSO = """
