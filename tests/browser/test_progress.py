@@ -179,7 +179,7 @@ def test_a_form_shows_it_too_and_its_button_cancels(notebook, lab):
     folder.mkdir()
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "png")
-    for number in range(20_000):
+    for number in range(80_000):
         (folder / f"{number}.png").write_bytes(picture.getvalue())
     cell = notebook.append("linked = lake.empty('mem://linked')\n%load_ext deeplake_nb\n%lake link linked ./raw")
     notebook.run(cell)
@@ -188,7 +188,7 @@ def test_a_form_shows_it_too_and_its_button_cancels(notebook, lab):
     stop = form.get_by_role("button", name="Cancel what is under way")
     stop.wait_for(timeout=20_000)
     way = form.locator(".dl-way")
-    way.get_by_text(" of 20,000 samples, ").wait_for(timeout=20_000)
+    way.get_by_text(" of 80,000 samples, ").wait_for(timeout=20_000)
     assert form.locator("progress").evaluate("(one) => one.value") > 0
     stop.click()  # at once: it does not take long
     form.get_by_text("add to mem://linked: cancelled; nothing was added").wait_for(timeout=20_000)
