@@ -78,9 +78,18 @@ def is_few(state: State, tensor: TensorState, entry: int, count: int) -> bool:
     path = state.chunk_key(tensor, int(ids.ids[entry]))
     if state.chunks.get(path) is not None:
         return False
-    head = state.chunks.heads.get(path)
-    cost, limit = (count, _LOCAL_ROWS) if state.storage.concurrency == 1 else (1, _REMOTE_ROUNDS)
-    return (head.spent if head is not None else 0) + cost <= limit
+    return _pays(state, state.chunks.heads.get(path), count)
+
+
+def _cost(state: State, rows: int) -> int:
+    """What single rows of a chunk cost, read together: each of them where no answer is waited for, else one round."""
+    return rows if state.storage.concurrency == 1 else 1
+
+
+def _pays(state: State, head: Head | None, rows: int) -> bool:
+    """Whether single rows still cost less than what was paid for them and the whole chunk."""
+    limit = _LOCAL_ROWS if state.storage.concurrency == 1 else _REMOTE_ROUNDS
+    return (head.spent if head is not None else 0) + _cost(state, rows) <= limit
 
 
 def _is_uniform(meta: TensorMeta) -> bool:
@@ -114,12 +123,12 @@ def read(
     ]
     answers = get_many(state.storage, requests)
     for part, head, found in zip(few, heads, spans, strict=True):
-        payloads = [] if found is None else [next(answers) for _ in range(len(part.rows))]
-        if head is None or found is None or any(isinstance(one, LakeError) for one in payloads):
-            yield part, state.load_chunks(tensor, [part.entry])[0]
-            continue
-        head.spent += len(part.rows) if state.storage.concurrency == 1 else 1
-        chunk = _narrowed(head.chunk, part.rows, [one for one in payloads if not isinstance(one, LakeError)])
+        answered = [] if found is None else [next(answers) for _ in range(len(part.rows))]
+        payloads = [one for one in answered if not isinstance(one, LakeError)]
+        chunk = None
+        if head is not None and found is not None and len(payloads) == len(answered):
+            head.spent += _cost(state, len(part.rows))
+            chunk = _narrowed(head.chunk, part.rows, payloads)
         if chunk is None:
             yield part, state.load_chunks(tensor, [part.entry])[0]
         else:
@@ -140,7 +149,7 @@ def read_row(state: State, tensor: TensorState, entry: int, inside: int) -> tupl
         head = state.chunks.heads.get(path)
         if head is None:
             return None
-    if head.spent >= (_LOCAL_ROWS if state.storage.concurrency == 1 else _REMOTE_ROUNDS) or head.chunk.is_whole:
+    if not _pays(state, head, 1) or head.chunk.is_whole:
         return None
     if head.alike is not None and inside <= head.last:
         nbytes, shape = head.alike
@@ -151,7 +160,7 @@ def read_row(state: State, tensor: TensorState, entry: int, inside: int) -> tupl
             return None
         shape, (start, stop) = found, head.chunk.span(inside)
         nbytes = stop - start
-    head.spent += 1
+    head.spent += _cost(state, 1)
     data = state.storage.get(path, ByteRange(head.start + start, head.start + start + nbytes))
     return (data, shape) if len(data) == nbytes else None
 

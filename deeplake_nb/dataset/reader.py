@@ -89,9 +89,7 @@ def chunks(
     state: State, tensor: TensorState, plan: list[ChunkRead]
 ) -> Iterator[tuple[ChunkRead, LoadedChunk | LakeError]]:
     """The parts of a plan and their chunks: those of which few rows are wanted with nothing but these, first."""
-    few = [part for part in plan if ranged.is_few(state, tensor, part.entry, len(part.rows))]
-    chosen = {part.entry for part in few}
-    rest = [part for part in plan if part.entry not in chosen]
+    few, rest = _split(state, tensor, plan)
     if few and 0 < len(rest) <= _WINDOW and state.storage.concurrency > 1:  # side by side: one wait less
         ways = [partial(ranged.read, state, tensor, few), partial(_whole, state, tensor, rest)]
         for found in in_parallel(lambda way: list(way()), ways, len(ways)):
@@ -99,6 +97,15 @@ def chunks(
         return
     yield from ranged.read(state, tensor, few)
     yield from _whole(state, tensor, rest)
+
+
+def _split(state: State, tensor: TensorState, plan: list[Part]) -> tuple[list[Part], list[Part]]:
+    """Parts whose rows are better read by themselves, and all others."""
+    few: list[Part] = []
+    rest: list[Part] = []
+    for part in plan:
+        (few if ranged.is_few(state, tensor, part.entry, part.size) else rest).append(part)
+    return few, rest
 
 
 def _whole(state: State, tensor: TensorState, plan: list[Part]) -> Iterator[tuple[Part, LoadedChunk | LakeError]]:
@@ -174,8 +181,7 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
                 progress(run.size)
             else:
                 left.append(run)
-        few = [run for run in left if ranged.is_few(state, tensor, run.entry, run.size)]
-        whole = [run for run in left if run not in few]
+        few, whole = _split(state, tensor, left)
         is_filled = _fill(ranged.read(state, tensor, [run.as_read() for run in few]), out, progress)
         return out if is_filled and _fill(_whole(state, tensor, whole), out, progress) else None
 
