@@ -3,6 +3,34 @@
 from __future__ import annotations
 
 SECONDS = 30_000
+RED, BLUE = (220, 20, 30), (10, 60, 200)
+BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
+
+
+def pictures(rows):
+    """Source of a dataset ``colours``: pictures, red and blue in turn, each with a class, a box and a caption."""
+    return f"""
+import io, time
+import numpy as np
+from PIL import Image
+import deeplake_nb as deeplake
+
+def file(color):
+    out = io.BytesIO()
+    Image.new("RGB", (96, 96), color).save(out, "png")
+    return deeplake.Sample(out.getvalue())
+
+colours = deeplake.empty("mem://colours", overwrite=True)
+with colours:
+    colours.create_tensor("images", htype="image", sample_compression="png")
+    colours.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
+    colours.create_tensor("boxes", htype="bbox", coords={{"type": "fractional", "mode": "LTRB"}})
+    colours.create_tensor("captions", htype="text")
+    colours.images.extend([file({RED}), file({BLUE})] * {rows // 2})
+    colours.labels.extend([0, 1] * {rows // 2})
+    colours.boxes.extend([np.array([[0.25, 0.25, 0.75, 0.75]], "float32")] * {rows})
+    colours.captions.extend([f"caption of row {{row}}" for row in range({rows})])
+"""
 
 
 def gallery(notebook, index):

@@ -6,39 +6,13 @@ import time
 
 import pytest
 
-from tests.browser.gallery import at, gallery, go_to, near, tile
+from tests.browser.gallery import BLUE, BOX, RED, at, gallery, go_to, near, pictures, tile
 from tests.browser.notebook import pixel
 from tests.browser.transcript import Transcript
 
-RED, BLUE = (220, 20, 30), (10, 60, 200)
-BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
-
 PREPARE = f"""
 %load_ext deeplake_nb
-import io, time
-import numpy as np
-from PIL import Image
-import deeplake_nb as deeplake
-
-def file(color):
-    out = io.BytesIO()
-    Image.new("RGB", (96, 96), color).save(out, "png")
-    return deeplake.Sample(out.getvalue())
-
-colours = deeplake.empty("mem://colours", overwrite=True)
-with colours:
-    colours.create_tensor("images", htype="image", sample_compression="png")
-    colours.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
-    colours.create_tensor("boxes", htype="bbox", coords={{"type": "fractional", "mode": "LTRB"}})
-    colours.create_tensor("captions", htype="text")
-    for index in range(40):
-        colours.append({{
-            "images": file([{RED}, {BLUE}][index % 2]),
-            "labels": index % 2,
-            "boxes": np.array([[0.25, 0.25, 0.75, 0.75]], "float32"),
-            "captions": f"caption of row {{index}}",
-        }})
-
+{pictures(40)}
 # a million pictures, each of the colour that its row number is
 rows = np.arange(1_000_000, dtype=">u4").view("uint8").reshape(-1, 4)[:, 1:]
 million = deeplake.empty("mem://million", overwrite=True)

@@ -7,38 +7,13 @@ from __future__ import annotations
 
 import time
 
-from tests.browser.gallery import SECONDS, at, gallery, go_to, near, tile
+from tests.browser.gallery import BLUE, BOX, RED, SECONDS, at, gallery, go_to, near, pictures, tile
 from tests.browser.page import pixel
 
-RED, BLUE = (220, 20, 30), (10, 60, 200)
-BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
 ROWS = 400
 CANARY = "b3arerCanary-thatNobodyMaySee-0123456789"
 
-PREPARE = f"""
-import io, time
-import numpy as np
-from PIL import Image
-import deeplake_nb as deeplake
-from deeplake_nb.widgets.gallery import Gallery
-
-def file(color):
-    out = io.BytesIO()
-    Image.new("RGB", (96, 96), color).save(out, "png")
-    return deeplake.Sample(out.getvalue())
-
-colours = deeplake.empty("mem://colours", overwrite=True)
-with colours:
-    colours.create_tensor("images", htype="image", sample_compression="png")
-    colours.create_tensor("labels", htype="class_label", class_names=["red", "blue"])
-    colours.create_tensor("boxes", htype="bbox", coords={{"type": "fractional", "mode": "LTRB"}})
-    colours.create_tensor("captions", htype="text")
-    files = [file({RED}), file({BLUE})]
-    colours.images.extend(files * {ROWS // 2})
-    colours.labels.extend([0, 1] * {ROWS // 2})
-    colours.boxes.extend([np.array([[0.25, 0.25, 0.75, 0.75]], "float32")] * {ROWS})
-    colours.captions.extend([f"caption of row {{row}}" for row in range({ROWS})])
-"""
+PREPARE = pictures(ROWS) + "from deeplake_nb.widgets.gallery import Gallery\n"
 LIVE = "shown = Gallery(colours)\nshown"
 KEYS = """
 from deeplake_nb import session
