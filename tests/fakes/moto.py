@@ -29,7 +29,7 @@ def moto_server():
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
-            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+            command = [sys.executable, "-m", "tests.fakes.moto_server", "-H", "127.0.0.1", "-p", str(port)]
             environ = os.environ | {"PYTHONWARNINGS": "ignore", "AWS_EC2_METADATA_DISABLED": "true"}
             server = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
             endpoint = f"http://127.0.0.1:{port}"
