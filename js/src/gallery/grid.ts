@@ -16,7 +16,8 @@ const FLYING_VIEWS = 6;
 const REST_MS = 90;
 /** Lines asked for ahead of where one scrolls. */
 const AHEAD = 2;
-const PAINT_MS = 5;
+/** Of a frame while one scrolls, and at rest, when nothing is late but the pictures. */
+const PAINT_MS = { moving: 5, resting: 30 } as const;
 
 export interface GridSource {
   tile(row: number): Tile | undefined;
@@ -224,8 +225,9 @@ export class Grid {
       if (line.at >= 0) line.root.style.transform = `translateY(${line.at * at.line - this.#offset}px)`;
     }
     this.#rove();
+    const isMoving = this.#offset !== this.#drawn.offset;
     this.#want(first, last);
-    this.#paint();
+    this.#paint(PAINT_MS[isMoving ? "moving" : "resting"]);
   }
 
   /** Ask for what is in sight, then for what one scrolls towards, then for what is just behind. */
@@ -249,10 +251,10 @@ export class Grid {
     );
   }
 
-  #paint(): void {
+  #paint(budget: number): void {
     const begun = performance.now();
     for (const [cell, line] of this.#unpainted) {
-      if (performance.now() - begun > PAINT_MS) {
+      if (performance.now() - begun > budget) {
         this.#drawSoon();
         return;
       }

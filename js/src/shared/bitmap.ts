@@ -3,7 +3,12 @@
 import type { PreviewMessage, TileMessage } from "../messages.ts";
 import type { Picture } from "./paint.ts";
 
-/** The picture of a preview, or null for one that is text; decoded off the page's thread, at `size` if one is given. */
+/**
+ * The picture of a preview, or null for one that is text; decoded off the page's thread, at `size` if one is given.
+ *
+ * Not as a `Blob` where the browser has a decoder for bytes (on secure pages): the page waits while another process
+ * takes note of each blob, which for the first tiles took longer than to decode them.
+ */
 export async function bitmap(
   preview: PreviewMessage | undefined,
   buffers: readonly DataView[],
@@ -13,16 +18,30 @@ export async function bitmap(
   const data = buffers[preview.buffer];
   if (data === undefined) throw new Error("the kernel's answer lacks a picture");
   // The profile and orientation are the file's: boxes refer to the pixels as they are stored.
-  return createImageBitmap(new Blob([data as BlobPart], { type: preview.media ?? "" }), {
-    imageOrientation: "none" as ImageOrientation,
-    ...size,
-  });
+  const options = { imageOrientation: "none" as ImageOrientation, ...size };
+  const type = preview.media ?? "";
+  if (!("ImageDecoder" in globalThis) || !(await ImageDecoder.isTypeSupported(type)))
+    return createImageBitmap(new Blob([data as BlobPart], { type }), options);
+  const decoder = new ImageDecoder({ data: data as BufferSource, type, preferAnimation: false });
+  try {
+    const { image } = await decoder.decode();
+    try {
+      return await createImageBitmap(image, options);
+    } finally {
+      image.close();
+    }
+  } finally {
+    decoder.close();
+  }
 }
 
-/** Decoded this large, a picture of `width` x `height` is at most `most` pixels on its longest side. */
+/** To reduce a picture less than that takes longer than it saves memory. */
+const WORTHWHILE = 0.7;
+
+/** Decoded this large, a picture of `width` x `height` is at most about `most` pixels on its longest side. */
 export function reduced(width: number, height: number, most: number): ImageBitmapOptions {
   const zoom = most / Math.max(width, height, 1);
-  if (zoom >= 1) return {};
+  if (zoom > WORTHWHILE) return {};
   const [across, down] = [width, height].map((side) => Math.max(1, Math.round(side * zoom)));
   return { resizeWidth: across ?? 1, resizeHeight: down ?? 1, resizeQuality: "medium" };
 }
