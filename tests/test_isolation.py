@@ -25,6 +25,13 @@ def test_children_see_the_same_walls():
     assert printed.split() == [str(Path.home()), "None"]
 
 
+def test_children_keep_the_bytecode_they_make():
+    printed = subprocess.run(
+        [sys.executable, "-c", "import sys; print(sys.flags.dont_write_bytecode)"], capture_output=True
+    )
+    assert printed.stdout.split() == [b"0"]
+
+
 def test_a_program_that_installs_gets_the_users_home_back(machine_env):
     assert machine_env["HOME"] != str(Path.home())
     assert not any(name.startswith("AWS_") for name in machine_env)
