@@ -26,10 +26,8 @@ def test_children_see_the_same_walls():
 
 
 def test_children_keep_the_bytecode_they_make():
-    printed = subprocess.run(
-        [sys.executable, "-c", "import sys; print(sys.flags.dont_write_bytecode)"], capture_output=True
-    )
-    assert printed.stdout.split() == [b"0"]
+    code = "import sys; print(sys.flags.dont_write_bytecode)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.split() == [b"0"]
 
 
 def test_a_program_that_installs_gets_the_users_home_back(machine_env):
