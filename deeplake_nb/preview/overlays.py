@@ -59,7 +59,13 @@ def labels(ids: Sequence[int], class_names: Sequence[str]) -> tuple[Label, ...]:
 
 
 def boxes(
-    sample: StoredSample, coords: Mapping[str, Any] | None, width: int, height: int, names: Sequence[Label] = ()
+    sample: StoredSample,
+    coords: Mapping[str, Any] | None,
+    width: int,
+    height: int,
+    names: Sequence[Label] = (),
+    *,
+    number: int = 0,
 ) -> tuple[Box, ...]:
     """The boxes of a bbox sample, in fractions of a picture of ``width`` x ``height`` pixels.
 
@@ -69,12 +75,13 @@ def boxes(
         width: of the image the boxes belong to.
         height: of the image the boxes belong to.
         names: one label per box; any other number of labels names none of them.
+        number: of the colour that boxes without names have.
 
     Raises:
         FormatError: another shape, type or mode. A box with a NaN or infinite edge is left out.
     """
     edges = _edges(sample, coords or {}, width, height)
-    named = names if len(names) == len(edges) else [Label("", color(0))] * len(edges)
+    named = names if len(names) == len(edges) else [Label("", color(number))] * len(edges)
     return tuple(
         Box(left, top, right, bottom, label.text, label.color)
         for (left, top, right, bottom), label in zip(edges.tolist(), named, strict=True)
@@ -121,26 +128,56 @@ def _edges(sample: StoredSample, coords: Mapping[str, Any], width: int, height: 
     return np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=1)
 
 
-def mask(sample: StoredSample, box_px: int, ids: Sequence[int] = ()) -> Preview:
+def mask(sample: StoredSample, box_px: int) -> Preview:
     """A mask as a small palette PNG: transparent where it is 0, the colour of its class elsewhere.
 
+    Raises:
+        FormatError: see ``mask_colors``.
+    """
+    return mask_picture([mask_colors(sample, box_px)]) or Preview("text/plain", b"empty mask", 0, 0)
+
+
+def mask_colors(sample: StoredSample, box_px: int, ids: Sequence[int] = (), number: int = 0) -> np.ndarray:
+    """A mask as ``(h, w)`` uint8, about ``box_px`` large: 0 where there is nothing, else 1 + the number of a colour.
+
     A binary mask is ``(H, W)`` or ``(H, W, n)``: the n layers have the colours of the classes ``ids`` when there are
-    n of them or just one class, else n different ones; later layers lie on earlier ones. A segment mask (or an
-    instance label) is ``(H, W)`` or ``(H, W, 1)`` of class numbers, 0 being the background.
+    n of them or just one class, else n different ones from ``number`` on; later layers lie on earlier ones. A segment
+    mask (or an instance label) is ``(H, W)`` or ``(H, W, 1)`` of class numbers, 0 being the background.
 
     Raises:
         FormatError: another number of axes.
     """
+    return _palette_indices(_layers(sample, box_px), sample.htype, ids, number)
+
+
+def mask_picture(masks: Sequence[np.ndarray]) -> Preview | None:
+    """Masks of one picture as one palette PNG, later ones on earlier ones; None where there is nothing of any.
+
+    All of them are sent and decoded as one, however many there are. Those of fewer pixels are magnified, with sharp
+    edges.
+    """
     from PIL import Image
 
-    indices = _palette_indices(_layers(sample, box_px), sample.htype, ids)
-    if indices.size == 0:
-        return Preview("text/plain", b"empty mask", 0, 0)
+    masks = [one for one in masks if one.size]
+    if not masks:
+        return None
+    height, width = max(one.shape[0] for one in masks), max(one.shape[1] for one in masks)
+    indices = _magnified(masks[0], height, width)
+    for one in masks[1:]:
+        above = _magnified(one, height, width)
+        indices = np.where(above != 0, above, indices)
     image = Image.fromarray(indices)
     image.putpalette(bytes(3) + b"".join(bytes.fromhex(entry[1:]) for entry in PALETTE))
     out = io.BytesIO()
     image.save(out, "PNG", transparency=b"\0", bits=4, compress_level=6)
     return Preview("image/png", out.getvalue(), *image.size)
+
+
+def _magnified(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    if mask.shape == (height, width):
+        return mask
+    rows, columns = np.arange(height) * mask.shape[0] // height, np.arange(width) * mask.shape[1] // width
+    return np.asarray(mask[rows[:, None], columns])
 
 
 def _layers(sample: StoredSample, box_px: int) -> np.ndarray:
@@ -157,7 +194,7 @@ def _layers(sample: StoredSample, box_px: int) -> np.ndarray:
     return array[::step, ::step]
 
 
-def _palette_indices(layers: np.ndarray, htype: str, ids: Sequence[int]) -> np.ndarray:
+def _palette_indices(layers: np.ndarray, htype: str, ids: Sequence[int], first: int) -> np.ndarray:
     result = np.zeros(layers.shape[:2], np.uint8)
     if htype != "binary_mask":
         for index in range(layers.shape[2]):
@@ -167,7 +204,7 @@ def _palette_indices(layers: np.ndarray, htype: str, ids: Sequence[int]) -> np.n
     if len(set(ids)) == 1:
         ids = [ids[0]] * layers.shape[2]  # many things of one class
     for index in range(layers.shape[2]):
-        number = ids[index] if len(ids) == layers.shape[2] else index
+        number = ids[index] if len(ids) == layers.shape[2] else first + index
         result[layers[:, :, index] != 0] = number % len(PALETTE) + 1
     return result
 

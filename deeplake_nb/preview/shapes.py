@@ -21,7 +21,13 @@ _PLANE = 2
 
 
 def shapes(
-    sample: StoredSample, info: Mapping[str, Any], width: int, height: int, names: Sequence[Label] = ()
+    sample: StoredSample,
+    info: Mapping[str, Any],
+    width: int,
+    height: int,
+    names: Sequence[Label] = (),
+    *,
+    number: int = 0,
 ) -> tuple[Shape, ...]:
     """What a polygon, keypoints_coco or point sample draws over a picture of ``width`` x ``height`` pixels.
 
@@ -31,6 +37,7 @@ def shapes(
         width: of the image the points belong to.
         height: of the image the points belong to.
         names: one label per shape; any other number of labels names none of them.
+        number: of the first colour that shapes without names have.
 
     Raises:
         FormatError: another shape, points that are not in a plane, or more than 4,000 points.
@@ -41,7 +48,7 @@ def shapes(
     if sum(len(points) for _, points, _ in made) > _MOST_POINTS:
         raise FormatError(f"{sample.what}: more than {_MOST_POINTS:,} points; they are not drawn")
     count = 1 + max((index for *_, index in made), default=-1)
-    labels = names if len(names) == count else [Label("", color(index)) for index in range(count)]
+    labels = names if len(names) == count else [Label("", color(number + index)) for index in range(count)]
     size = np.array([max(width, 1), max(height, 1)], np.float64)
     return tuple(
         Shape(kind, tuple(np.round(points / size, 5).ravel().tolist()), labels[index].text, labels[index].color)

@@ -1,126 +1,117 @@
-"""What is drawn over the pictures of a dataset: which tensors it comes from, and one row of it."""
+"""What is drawn over the pictures of a dataset: which tensors it comes from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from deeplake_nb.errors import LakeError
-from deeplake_nb.preview import overlays
 from deeplake_nb.preview.render import MASK_HTYPES
-from deeplake_nb.preview.shapes import SHAPE_HTYPES, shapes
+from deeplake_nb.preview.shapes import SHAPE_HTYPES
+from deeplake_nb.widgets.belonging import nearest
+from deeplake_nb.widgets.drawing import Drawing, Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from deeplake_nb.dataset.tensor import Tensor
-    from deeplake_nb.format.samples import StoredSample
-    from deeplake_nb.preview.preview import Box, Label, Preview, Shape, Tile
+    from deeplake_nb.dataset.together import Stored
+    from deeplake_nb.preview.preview import Tile
 
-    Stored = StoredSample | LakeError | Sequence[StoredSample | LakeError]
+_KINDS = {"bbox": "boxes", **dict.fromkeys(MASK_HTYPES, "masks"), **dict.fromkeys(SHAPE_HTYPES, "shapes")}
+_THINGS_AXIS = {"bbox": 0, "polygon": 0, "keypoints_coco": 1, "binary_mask": 2}
+"""The axis of a sample that has one thing after another, each with a class of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAnnotations:
-    """What is stored of the annotations of one row; None where there is no such tensor."""
+class Belonging(NamedTuple):
+    """What belongs to the pictures of one tensor: class names, its own first; and what is drawn over them."""
 
-    labels: Stored | None = None
-    boxes: Stored | None = None
-    masks: Stored | None = None
-    shapes: tuple[Stored, ...] = ()
+    labels: list[Tensor]
+    layers: list[Layer]
 
 
 class Annotations:
-    """The first tensor of each kind of annotation; of points the first of each htype."""
+    """What belongs to which pictures, by names, groups, and how many things there are."""
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        def first(matches: Callable[[Tensor], bool]) -> Tensor | None:
-            return next((tensor for tensor in tensors.values() if matches(tensor) and not tensor.is_sequence), None)
-
-        self.labels = first(lambda tensor: tensor.base_htype == "class_label")
-        self.boxes = first(lambda tensor: tensor.base_htype == "bbox")
-        self.masks = first(lambda tensor: tensor.base_htype in MASK_HTYPES)
-        points = [tensor for tensor in tensors.values() if tensor.base_htype in SHAPE_HTYPES and not tensor.is_sequence]
-        self.shapes = [*{tensor.base_htype: tensor for tensor in reversed(points)}.values()][::-1]
+    def __init__(self, tensors: Mapping[str, Tensor], pictures: Sequence[str]) -> None:
+        self._tensors = tensors
+        self._pictures = pictures
+        self._labels = [name for name, tensor in tensors.items() if tensor.base_htype == "class_label"]
+        plain = [name for name in self._labels if not tensors[name].is_sequence]
+        self.labels = tensors[plain[0]] if plain else None
+        self._layers: list[Layer] = []
+        numbers = dict.fromkeys(_KINDS.values(), 0)
+        for name, tensor in tensors.items():
+            kind = _KINDS.get(tensor.base_htype)
+            belongs = self._pictures_of(name)
+            if kind is None or name in pictures or (pictures and not belongs):
+                continue  # the last are items of sequences, where no picture is one
+            self._layers.append(Layer(tensor, kind, self._labels_of(name, tensor), belongs, numbers[kind]))
+            numbers[kind] += 1
+        self._known: dict[str, Belonging] = {}
 
     @property
     def kinds(self) -> list[str]:
         """Kinds that there are, for the page's switches."""
-        there = {"boxes": self.boxes, "masks": self.masks, "shapes": self.shapes or None, "labels": self.labels}
-        return [name for name, found in there.items() if found is not None]
+        there = {layer.kind for layer in self._layers} | ({"labels"} if self.labels is not None else set())
+        return [kind for kind in ("boxes", "masks", "shapes", "labels") if kind in there]
 
-    def stored(self, rows: Sequence[int]) -> list[StoredAnnotations]:
-        """What is stored of some rows (numbers within the whole tensors)."""
-        tensors = (self.labels, self.boxes, self.masks)
-        labels, boxes, masks = (one.stored(rows) if one is not None else [None] * len(rows) for one in tensors)
-        points = zip(*[tensor.stored(rows) for tensor in self.shapes], strict=True) if self.shapes else [()] * len(rows)
-        return [StoredAnnotations(*row) for row in zip(labels, boxes, masks, points, strict=True)]
+    def of(self, name: str) -> Belonging:
+        """What belongs to a tensor's pictures; where a dataset has none, all that is drawn belongs to any tensor."""
+        if name not in self._known:  # asked for each tile
+            layers = [
+                one for one in self._layers if name in one.pictures or not (one.pictures or one.tensor.name == name)
+            ]
+            labels = [one for one in self._labels if name in self._pictures_of(one) or not self._pictures]
+            own = nearest(name, [one for one in labels if self._goes(one, self._tensors[name])])[:1]
+            found = [*(self._tensors[one] for one in own), *(one.labels for one in layers if one.labels is not None)]
+            self._known[name] = Belonging(list({one.name: one for one in found}.values()), layers)
+        return self._known[name]
 
-    def drawn(self, tile: Tile, stored: StoredAnnotations, box_px: int, size: tuple[int, int] | None = None) -> Tile:
-        """The tile with its annotations; what cannot be drawn is a note on it.
+    def labels_for(self, name: str) -> Tensor | None:
+        """The class names of the things in a tensor that is drawn."""
+        return next((one.labels for one in self._layers if one.tensor.name == name), None)
 
-        ``size`` is that of the image that the annotations were made on, in pixels, where the tile shows another one.
+    def read_for(self, name: str) -> list[Tensor]:
+        """All that is read to draw over a tensor's pictures."""
+        labels, layers = self.of(name)
+        made_on = [self._tensors[one.pictures[0]] for one in layers if one.pictures]
+        return [*labels, *(one.tensor for one in layers), *made_on]
+
+    def drawn(self, tile: Tile, name: str, row: Mapping[str, Stored], box_px: int, item: int = 0) -> Tile:
+        """The tile of a tensor with its annotations; what cannot be drawn is a note on it.
+
+        Args:
+            tile: as it is without.
+            name: of the tensor.
+            row: what is stored in that row of all that ``read_for`` names.
+            box_px: about the size of the picture.
+            item: of a sequence.
         """
-        notes: list[str] = []
+        drawing = Drawing(tile, row, box_px, item)
+        labels, layers = self.of(name)
+        for tensor in labels:
+            drawing.label(tensor)
+        for layer in layers if tile.preview.is_picture else ():
+            drawing.draw(layer)
+        return drawing.done()
 
-        def tried(kind: str, draw: Callable[[], Any], otherwise: Any) -> Any:
-            try:
-                return draw()
-            except LakeError as error:
-                notes.append(f"no {kind}: {error}")
-                return otherwise
+    def _pictures_of(self, name: str) -> tuple[str, ...]:
+        return tuple(nearest(name, [one for one in self._pictures if self._goes(name, self._tensors[one])]))
 
-        labels: tuple[Label, ...] = ()
-        boxes: tuple[Box, ...] = ()
-        masks: tuple[Preview, ...] = ()
-        points: tuple[Shape, ...] = ()
-        ids: list[int] = []
-        if stored.labels is not None:
-            labels = tried("label", lambda: self.names(stored.labels), ())
-            ids = tried("label", lambda: overlays.class_ids(readable(stored.labels)), []) if labels else []
-        size = size or (tile.width, tile.height)
-        if tile.preview.is_picture and not _is_alike(size, (tile.width, tile.height)):
-            notes.append(f"annotations are of an image of {size[0]} x {size[1]} pixels and do not fit this one")
-        elif tile.preview.is_picture:
-            if stored.boxes is not None and self.boxes is not None:
-                coords: Any = self.boxes.info.get("coords")
-                boxes = tried("boxes", lambda: overlays.boxes(readable(stored.boxes), coords, *size, labels), ())
-            if stored.masks is not None:
-                masks = tried("mask", lambda: (overlays.mask(readable(stored.masks), box_px, ids),), ())
-            for tensor, one in zip(self.shapes, stored.shapes, strict=False):
-                draw = partial(_points, one, tensor, size, labels)
-                points += tried("points", draw, ())
-        once = tuple(dict.fromkeys(labels))  # an image with five cats is labelled cat
-        return replace(tile, labels=once, boxes=boxes, masks=masks, shapes=points, notes=tuple(notes))
+    def _labels_of(self, name: str, tensor: Tensor) -> Tensor | None:
+        """Of the class labels nearest by name those of which there are as many, or else the first."""
+        axis = _THINGS_AXIS.get(tensor.base_htype)
+        if axis is None:
+            return None  # its values are its classes, or it has none
+        near = [self._tensors[one] for one in nearest(name, [one for one in self._labels if self._goes(one, tensor)])]
+        things = _extent(tensor, axis)
+        return next((one for one in near if things and _extent(one, 0) == things), next(iter(near), None))
 
-    def names(self, stored: Any) -> tuple[Label, ...]:
-        """The class names of a row.
-
-        Raises:
-            LakeError: it cannot be read.
-        """
-        assert self.labels is not None
-        return overlays.labels(overlays.class_ids(readable(stored)), self.labels.info.get("class_names") or ())
+    def _goes(self, name: str, tensor: Tensor) -> bool:
+        """Whether a tensor has one sample for each of another's: items of a sequence belong to those of another."""
+        return tensor.is_sequence or not self._tensors[name].is_sequence
 
 
-def _points(stored: Stored, tensor: Tensor, size: tuple[int, int], labels: Sequence[Label]) -> tuple[Shape, ...]:
-    info: Any = tensor.info
-    return shapes(readable(stored), info, *size, labels)
-
-
-def _is_alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two images have the same proportions, but for the rounding of a smaller one."""
-    across, down = size[0] * other[1], size[1] * other[0]
-    return abs(across - down) <= max(*size, *other)
-
-
-def readable(stored: Any) -> StoredSample:
-    """The sample, if it was not an error.
-
-    Raises:
-        LakeError: it was one.
-    """
-    if isinstance(stored, LakeError):
-        raise stored
-    return stored  # type: ignore[no-any-return]
+def _extent(tensor: Tensor, axis: int) -> tuple[int, int] | None:
+    """The fewest and the most that a row has."""
+    interval = tensor.shape_interval
+    return (interval.lower[1 + axis], interval.upper[1 + axis]) if len(interval.upper) > 1 + axis else None

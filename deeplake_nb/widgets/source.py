@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.together import stored_of
 from deeplake_nb.errors import LakeError, RowError, TensorNotFoundError, did_you_mean
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.preview import fields
 from deeplake_nb.preview.preview import FailedTile, Tile
 from deeplake_nb.preview.render import MASK_HTYPES, PICTURE_HTYPES, render
 from deeplake_nb.urls import redact
-from deeplake_nb.widgets.annotations import Annotations, StoredAnnotations, readable
+from deeplake_nb.widgets.annotations import Annotations
+from deeplake_nb.widgets.drawing import names_of, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.dataset.tensor import Tensor
+    from deeplake_nb.dataset.together import Stored
     from deeplake_nb.format.samples import StoredSample
     from deeplake_nb.preview.fields import Field
     from deeplake_nb.preview.preview import Label
-    from deeplake_nb.widgets.annotations import Stored
 
 
 class Source:
@@ -42,7 +44,7 @@ class Source:
         self.pictures = [name for name, tensor in self.tensors.items() if _is_picture(tensor)]
         words = [name for name in self.tensors if name not in self.pictures]
         self.names = self.pictures + words
-        self.annotations = Annotations(self.tensors)
+        self.annotations = Annotations(self.tensors, self.pictures)
 
     def __len__(self) -> int:
         return len(self.ds) if self.order is None else len(self.order)
@@ -108,15 +110,15 @@ class Source:
         rows = [self.row(position) for position in positions]
         numbers = [self.number(row) for row in rows]
         is_annotated = _is_picture(tensor) or not self.pictures  # annotations belong to pictures, not to words
-        annotations = self.annotations.stored(numbers) if is_annotated else [StoredAnnotations()] * len(rows)
-        sizes = self._annotated_sizes(tensor, numbers) if is_annotated else [None] * len(rows)
+        stored = stored_of([tensor, *(self.annotations.read_for(name) if is_annotated else ())], numbers)
         out: list[Tile | FailedTile] = []
-        for row, picture, drawn, size in zip(rows, tensor.stored(numbers), annotations, sizes, strict=True):
+        for index, row in enumerate(rows):
             if not is_wanted():
                 break
-            tile = self._tile(tensor, row, picture, box_px, item)
-            if isinstance(tile, Tile):
-                tile = self.annotations.drawn(tile, drawn, box_px, size)
+            tile = self._tile(tensor, row, stored[name][index], box_px, item)
+            if isinstance(tile, Tile) and is_annotated:
+                of_row = {other: samples[index] for other, samples in stored.items()}
+                tile = self.annotations.drawn(tile, name, of_row, box_px, item)
             out.append(replace(tile, origin=origin(tensor, row)) if tensor.is_link else tile)
         return out
 
@@ -136,28 +138,27 @@ class Source:
 
     def fields(self, row: int, item: int = 0) -> list[Field]:
         """All tensors of one row; one that cannot be read says why."""
-        number = self.number(row)
-        names: tuple[Label, ...] = ()
-        if self.annotations.labels is not None:
-            stored: Any = self.annotations.labels.stored([number])[0]
-            names = () if isinstance(stored, LakeError) else self.annotations.names(stored)
+        stored = stored_of(list(self.tensors.values()), [self.number(row)])
         out = []
         for name, tensor in self.tensors.items():
-            place = origin(tensor, row)
+            place, found = origin(tensor, row), stored[name][0]
             try:
-                stored = tensor.stored([number])[0]
-                samples = [readable(one) for one in (stored if isinstance(stored, (list, tuple)) else [stored])]
+                samples = [readable(one) for one in (found if isinstance(found, (list, tuple)) else [found])]
+                names = self._class_names(name, {other: samples[0] for other, samples in stored.items()}, item)
                 out.append(fields.field(name, tensor.htype, samples, dict(tensor.info), names, item=item, origin=place))
             except LakeError as error:
                 out.append(fields.Field(name, tensor.htype, "", error=error, origin=place))
         return out
 
-    def _annotated_sizes(self, tensor: Tensor, numbers: Sequence[int]) -> list[tuple[int, int] | None]:
-        """Width and height of the images that annotations belong to, the first tensor of pictures, if not shown."""
-        first = self.tensors[self.pictures[0]] if self.pictures else tensor
-        if first is tensor or not set(self.overlays) - {"labels"}:
-            return [None] * len(numbers)
-        return [_size(stored) for stored in first.stored(numbers)]
+    def _class_names(self, name: str, row: Mapping[str, Stored], item: int) -> tuple[Label, ...]:
+        """Of the boxes of a tensor; none where they cannot be read, which the field of the labels says."""
+        labels = self.annotations.labels_for(name)
+        if labels is None:
+            return ()
+        try:
+            return names_of(labels, row[labels.name], item)
+        except LakeError:
+            return ()
 
     def _tile(self, tensor: Tensor, row: int, stored: Stored, box_px: int, item: int) -> Tile | FailedTile:
         try:
@@ -185,14 +186,6 @@ def origin(tensor: Tensor, row: int) -> str:
     paths = [one if isinstance(one, str) else one[0] for one in found]  # an array of one path for each link
     shown = ", ".join(redact(str(path)) for path in paths[:1] if path)
     return shown + (f" and {len(paths) - 1:,} more" if len(paths) > 1 else "")
-
-
-def _size(stored: Stored) -> tuple[int, int] | None:
-    try:
-        sample = readable(stored[0] if isinstance(stored, (list, tuple)) and stored else stored)
-    except LakeError:
-        return None
-    return (sample.shape[1], sample.shape[0]) if len(sample.shape) > 1 else None
 
 
 def _is_picture(tensor: Tensor) -> bool:

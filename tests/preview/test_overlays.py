@@ -98,7 +98,7 @@ def test_layers_of_a_mask_have_the_colours_of_their_classes():
     array[0, :, 0] = True
     array[1, :, 1] = True
     for ids, expected in (([5, 3], (5, 3)), ([7, 7, 7], (7, 7)), ([], (0, 1)), ([1, 2, 3], (0, 1))):
-        picture = colours(overlays.mask(raw(array, "binary_mask"), 256, ids))
+        picture = colours(overlays.mask_picture([overlays.mask_colors(raw(array, "binary_mask"), 256, ids)]))
         assert (tuple(picture[0, 0, :3]), tuple(picture[1, 0, :3])) == (rgb(expected[0]), rgb(expected[1]))
 
 
@@ -113,3 +113,16 @@ def test_an_empty_mask_and_one_of_the_wrong_rank():
     assert overlays.mask(raw(np.zeros((0, 0), bool), "binary_mask"), 256).text == "empty mask"
     with pytest.raises(FormatError, match=r"a mask of shape \(4,\)"):
         overlays.mask(raw(np.zeros(4, bool), "binary_mask"), 256)
+
+
+def test_masks_of_one_picture_are_one_file_and_each_has_its_colours():
+    above, below = np.zeros((4, 4), bool), np.zeros((8, 8), bool)
+    above[0, :2] = True
+    below[:4] = True
+    colors = [overlays.mask_colors(raw(one, "binary_mask"), 256, (), n) for n, one in enumerate((below, above))]
+    picture = colours(overlays.mask_picture(colors))
+    assert picture.shape[:2] == (8, 8)
+    assert tuple(picture[0, 0, :3]) == tuple(picture[1, 3, :3]) == rgb(1), "magnified, and on top"
+    assert tuple(picture[0, 4, :3]) == tuple(picture[3, 0, :3]) == rgb(0)
+    assert picture[4, 0, 3] == 0
+    assert overlays.mask_picture([np.zeros((0, 0), "uint8")]) is None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import threading
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
 from deeplake_nb.dataset.summary import summary
+from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.errors import LinkError, RowError, TensorNotFoundError
 from deeplake_nb.preview.preview import FailedTile
 from deeplake_nb.preview.text import TIMES
@@ -93,8 +96,6 @@ def test_boxes_that_cannot_be_drawn_are_a_note_and_not_a_failure(colours):
 
 
 def test_polygons_and_keypoints_of_one_row_are_both_drawn(colours):
-    import numpy as np
-
     colours.create_tensor("outlines", htype="polygon")
     colours.create_tensor("people", htype="keypoints_coco")
     colours.outlines.extend([[np.array([[0, 0], [48, 0], [48, 32]], "float32")]] * 2)
@@ -107,9 +108,107 @@ def test_polygons_and_keypoints_of_one_row_are_both_drawn(colours):
     ]
 
 
-def test_annotations_keep_their_place_on_an_image_of_another_size_and_leave_other_shapes_alone(colours):
-    import numpy as np
+@pytest.fixture
+def street():
+    """Two pictures of one row in groups, with boxes, masks and points for each, and their own class names."""
+    ds = deeplake.empty("mem://street", overwrite=True)
+    with ds:
+        for side, color in (("left", RED), ("right", BLUE)):
+            ds.create_tensor(f"{side}/image", htype="image", sample_compression="png").append(file(color, 8, 8))
+            for number, thing in enumerate(("car", "person")):
+                start = 4 * number
+                names = [f"{side} {thing} {index}" for index in range(3)]
+                box = np.array([[start, 0, 2, 2], [start, 4, 2, 2]], "float32")[: number + 1]
+                mask = np.zeros((8, 8, number + 1), bool)
+                mask[:, start : start + 4] = True
+                ds.create_tensor(f"{side}/{thing}_labels", htype="class_label", class_names=names)
+                ds[f"{side}/{thing}_labels"].append(list(range(1, number + 2)))
+                ds.create_tensor(f"{side}/{thing}_boxes", htype="bbox").append(box)
+                ds.create_tensor(f"{side}/{thing}_masks", htype="binary_mask", sample_compression="lz4").append(mask)
+                ds.create_tensor(f"{side}/{thing}_points", htype="point").append(np.array([[start, start]], "int32"))
+        ds.create_tensor("weather", htype="class_label", class_names=["rain"]).append(0)
+    return ds
 
+
+def test_all_that_belongs_to_a_picture_is_drawn_with_the_class_names_of_each(street):
+    source = Source(street)
+    assert source.overlays == ["boxes", "masks", "shapes", "labels"]
+    for side in ("left", "right"):
+        (tile,) = source.tiles(f"{side}/image", [0], 256)
+        assert [box.label for box in tile.boxes] == [f"{side} car 1", f"{side} person 1", f"{side} person 2"]
+        assert [box.left for box in tile.boxes] == [0, 0.5, 0.5]
+        assert [shape.points for shape in tile.shapes] == [(0, 0), (0.5, 0.5)]
+        assert [label.text for label in tile.labels] == [f"{side} car 1", f"{side} person 1", f"{side} person 2"]
+        (mask,) = tile.masks  # both, in one file
+        picture = Image.open(io.BytesIO(mask.data)).convert("RGB")
+        colours = {picture.getpixel((x, 1)) for x in (1, 5)}
+        assert len(colours) == 2
+        assert (0, 0, 0) not in colours
+        assert tile.notes == ()
+
+
+def test_a_picture_does_not_have_the_class_names_of_another_one(street):
+    street.create_tensor("back/image", htype="image", sample_compression="png").append(file(RED, 8, 8))
+    (tile,) = Source(street).tiles("back/image", [0], 256)
+    assert [label.text for label in tile.labels] == ["rain"]
+    assert (tile.boxes, tile.masks, tile.shapes) == ((), (), ())
+
+
+def test_the_boxes_of_a_row_are_listed_with_their_own_class_names(street):
+    fields = {field.name: field for field in Source(street).fields(0)}
+    assert [row[0] for row in fields["right/person_boxes"].table] == ["right person 1", "right person 2"]
+    assert [row[0] for row in fields["left/car_boxes"].table] == ["left car 1"]
+
+
+def test_one_broken_layer_is_a_note_and_the_others_are_drawn(street):
+    street["left/car_boxes"].info["coords"] = {"mode": "XYZ"}
+    (tile,) = Source(street).tiles("left/image", [0], 256)
+    assert [box.label for box in tile.boxes] == ["left person 1", "left person 2"]
+    (note,) = tile.notes
+    assert note.startswith("no boxes: ")
+
+
+def test_class_names_are_taken_of_the_labels_of_which_there_are_as_many():
+    ds = deeplake.empty("mem://as-many", overwrite=True)
+    with ds:
+        ds.create_tensor("images", htype="image", sample_compression="png").extend([file(RED)] * 2)
+        ds.create_tensor("scene", htype="class_label", class_names=["street"]).extend([0, 0])
+        ds.create_tensor("things", htype="class_label", class_names=["car", "cat"]).extend([[0, 1], [1]])
+        ds.create_tensor("boxes", htype="bbox").extend([np.ones((2, 4), "float32"), np.ones((1, 4), "float32")])
+    two, one = Source(ds).tiles("images", [0, 1], 256)
+    assert [box.label for box in two.boxes] == ["car", "cat"]
+    assert [box.label for box in one.boxes] == ["cat"]
+    assert [label.text for label in two.labels] == ["street", "car", "cat"]
+
+
+def test_items_of_sequences_have_their_own_boxes():
+    ds = deeplake.empty("mem://clips-and-boxes", overwrite=True)
+    with ds:
+        ds.create_tensor("clips", htype="sequence[image]", sample_compression="png").append([file(RED), file(BLUE)])
+        ds.create_tensor("tracks", htype="sequence[bbox]", coords={"type": "fractional", "mode": "LTRB"})
+        ds.tracks.append([np.array([[0, 0, 0.5, 0.5]], "float32"), np.array([[0.5, 0.5, 1, 1]], "float32")])
+    for item in (0, 1):
+        (tile,) = Source(ds).tiles("clips", [0], 256, item=item)
+        assert [box.left for box in tile.boxes] == [item / 2]
+
+
+def test_all_tensors_of_a_picture_are_read_at_once_where_the_storage_waits(street, monkeypatch):
+    storage = street._state.storage
+    monkeypatch.setattr(type(storage), "concurrency", 32)
+    names = {tensor.name for tensor in Source(street).annotations.read_for("left/image")} | {"left/image"}
+    together = threading.Barrier(len(names), timeout=10)
+    read = Tensor.stored
+
+    def stored(tensor, rows):
+        together.wait()  # broken unless all of them come
+        return read(tensor, rows)
+
+    monkeypatch.setattr(Tensor, "stored", stored)
+    (tile,) = Source(street).tiles("left/image", [0], 256)
+    assert len(tile.boxes) == 3
+
+
+def test_annotations_keep_their_place_on_an_image_of_another_size_and_leave_other_shapes_alone(colours):
     colours.boxes.info["coords"] = {"type": "pixel", "mode": "LTRB"}
     colours.boxes[0] = np.array([[24, 16, 48, 32]], "float32")
     colours.create_tensor("small", htype="image", sample_compression="png")
