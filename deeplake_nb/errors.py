@@ -44,7 +44,7 @@ on which redacted object, what was expected, and what to do next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -191,9 +191,15 @@ class AbsentError(UnsupportedError, AttributeError):
 
 
 class LinkError(LakeError, OSError):
-    """A linked file that cannot be read."""
+    """A linked file that cannot be read; its cause says whether the file or a storage is at fault.
+
+    Where many are read it stands in the place of its array, and is raised as soon as numpy is given it.
+    """
 
     kind = "link"
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise self
 
 
 class CredentialsError(LakeError):
@@ -277,3 +283,26 @@ class MissingDependencyError(LakeError, ImportError):
     """An optional package is not installed; the message has the command."""
 
     kind = "missing-dependency"
+
+
+_OF_INPUT = (
+    DynamicShapeError,
+    FormatError,
+    HtypeError,
+    KeyNotFoundError,
+    LinkError,
+    RowError,
+    SampleError,
+    UnsupportedError,
+    UrlError,
+)
+
+
+def is_of_input(error: LakeError) -> bool:
+    """Whether what was given is at fault, however often it is tried: what may skip bad input may skip this.
+
+    A storage that fails, credentials, a lock, a missing package or a user who cancels are no reason to leave data out.
+    """
+    if isinstance(error, LinkError) and isinstance(error.__cause__, LakeError):
+        return is_of_input(error.__cause__)
+    return isinstance(error, _OF_INPUT)

@@ -10,7 +10,7 @@ import numpy as np
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.values import values_of
-from deeplake_nb.errors import SampleError
+from deeplake_nb.errors import LakeError, SampleError, is_of_input
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Pipeline:
             progressbar: show how far it is.
             skip_ok: the functions may leave tensors out.
             check_lengths: they must give as many values for each tensor.
-            ignore_errors: leave out samples where they fail.
+            ignore_errors: leave out samples where they fail; a storage that fails is an error all the same.
 
         Raises:
             SampleError: values that do not fit, or other numbers of them than asked for; earlier samples are there.
@@ -143,7 +143,7 @@ class Pipeline:
                 step(sample, results)
                 sample = results
         except Exception as error:
-            if ignore_errors:
+            if ignore_errors and (not isinstance(error, LakeError) or is_of_input(error)):
                 return None
             error.add_note(f"in compute, sample {at} of the input")
             raise
@@ -214,7 +214,7 @@ def _plain(value: Any) -> Any:
 def _rows_of(tensor: Tensor) -> Iterator[Any]:
     """Rows of a tensor as they are stored."""
     if tensor.index.sub:
-        return iter(tensor.numpy(aslist=True))
+        return iter(tensor._selection().numpy(aslist=True))  # noqa: SLF001 - of this package
     known = tensor._tensor  # noqa: SLF001 - of this package
     tensor._selection()  # noqa: SLF001 - which flushes what it reads
     return values_of(tensor._state, known, tensor.index.resolve(known.length))  # noqa: SLF001

@@ -40,7 +40,7 @@ def _in_place(work: Callable[[Any, Any], Any]) -> Callable[[EditableTensor, Any]
         if self.index.is_single:
             self._assign(self.index, _worked(work, self.numpy(aslist=False), other))
         else:
-            old = self.numpy(aslist=True)
+            old = self._selection().numpy(aslist=True)
             values = other if isinstance(other, (list, np.ndarray)) and len(other) == len(old) else [other] * len(old)
             self._assign(self.index, [_worked(work, one, value) for one, value in zip(old, values, strict=True)])
         return self

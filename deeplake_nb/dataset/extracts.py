@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset import linked_creds
-from deeplake_nb.dataset.tensor import Tensor
+from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.values import values_of
-from deeplake_nb.errors import LakeError
+from deeplake_nb.errors import LakeError, is_of_input
 from deeplake_nb.format.index import Index
 
 if TYPE_CHECKING:
@@ -66,13 +65,14 @@ def extract(source: Any, target: Any, tensors: Sequence[str], *, unlink: bool = 
         target: what has such tensors, and no others.
         tensors: their names.
         unlink: copy linked files instead of the links.
-        skip_bad: leave out rows that cannot be copied, in all tensors; costs a reading for each row and tensor.
+        skip_bad: leave out rows that are damaged, do not fit or link to nothing, in all tensors; costs a reading for
+            each row and tensor.
 
     Returns:
         Numbers of the rows that all tensors have and that were copied, in the order they are in now.
 
     Raises:
-        LakeError: a row cannot be read, or does not fit.
+        LakeError: a row cannot be read, or does not fit; with ``skip_bad`` a storage failed, or refused.
     """
     rows: Ints = source.index.resolve(source._length)  # noqa: SLF001 - of this package
     if not skip_bad:
@@ -82,9 +82,13 @@ def extract(source: Any, target: Any, tensors: Sequence[str], *, unlink: bool = 
         return rows
     taken = []
     for row in rows.tolist():
-        with suppress(LakeError):
-            one = np.array([row])
+        one = np.array([row])
+        try:
             target.extend({name: list(_values(source, name, one, unlink=unlink)) for name in tensors})
+        except LakeError as error:
+            if not is_of_input(error):
+                raise
+        else:
             taken.append(row)
     return np.array(taken, np.int64)
 
@@ -93,7 +97,7 @@ def _values(source: Any, name: str, rows: Ints, *, unlink: bool) -> Iterable[Any
     tensor = source[name]
     state, known, index = tensor._state, tensor._tensor, source.index  # noqa: SLF001
     if index.sub:
-        return Tensor(state, known, None, Index(rows, sub=index.sub)).numpy(aslist=True)  # type: ignore[no-any-return]
+        return Selection(state, known, Index(rows, sub=index.sub)).numpy(aslist=True)  # type: ignore[no-any-return]
     if index.padded:  # rows beyond the end of this tensor are empty
         found = values_of(state, known, rows[rows < known.length], unlink=unlink)
         return (next(found) if row < known.length else None for row in rows.tolist())

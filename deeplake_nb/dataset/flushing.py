@@ -193,6 +193,10 @@ class Flushing:
         self.sweep()
         self._lock.release()
 
+    def abandon(self) -> None:
+        """Give the write lock up, and with it what is not written."""
+        self._lock.abandon()
+
     def move(self, storage: StorageProvider) -> None:
         """Go on at the same place under another name."""
         with self._writing:

@@ -30,7 +30,9 @@ def linked(link: Link, data: memoryview | LakeError, meta: TensorMeta, what: str
     """A linked file as a stored sample of its tensor."""
     path = redact(link.path)
     if isinstance(data, LakeError):
-        return LinkError(f"{what}: the linked file {path} cannot be read: {data}")
+        broken = LinkError(f"{what}: the linked file {path} cannot be read: {data}")
+        broken.__cause__ = data
+        return broken
     htype = meta.htype or "generic"
     try:
         probe = files.probe(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.reader import attempt
 from deeplake_nb.format.codecs import media, solids
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 def film(selection: Selection, *, aslist: bool) -> dict[str, Any]:
     """Frames, when each is shown (seconds), and what is known of the files."""
+    frames = selection.numpy(aslist=aslist, keeps_broken=True)
     shown = stamps(selection)
     if not aslist and not selection.index.is_single and len({len(one) for one in shown}) == 1:
         shown = np.array(shown)
-    return {"frames": selection.numpy(aslist=aslist), "timestamps": shown, "sample_info": selection.sample_infos()}
+    return {"frames": frames, "timestamps": shown, "sample_info": selection.sample_infos()}
 
 
 def stamps(selection: Selection) -> Any:
@@ -65,6 +67,8 @@ def mesh(selection: Selection) -> Any:
 
 
 def _each(selection: Selection, work: Callable[[StoredSample], Any]) -> Any:
+    if selection.tensor.meta.is_link and not selection.index.is_single:
+        return [attempt(work, one) for one in selection.each_link()]
     return selection.each([work(one) for one in selection.whole()])
 
 

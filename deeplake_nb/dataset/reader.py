@@ -16,7 +16,7 @@ import numpy as np
 
 from deeplake_nb.dataset import ranged
 from deeplake_nb.dataset.tiled import tiled
-from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError, LakeError
+from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError, LakeError, LinkError
 from deeplake_nb.format.chunk import uniform_start
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
@@ -26,7 +26,7 @@ from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import ByteRange, ReadsInto, in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Stored = StoredSample | LakeError
 
 Part = TypeVar("Part", ChunkRead, ChunkRun)
+Item = TypeVar("Item", bound="Stored")
 
 _STRAIGHT_NBYTES = 1 << 20
 """From here on reading straight into the result beats keeping the chunk for later."""
@@ -274,13 +275,36 @@ def _numeric(tensor: TensorState, item: int, payload: memoryview, shape: tuple[i
     return StoredSample(payload, shape, dtype, meta.sample_compression, meta.htype or "generic", what).array()
 
 
-def decode_all(samples: list[StoredSample]) -> list[Any]:
+def decode_all(samples: Sequence[Stored]) -> list[Any]:
     """Arrays of stored samples, which the caller may write to; files are decoded on all cores.
 
     Raises:
-        FormatError: the first sample, in order, that cannot be decoded.
+        LakeError: the first sample, in order, that cannot be read or decoded.
     """
-    return _on_all_cores(samples, lambda sample, _: own(sample.array()))
+    return _on_all_cores(samples, lambda sample, _: own(_read(sample).array()))
+
+
+def decode_each(samples: Sequence[Stored]) -> list[Any]:
+    """As `decode_all`, of linked files: one that cannot be read or decoded stands as its error."""
+    return _on_all_cores(samples, lambda sample, _: attempt(lambda one: own(one.array()), sample))
+
+
+def attempt(work: Callable[[StoredSample], Any], sample: Stored) -> Any:
+    """``work`` of a linked file; its error where it cannot be had."""
+    try:
+        return work(_read(sample))
+    except LinkError as error:
+        return error
+    except FormatError as error:
+        broken = LinkError(str(error))
+        broken.__cause__ = error
+        return broken
+
+
+def _read(sample: Stored) -> StoredSample:
+    if isinstance(sample, LakeError):
+        raise sample
+    return sample
 
 
 def decode_stacked(samples: list[StoredSample], what: str) -> NDArray[Any]:
@@ -307,13 +331,13 @@ def own(array: Any) -> Any:
     return array if not isinstance(array, np.ndarray) or array.flags.writeable else array.copy()
 
 
-def _on_all_cores(samples: list[StoredSample], work: Callable[[StoredSample, int], Any]) -> list[Any]:
+def _on_all_cores(samples: Sequence[Item], work: Callable[[Item, int], Any]) -> list[Any]:
     """``work(sample, its number)`` of each, in order; on a pool where there are files to decode."""
 
     def group(start: int) -> list[Any]:
         return [work(sample, start + at) for at, sample in enumerate(samples[start : start + _GROUP])]
 
-    files = sum(sample.compression is not None for sample in samples)
+    files = sum(not isinstance(sample, LakeError) and sample.compression is not None for sample in samples)
     starts = range(0, len(samples), _GROUP)
     run = _decoders().map if files > 1 and (os.cpu_count() or 1) > 1 else map
     out = []

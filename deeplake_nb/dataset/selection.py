@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +13,13 @@ from deeplake_nb.dataset import reader
 from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.dataset.texts import read_texts
 from deeplake_nb.dataset.tiled import TiledSample
-from deeplake_nb.errors import DynamicShapeError, LakeError, RowError
+from deeplake_nb.errors import DynamicShapeError, LakeError, LinkError, RowError
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.samples import Link, StoredSample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -72,13 +74,19 @@ class Selection:
         dtype = "uint8" if is_text or meta.dtype is None else meta.dtype
         return StoredSample(memoryview(b""), shape, dtype, None, meta.htype or "generic", self.what)
 
-    def arrays(self) -> list[Any]:
-        """The selected samples as arrays (lists of arrays for rows of a sequence, and for polygons)."""
-        found = self.whole()
+    def arrays(self, *, keeps_broken: bool = False) -> list[Any]:
+        """The selected samples as arrays (lists of arrays for rows of a sequence, and for polygons).
+
+        With ``keeps_broken`` a linked file that cannot be had stands as its error.
+        """
+        is_each = keeps_broken and self.tensor.meta.is_link
+        found = self.each_link() if is_each else self.whole()
         if self.index.sub and any(isinstance(one, TiledSample) for one in found):
-            return [_narrowed(one, self.index.sub) for one in found]
-        polygons = htype_row(self.tensor.meta.htype).payload == "polygon"
-        decode = (lambda many: [one.value() for one in many]) if polygons else reader.decode_all
+            narrow = partial(_narrowed, sub=self.index.sub)
+            return [reader.attempt(narrow, one) if is_each else narrow(one) for one in found]
+        decode: Callable[[list[Any]], list[Any]] = reader.decode_each if is_each else reader.decode_all
+        if htype_row(self.tensor.meta.htype).payload == "polygon":
+            decode = _values
         arrays: list[Any] = [decode(row) for row in found] if self.tensor.meta.is_sequence else decode(found)
         for items in self.index.sub:
             arrays = [_part(array, items) for array in arrays]
@@ -88,7 +96,7 @@ class Selection:
         """The selected samples as Python values: one for a single row, else a list."""
         if (texts := self._texts()) is not None:
             return texts
-        values = [[one.value() for one in row] if isinstance(row, list) else row.value() for row in self.whole()]
+        values = [_values(row) if isinstance(row, list) else row.value() for row in self.whole()]
         return self.each(values)
 
     def _texts(self) -> list[str] | None:
@@ -101,11 +109,14 @@ class Selection:
         """``values`` of the selected rows; of a single row just its one."""
         return values[0] if self.index.is_single else values
 
-    def numpy(self, *, aslist: bool) -> Any:
-        """See ``Tensor.numpy``. Three ways, fastest first: one row in memory; rows of one shape; anything."""
+    def numpy(self, *, aslist: bool, keeps_broken: bool = False) -> Any:
+        """See ``Tensor.numpy``. Three ways, fastest first: one row in memory; rows of one shape; anything.
+
+        Without ``keeps_broken`` a linked file that cannot be had is an error in a list, too.
+        """
         meta = self.tensor.meta
         if meta.htype == "point_cloud" and not meta.is_sequence:
-            return self._coordinates(aslist=aslist)
+            return self._coordinates(aslist=aslist, keeps_broken=keeps_broken)
         found = None if meta.is_sequence else self._at_once(aslist=aslist)
         if found is not None:
             return reader.own(found)
@@ -115,7 +126,7 @@ class Selection:
         if is_stacked and not (aslist or meta.is_sequence or self.index.is_single or self.index.sub):
             samples = self.whole()
             return reader.decode_stacked(samples, self.what) if samples else self._nothing()
-        arrays = self.arrays()
+        arrays = self.arrays(keeps_broken=keeps_broken and aslist and not self.index.is_single)
         if self.index.is_single:
             return (
                 reader.stack(arrays[0], self.what)
@@ -127,9 +138,10 @@ class Selection:
         arrays = [reader.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
         return reader.stack(arrays, self.what) if arrays else self._nothing()
 
-    def _coordinates(self, *, aslist: bool) -> Any:
+    def _coordinates(self, *, aslist: bool, keeps_broken: bool) -> Any:
         """The first three columns of point clouds: a file has more, which ``data()`` gives by name."""
-        arrays = [reader.own(array[..., :3]) for array in self.arrays()]
+        found = self.arrays(keeps_broken=keeps_broken and aslist and not self.index.is_single)
+        arrays: list[Any] = [one if isinstance(one, LakeError) else reader.own(one[..., :3]) for one in found]
         if self.index.is_single:
             return arrays[0]
         return arrays if aslist else reader.stack(arrays, self.what) if arrays else self._nothing()
@@ -252,11 +264,36 @@ class Selection:
     def whole(self) -> list[Any]:
         """Stored samples of the selected rows; the first that cannot be read raises."""
         found = self.stored(self.rows)
-        for row in found:
-            for one in row if isinstance(row, list) else [row]:
-                if isinstance(one, LakeError):
-                    raise one
+        failed = [one for one in _flat(found) if isinstance(one, LakeError)]
+        if not failed:
+            return found
+        if self.index.is_single or not isinstance(failed[0], LinkError):
+            raise failed[0]
+        count = sum(1 for _ in _flat(found))
+        raise LinkError(
+            f"{failed[0]} ({len(failed)} of {count} linked files cannot be read; numpy(aslist=True) gives the others)"
+        ) from failed[0]
+
+    def each_link(self) -> list[Any]:
+        """Stored samples of the selected rows of a link tensor; a linked file that cannot be had stands as its error.
+
+        Raises:
+            FormatError: the link itself cannot be read.
+        """
+        found = self.stored(self.rows)
+        for one in _flat(found):
+            if isinstance(one, LakeError) and not isinstance(one, LinkError):
+                raise one
         return found
+
+
+def _values(samples: list[StoredSample]) -> list[Any]:
+    return [one.value() for one in samples]
+
+
+def _flat(rows: list[Stored | list[Stored]]) -> Iterator[Stored]:
+    """Samples, those of sequences too."""
+    return chain.from_iterable(row if isinstance(row, list) else (row,) for row in rows)
 
 
 def _is_plain(sub: tuple[Any, ...]) -> bool:
@@ -280,6 +317,8 @@ def _numpy_dtype(dtype: str | None) -> np.dtype[Any]:
 
 
 def _part(array: Any, items: tuple[Any, ...]) -> Any:
+    if isinstance(array, LakeError):
+        return array
     try:
         if not isinstance(array, list):
             part = array[items]

@@ -65,14 +65,21 @@ class Tensor(EditableTensor, TensorFacts):
         With ``aslist`` a list of arrays, which may have several shapes. Text comes as arrays of strings of shape
         ``(1,)``, JSON as object arrays of shape ``(1,)``. Chunks are cached: ``fetch_chunks`` has nothing to add.
 
+        Linked files are read side by side, and each fails for itself: in a list a `LinkError`, which names the url and
+        the reason, stands in the place of one that cannot be had. As one array, or as a single row, it is raised.
+
         Raises:
             DynamicShapeError: several shapes without ``aslist``.
             FormatError: corrupt bytes.
+            LinkError: a linked file that cannot be had, without ``aslist``; says how many there are.
         """
-        return self._selection().numpy(aslist=aslist)
+        return self._selection().numpy(aslist=aslist, keeps_broken=True)
 
     def data(self, aslist: bool = False, fetch_chunks: bool = False) -> Any:  # noqa: ARG002 - v3's argument
-        """``{"value": ...}`` in the form natural to the htype, with what describes it (class names, coords, ...)."""
+        """``{"value": ...}`` in the form natural to the htype, with what describes it (class names, coords, ...).
+
+        Linked files that cannot be had are told as by ``numpy()``.
+        """
         row = htype_row(self.meta.htype)
         if row.payload in TEXT_LIKE:
             return {"value": self._selection().values()}

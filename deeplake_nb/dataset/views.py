@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from deeplake_nb.dataset.selecting import Selecting
 from deeplake_nb.errors import (
     FormatError,
     KeyNotFoundError,
+    LakeError,
     ReadOnlyError,
     SampleError,
     UnsupportedError,
@@ -32,7 +34,7 @@ from deeplake_nb.format.meta import decode_json, encode_json
 from deeplake_nb.storage.provider import check_key, delete_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from numpy.typing import NDArray
@@ -192,7 +194,7 @@ class Views(Selecting):
             target = Below(self._state.storage, f"{keys.VIEWS}{name}/")
             delete_all(self._state.storage, f"{keys.VIEWS}{name}/")
             view = self.create(target, self._state.open_links)
-        with view:
+        with _filling(view, is_ours=path is None):
             if optimize:
                 rows = _extract(self, view, tensors, unlink=True, skip_bad=ignore_errors)
             else:
@@ -202,7 +204,6 @@ class Views(Selecting):
                     info["sub-sample-index"] = self.index.sub_to_json()
             _keep_numbers(view, rows, hidden=optimize)
             view.info.update(info)
-        view.close()
         if path is not None:
             return str(view.path)
         self._change_list(lambda entries: [*(one for one in entries if one["id"] != name), info])
@@ -297,13 +298,28 @@ class Views(Selecting):
         source = self._loaded(info)
         new = {**info, "virtual-datasource": False, "path": f"{info['id']}_optimized"}
         view = self.create(Below(self._state.storage, _folder(new)), self._state.open_links)
-        with view:
+        with _filling(view, is_ours=True):
             _keep_numbers(view, _extract(source, view, tensors, unlink=unlink), hidden=True)
             view.info.update(new)
-        view.close()
         self._change_list(lambda entries: [new if one["id"] == info["id"] else one for one in entries])
         delete_all(self._state.storage, _folder(info))
         return new
+
+
+@contextmanager
+def _filling(view: Views, *, is_ours: bool) -> Iterator[None]:
+    """Fill a new view; where that fails nothing is held, and of one within its dataset nothing is left."""
+    try:
+        with view:
+            yield
+        view.close()
+    except BaseException:
+        if view._writer is not None:  # noqa: SLF001 - of this file
+            view._writer.abandon()  # noqa: SLF001
+        if is_ours:
+            with suppress(LakeError):  # nobody knows of it; the first error is the one to see
+                delete_all(view._held.storage)  # noqa: SLF001
+        raise
 
 
 def _extract(

@@ -7,7 +7,19 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
-from deeplake_nb.errors import DatasetExistsError, TensorExistsError, TensorNotFoundError, UnsupportedError
+from deeplake_nb.errors import (
+    DatasetExistsError,
+    KeyNotFoundError,
+    LinkError,
+    MissingCredentialsError,
+    StorageError,
+    TensorExistsError,
+    TensorNotFoundError,
+    UnsupportedError,
+)
+from deeplake_nb.storage.wrappers import Wrapper
+
+from .stores import Failing, create, load, memory
 
 
 @pytest.fixture
@@ -128,3 +140,90 @@ def test_rows_that_cannot_be_copied_are_left_out_of_all_tensors(ds, tmp_path):
     view = ds.load_view("v")
     assert view.label.numpy().reshape(-1).tolist() == [0, 1, 1, 0, 1]
     assert view["VDS_INDEX"].numpy().reshape(-1).tolist() == [0, 1, 3, 4, 5]
+
+
+# ------------------------------------------------------------------ only what was given is left out, never what failed
+
+
+class Unreadable(Wrapper):
+    """Gives no chunks of one tensor, while it is told so."""
+
+    tensor = ""
+
+    def get(self, key, byte_range=None):
+        if self.tensor and f"{self.tensor}/chunks/" in key:
+            raise StorageError(f"no answer for {key}")
+        return super().get(key, byte_range)
+
+
+def numbered(store):
+    with create(store) as ds:
+        ds.create_tensor("x", dtype="int64").extend(np.arange(6))
+        ds.create_tensor("y", htype="text").extend([f"row {at}" for at in range(6)])
+    ds.commit()
+    return ds
+
+
+@pytest.mark.parametrize("tensor", ["x", "y"])
+def test_a_storage_that_cannot_be_read_leaves_out_no_row(tensor):
+    store = Unreadable(memory())
+    numbered(store).close()
+    ds = load(store)
+    store.tensor = tensor
+    with pytest.raises(StorageError, match=f"no answer for .*{tensor}/chunks/"):
+        ds.save_view(id="v", optimize=True, ignore_errors=True)
+    store.tensor = ""
+    assert ds.get_views() == []
+    ds.save_view(id="v", optimize=True, ignore_errors=True)
+    assert ds.load_view("v").x.numpy().reshape(-1).tolist() == list(range(6))
+
+
+def test_a_storage_that_cannot_be_written_leaves_out_no_row():
+    """It fails at each put in turn: the view is whole, or there is none."""
+    for put in range(1, 200):
+        store = Failing(memory())
+        ds = numbered(store)
+        store.fail_at(put)
+        try:
+            ds.save_view(id="v", optimize=True, ignore_errors=True)
+        except StorageError:
+            assert load(store, read_only=True).get_views() == []
+            store.countdown = None
+            ds.save_view(id="v", optimize=True, ignore_errors=True)
+        is_over = store.countdown is not None
+        store.countdown = None
+        view = load(store, read_only=True).load_view("v")
+        assert view.x.numpy().reshape(-1).tolist() == list(range(6)), put
+        assert view.y.text() == [f"row {at}" for at in range(6)], put
+        ds.close()
+        if is_over:
+            break
+    assert put > 10, "it has failed at several places"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_left_out"),
+    [
+        (KeyNotFoundError("no object"), True),
+        (LinkError("refused: for another place"), True),
+        (StorageError("no answer"), False),
+        (MissingCredentialsError("no key"), False),
+    ],
+)
+def test_a_link_is_left_out_where_it_is_broken_not_where_its_storage_is(error, is_left_out, tmp_path):
+    Image.fromarray(np.full((8, 9, 3), 7, "uint8")).save(tmp_path / "a.png")
+    data = memoryview((tmp_path / "a.png").read_bytes())
+    store = memory()
+    ds = type(create(memory())).create(
+        store, lambda links, _: [error if "bad" in link.path else data for link in links]
+    )
+    ds.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
+    ds.linked.extend([deeplake.link(f"/{name}.png") for name in ("a", "bad", "b")])
+    ds.commit()
+    if is_left_out:
+        ds.save_view(id="v", optimize=True, ignore_errors=True)
+        assert ds.load_view("v")["VDS_INDEX"].numpy().reshape(-1).tolist() == [0, 2]
+        return
+    with pytest.raises(LinkError, match=f"/bad.png cannot be read: {error}"):
+        ds.save_view(id="v", optimize=True, ignore_errors=True)
+    assert ds.get_views() == []
