@@ -14,6 +14,37 @@ from deeplake_nb.urls import parse
 LOCK = "dataset_lock.lock"
 
 
+class Killed(BaseException):
+    """The process is gone: nobody catches this, and what cleans up behind it changes nothing any more."""
+
+
+class Dying(Wrapper):
+    """As what a killed process leaves: from the n-th change on, a put or the deletion of an object, none is made."""
+
+    left = None
+
+    def kill_at(self, change):
+        self.left = change
+
+    def put(self, key, data, *, if_absent=False):
+        self._live()
+        super().put(key, data, if_absent=if_absent)
+
+    def delete(self, key):
+        self._live()
+        super().delete(key)
+
+    def delete_all(self, folder="", *, progress=None):
+        for entry in list(self.list(folder)):
+            self.delete(entry.key)
+
+    def _live(self):
+        if self.left is not None:
+            self.left = max(self.left - 1, 0)
+            if not self.left:
+                raise Killed
+
+
 class Failing(Wrapper):
     """Fails at the n-th put from now on: only that one, or all that follow as well, deletes included."""
 
@@ -30,6 +61,12 @@ class Failing(Wrapper):
         if self._is_over():
             raise StorageError(f"no space left for {key}")
         super().put(key, data, if_absent=if_absent)
+        self.puts.append(key)
+
+    def put_patched(self, key, content):
+        if self._is_over():
+            raise StorageError(f"no space left for {key}")
+        super().put_patched(key, content)
         self.puts.append(key)
 
     def delete(self, key):

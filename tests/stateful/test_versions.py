@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,12 +17,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from deeplake_nb.errors import StorageError
-from tests.dataset.stores import Failing, create, load, memory
+from deeplake_nb.errors import ReadOnlyError, StorageError
+from tests.dataset.stores import Dying, Failing, Killed, create, load, memory
 
 VALUES = st.integers(-9, 9)
-FAILS = st.none() | st.integers(1, 25)
-"""At which put from now on the storage fails, for good."""
+FAILS = st.none() | st.tuples(st.sampled_from(["fails", "kills"]), st.integers(1, 25))
+"""At which put from now on the storage fails, for good; or at which change the process is killed."""
+ENDS = (StorageError, Killed)
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Node:
 
     parent: Node | None
     tensors: dict[str, list[tuple[int, int]]]
+    branch: str = "main"
     updated: dict[str, set[int]] = field(default_factory=dict)
     commit: str | None = None
 
@@ -54,13 +57,15 @@ class Node:
 class VersionsMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self):
-        self.store = Failing(memory())
+        self.dying = Dying(memory())
+        self.store = Failing(self.dying)
         self.ds = create(self.store)
         self.numbers = count()
         self.names = count()
         self.branch = "main"
         self.heads = {"main": Node(None, {})}
         self.closed: dict[str, Node] = {}
+        self.merged: set[str] = set()  # branches whose chunks others may have
         for name in ("x", "y"):
             self.ds.create_tensor(name, dtype="int64")
             self.head.tensors[name] = []
@@ -75,8 +80,17 @@ class VersionsMachine(RuleBasedStateMachine):
         ds = self.ds if ds is None else ds
         return {name: tensor.numpy().reshape(-1).tolist() for name, tensor in ds.tensors.items()}
 
+    def arm(self, fails):
+        """Let what follows end in the middle."""
+        if fails is not None:
+            how, at = fails
+            (self.store.fail_at(at, for_good=True) if how == "fails" else self.dying.kill_at(at))
+
+    def disarm(self):
+        self.store.countdown = self.dying.left = None
+
     def reopen(self):
-        self.store.countdown = None
+        self.disarm()
         self.ds = None
         gc.collect()
         self.ds = load(self.store, address=self.branch)
@@ -84,16 +98,19 @@ class VersionsMachine(RuleBasedStateMachine):
     def attempt(self, fails, work, after):
         """Do something that is done or not; ``after`` is how the head is then."""
         before = deepcopy(self.head)
-        if fails is not None:
-            self.store.fail_at(fails, for_good=True)
+        self.arm(fails)
         try:
             work()
-        except StorageError:
+        except ENDS:
+            ended = True
+        else:
+            ended = False
+        if ended:  # outside the handler, which holds what was under way
             self.reopen()
             found = self.read()
             assert found in (before.values(), after.values()), "half of it"
             after = after if found == after.values() else before
-        self.store.countdown = None
+        self.disarm()
         self.head.tensors, self.head.updated = after.tensors, after.updated
 
     def changed(self):
@@ -181,7 +198,7 @@ class VersionsMachine(RuleBasedStateMachine):
         """The model of a commit: its head goes on."""
         node = self.heads[branch]
         node.commit, self.closed[commit] = commit, node
-        self.heads[branch] = Node(node, deepcopy(node.tensors))
+        self.heads[branch] = Node(node, deepcopy(node.tensors), branch)
 
     def take_commits(self, branch):
         """After a failure: what was committed on a branch all the same."""
@@ -191,35 +208,64 @@ class VersionsMachine(RuleBasedStateMachine):
 
     @rule(fails=FAILS)
     def commit(self, fails):
-        if fails is not None:
-            self.store.fail_at(fails, for_good=True)
-        try:
+        self.arm(fails)
+        commit = None
+        with suppress(*ENDS):
             commit = self.ds.commit(allow_empty=True)
-        except StorageError:
+        if commit is None:
             self.reopen()
             self.take_commits(self.branch)
         else:
-            self.store.countdown = None
+            self.disarm()
             self.close(self.branch, commit)
 
     @precondition(lambda self: len(self.heads) < 4)
     @rule(fails=FAILS)
     def branch_off(self, fails):
         name, start = f"b{next(self.names)}", self.branch
-        if fails is not None:
-            self.store.fail_at(fails, for_good=True)
-        try:
+        self.arm(fails)
+        with suppress(*ENDS):
             self.ds.checkout(name, create=True)
-        except StorageError:
-            self.reopen()
-        self.store.countdown = None
+        self.reopen()
         tree = load(self.store, address=start, read_only=True)._state.tree
         self.take_commits(start)
         if name in tree.branches:
             parent = self.heads[start].parent
-            self.heads[name] = Node(parent, deepcopy(parent.tensors))
+            self.heads[name] = Node(parent, deepcopy(parent.tensors), name)
             self.branch = name
         self.reopen()
+
+    @precondition(lambda self: len(self.heads) > 1)
+    @rule(data=st.data(), fails=FAILS)
+    def delete_branch(self, data, fails):
+        name = data.draw(st.sampled_from(sorted(set(self.heads) - {self.branch})), label="branch")
+        rests = [
+            node
+            for branch, head in self.heads.items()
+            for node in head.ancestry()
+            if branch != name and node.branch == name
+        ]
+        self.arm(fails)
+        refused = None
+        with suppress(*ENDS):
+            try:
+                self.ds.delete_branch(name)
+            except ReadOnlyError as error:
+                refused = str(error)
+        self.reopen()
+        is_there = name in load(self.store, read_only=True)._state.tree.branches
+        if refused is not None:
+            reason = "is the main one" if name == "main" else "starts on it" if rests else "it was merged"
+            assert reason in refused
+            assert is_there
+            assert reason != "it was merged" or name in self.merged
+        if not is_there:
+            assert name != "main"
+            assert not rests
+            del self.heads[name]
+            self.closed = {commit: node for commit, node in self.closed.items() if node.branch != name}
+        else:
+            assert refused is not None or fails is not None
 
     @rule(data=st.data())
     def checkout(self, data):
@@ -239,14 +285,14 @@ class VersionsMachine(RuleBasedStateMachine):
         name = min(node.tensors)
         self.ds[name].append(value)
         self.branch = self.ds.branch
-        self.heads[self.branch] = Node(node, deepcopy(node.tensors))
+        self.heads[self.branch] = Node(node, deepcopy(node.tensors), self.branch)
         self.head.tensors[name].append((next(self.numbers), value))
 
     @rule(fails=FAILS)
     def reset(self, fails):
         parent = self.head.parent
         tensors = deepcopy(parent.tensors) if parent else {}
-        self.attempt(fails, lambda: self.ds.reset(force=True), Node(parent, tensors))
+        self.attempt(fails, lambda: self.ds.reset(force=True), Node(parent, tensors, self.branch))
 
     @precondition(lambda self: len(self.heads) > 1)
     @rule(data=st.data(), whose=st.sampled_from(["ours", "theirs"]), fails=FAILS)
@@ -261,18 +307,20 @@ class VersionsMachine(RuleBasedStateMachine):
             return  # what becomes of tensors is tested elsewhere
         self.commit(None)
         ours = self.head
-        if fails is not None:
-            self.store.fail_at(fails, for_good=True)
-        try:
+        self.merged.add(other)
+        self.arm(fails)
+        ended = True
+        with suppress(*ENDS):
             self.ds.merge(other, conflict_resolution=whose)
-        except StorageError:
+            ended = False
+        if ended:
             self.reopen()
             self.take_commits(other)
             if self.ds.commit_id == ours.parent.commit:
                 self.ds.reset(force=True)
                 assert self.read() == ours.parent.values(), "forgotten"
                 return
-        self.store.countdown = None
+        self.disarm()
         self.take_commits(other)
         theirs = self.heads[other].parent
         if theirs is base or theirs in list(ours.ancestry()):
@@ -307,7 +355,7 @@ class VersionsMachine(RuleBasedStateMachine):
     def teardown(self):
         if not hasattr(self, "ds"):
             return
-        self.store.countdown = None
+        self.disarm()
         self.ds.close()
         for name, node in self.heads.items():
             assert self.read(load(self.store, address=name, read_only=True)) == node.values(), name
