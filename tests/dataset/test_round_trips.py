@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
 from deeplake_nb.session import default
+from deeplake_nb.storage.parallel import get_many, in_parallel
+from deeplake_nb.storage.ranges import ByteRange
 from deeplake_nb.storage.wrappers import Wrapper
 from tests.fakes import moto
 from tests.fakes.proxy import fault_proxy
@@ -19,8 +21,15 @@ from .stores import load, memory
 ROWS = 2000
 
 
+_here = threading.local()  # each thread's clock: how many requests, one after the other, led to where it is
+
+
+def now():
+    return getattr(_here, "clock", 0)
+
+
 class Depth(Wrapper):
-    """How many requests came one after the other: each is one deeper than the deepest that was answered before it."""
+    """How many requests had to wait for one another: each is one deeper than what was known when it was asked for."""
 
     concurrency = 256
 
@@ -30,17 +39,67 @@ class Depth(Wrapper):
         self.reset()
 
     def reset(self):
-        self.depth = self.count = 0
+        self.depth = self.count = _here.clock = 0
 
     def get(self, key, byte_range=None):
+        return self._asked(lambda: super(Depth, self).get(key, byte_range))
+
+    def get_into(self, key, buffer, start=0):
+        return self._asked(lambda: super(Depth, self).get_into(key, buffer, start))
+
+    def _asked(self, request):
+        _here.clock = now() + 1
         with self._lock:
-            mine, self.count = self.depth + 1, self.count + 1
-        time.sleep(0.1)  # so that all of one round are under way before the first is answered
+            self.count += 1
+            self.depth = max(self.depth, _here.clock)
+        return request()
+
+
+@pytest.fixture(autouse=True)
+def clocks(monkeypatch):
+    """Clocks go along with what is handed to a thread, and with its answer: what counts is what waited for what.
+
+    When a thread began, and how fast it was, changes nothing.
+    """
+    submit, result = ThreadPoolExecutor.submit, Future.result
+
+    def submitted(pool, work, /, *args, **options):
+        clock = [now()]
+
+        def run():
+            _here.clock = clock[0]
+            try:
+                return work(*args, **options)
+            finally:
+                clock[0] = now()
+
+        future = submit(pool, run)
+        future.clock = clock
+        return future
+
+    def received(future, timeout=None):
         try:
-            return super().get(key, byte_range)
+            return result(future, timeout)
         finally:
-            with self._lock:
-                self.depth = max(self.depth, mine)
+            _here.clock = max(now(), *getattr(future, "clock", ()))
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submitted)
+    monkeypatch.setattr(Future, "result", received)
+
+
+def test_what_waits_for_an_answer_is_deeper_and_what_runs_beside_it_is_not():
+    store = Depth(memory())
+    store.put("a", b"data")
+    for _ in range(3):
+        store.get("a")
+    assert (store.depth, store.count) == (3, 3)
+    store.reset()
+    for _ in range(2):
+        assert [bytes(one) for one in get_many(store, [("a", ByteRange(at, at + 1)) for at in (0, 3)] * 40)]
+    assert store.depth == 2
+    for _ in in_parallel(lambda _: list(get_many(store, [("a", None)] * 2)), range(3), 3):
+        pass
+    assert store.depth == 3
 
 
 @pytest.fixture(scope="module")
