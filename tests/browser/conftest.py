@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real headless browser. Module-scoped, since starting both takes seconds."""
+"""A real JupyterLab in a real headless browser: one for all files, since starting both takes seconds."""
 
 from __future__ import annotations
 
@@ -11,22 +11,29 @@ from tests.browser.lab import Lab
 from tests.fakes.web import web_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
-    """A headless Chromium. It ends with the module: playwright's event loop would disturb other modules' tests."""
+    """A headless Chromium. It ends with the folder: playwright's event loop would disturb other folders' tests."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
         yield running
         running.close()
 
 
-@pytest.fixture(scope="module")
-def lab(browser, tmp_path_factory):
-    """`lab.open(cells)` gives a `NotebookPage`; see there."""
+@pytest.fixture(scope="package")
+def jupyterlab(browser, tmp_path_factory):
+    """A server that is never without its browser."""
     running = Lab(tmp_path_factory.mktemp("lab"), browser)
     yield running
     running.close()
-    foreign = [url for page in running.pages for url in page.foreign]
+
+
+@pytest.fixture(scope="module")
+def lab(jupyterlab):
+    """`lab.open(cells)` gives a `NotebookPage`; see there. Each file finds it without kernels, pages and files."""
+    yield jupyterlab
+    foreign = [url for page in jupyterlab.pages for url in page.foreign]
+    jupyterlab.clear()
     assert not foreign, f"the page asked other machines: {foreign}"
 
 

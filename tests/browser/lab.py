@@ -94,11 +94,19 @@ class Lab(JupyterServer):
             nbformat.write(notebook, path)
         return path
 
+    def clear(self) -> None:
+        """Close every page, too."""
+        self._close_pages()
+        super().clear()
+
     def close(self) -> None:
         """Close every page, then the server with its kernels."""
-        for page in self.pages:
-            page.close()
+        self._close_pages()
         super().close()
+
+    def _close_pages(self) -> None:
+        while self.pages:
+            self.pages.pop().close()
 
 
 class Notebook7(Lab):

@@ -66,7 +66,7 @@ class BrowserPage:
         return path
 
     def close(self) -> None:
-        """Close the page. Its kernel lives until the server closes."""
+        """Close the page. Its kernel lives on until the server is cleared or closed."""
         self._context.close()
 
 

@@ -6,17 +6,20 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.error import URLError
+from urllib.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _START_SECONDS = 60
+_END_SECONDS = 30
 _FOLDERS = (
     "HOME",
     "IPYTHONDIR",
@@ -72,6 +75,20 @@ class JupyterServer:
                 self.url = f"http://127.0.0.1:{json.loads(file.read_text())['port']}"
                 return urllib.request.urlopen(f"{self.url}/api/status?token={self.token}", timeout=5).status == 200
         return False
+
+    def clear(self) -> None:
+        """End every kernel and empty the folders they wrote into: the next ones find what the first ones found."""
+        for session in json.loads(self._ask("GET", "sessions")):
+            self._ask("DELETE", f"sessions/{session['id']}")
+        for path in (*self.root.iterdir(), *self._folders["HOME"].iterdir()):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    def _ask(self, method: str, path: str) -> bytes:
+        headers = {"Authorization": f"token {self.token}"}
+        with urllib.request.urlopen(
+            Request(f"{self.url}/api/{path}", headers=headers, method=method), timeout=30
+        ) as said:
+            return said.read()
 
     def log(self) -> str:
         """The end of what the server and its kernels wrote."""
