@@ -1,8 +1,9 @@
 """All of a tensor, a block at a time, for who scans it: no more of it in memory than the blocks under way.
 
-A block of numbers fits into a core's own cache. Of a large tensor on this machine it is read straight into the same
-few megabytes again and again, so that the samples cross the memory once; anything else comes chunk by chunk, through
-the cache. Of texts and JSON a block is what a chunk holds, as it is stored.
+A block of numbers fits into a core's own cache. Of a large tensor on this machine it is a larger part of the file, as
+it lies in memory, or is read straight into the same megabyte again and again, so that the samples cross the memory
+once; anything else comes chunk by chunk, through the cache. Of texts and JSON a block is what a chunk holds, as it is
+stored.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from deeplake_nb.errors import DynamicShapeError, KeyNotFoundError, LakeError, S
 from deeplake_nb.format.chunk import uniform_start
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.samples import as_bytes
+from deeplake_nb.storage.leases import lent
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from deeplake_nb.format.samples import StoredSample
 
 BLOCK_NBYTES = 1 << 20
+_LENT_NBYTES = 32 << 20
+"""As much of a file at once: its pages come together, and a writer who waits for it waits for milliseconds."""
 _CACHED_NBYTES = 128 << 20
 """Tensors up to this are kept as chunks: the next scan of them reads nothing."""
 
@@ -92,7 +96,8 @@ class Blocks:
     def read(self, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
         """The vectors of a span: pairs of the first row's number and an array ``(n, width)``, in order.
 
-        A row without a sample is all NaN. An array is good until the next one is asked for. Thread-safe.
+        A row without a sample is all NaN. An array is good until the next one is asked for, is only to be read, and may
+        lie at an address that suits no number. Thread-safe.
 
         Raises:
             DynamicShapeError: a vector of another length.
@@ -144,6 +149,17 @@ class Blocks:
 
     def _pieces(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
         """``zero`` is where row 0 would start."""
+        nbytes = self.row_nbytes
+        step = max(_LENT_NBYTES // nbytes, 1)
+        for first in range(span.first, span.stop, step):
+            stop = min(first + step, span.stop)
+            with lent(self.state.storage, path, ByteRange(zero + first * nbytes, zero + stop * nbytes)) as found:
+                if found is not None:
+                    yield first, np.frombuffer(found, self.tensor.meta.dtype).reshape(-1, self.width)
+            if found is None:
+                yield from self._copied(storage, path, zero, span._replace(first=first, stop=stop))
+
+    def _copied(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
         step = max(BLOCK_NBYTES // self.row_nbytes, 1)
         block = np.empty((step, self.width), self.tensor.meta.dtype)
         for first in range(span.first, span.stop, step):

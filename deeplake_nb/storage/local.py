@@ -20,12 +20,14 @@ from deeplake_nb.errors import (
     StorageError,
     UrlError,
 )
+from deeplake_nb.storage.leases import leased
 from deeplake_nb.storage.provider import Entry, check_key, check_length, check_prefix, flat, parts
 from deeplake_nb.storage.ranges import ByteRange, clip
 from deeplake_nb.urls import Url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from io import BufferedWriter
 
     from typing_extensions import Buffer
@@ -57,8 +59,9 @@ class LocalStorage:
 
     A put writes a temporary file beside its target and renames it: readers see old or new bytes, and a writer that is
     killed leaves the old object. Nothing is forced to the disk, so that a power cut may lose what was written last.
-    Objects are read, never mapped into memory: another program that shortens a file in place, as the original library
-    does, would take the mapped bytes away and this process with them. Bulk reads copy once through `get_into`.
+    Objects are read, and mapped into memory only under a lease: another program that shortens a file in place, as the
+    original library does, would take the mapped bytes away and this process with them. Bulk reads copy once through
+    `get_into`.
     """
 
     concurrency = 1
@@ -94,6 +97,10 @@ class LocalStorage:
                 return _fill(file, flat(buffer))
         except OSError as error:
             raise self._error("read", key, error) from error
+
+    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+        """The file mapped into memory, under a lease; None where that cannot be had."""
+        return leased(self._base + check_key(key), byte_range)
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Write a temporary file, then rename it."""

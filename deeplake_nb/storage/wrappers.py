@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter, OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from deeplake_nb.errors import ReadOnlyError
 from deeplake_nb.storage import provider as seam
+from deeplake_nb.storage.leases import lent
 from deeplake_nb.storage.provider import StorageProvider, flat, parts
 from deeplake_nb.storage.ranges import ByteRange, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from typing_extensions import Buffer
 
@@ -46,6 +49,10 @@ class Wrapper:
     def get_into(self, key: str, buffer: Buffer, start: int = 0) -> int:
         """Fill memory with the object's bytes."""
         return seam.get_into(self.inner, key, buffer, start)
+
+    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+        """The object's bytes as they lie in memory, if they do."""
+        return lent(self.inner, key, byte_range)
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object."""
@@ -117,7 +124,7 @@ class Counting(Wrapper):
     """Counts requests and the bytes they carried.
 
     Attributes:
-        requests: verb to number of calls, the failed ones too; ``get_into`` counts as ``get``.
+        requests: verb to number of calls, the failed ones too; ``get_into`` and ``lend`` count as ``get``.
         nbytes: ``get`` and ``put`` to payload bytes.
     """
 
@@ -154,6 +161,15 @@ class Counting(Wrapper):
         nbytes = super().get_into(key, buffer, start)
         self._carried("get", nbytes)
         return nbytes
+
+    @contextmanager
+    def lend(self, key: str, byte_range: ByteRange) -> Iterator[memoryview | None]:
+        """The object's bytes in memory, counted as a get if they are."""
+        with super().lend(key, byte_range) as found:
+            if found is not None:
+                self._count("get")
+                self._carried("get", len(found))
+            yield found
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object, counted."""

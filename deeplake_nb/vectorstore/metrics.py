@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import VectorStoreError, did_you_mean
+from deeplake_nb.vectorstore.products import dots, inner, squares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
+
+    from deeplake_nb.vectorstore.products import Measure
 
     Singles = NDArray[np.float32]
     Doubles = NDArray[np.float64]
@@ -31,9 +34,14 @@ _TINY = 1e-30
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. ``bound`` gives ``(keys, slack)`` of 32-bit vectors: the exact key is at least ``keys - slack``."""
+    """One metric.
+
+    ``measure`` looks at 32-bit vectors and fills two rows of numbers, of which ``bound`` makes ``(keys, slack)``: the
+    exact key lies between ``keys - slack`` and ``keys + slack``, where these are finite.
+    """
 
     name: str
+    measure: Measure
     bound: Callable[[Singles, Singles], Keys]
     exact: Callable[[Doubles, Doubles], Doubles]
     tql: str
@@ -51,27 +59,14 @@ class Metric:
         return self.exact is _cos
 
 
-def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
-    """Products of rows: ``(n, d)`` with ``(d,)`` or ``(n, d)``. One call of BLAS a row, on this thread alone.
-
-    That is as fast as a product with a matrix where the rows are in the cache, and equal rows give equal numbers
-    wherever they stand.
-    """
-    right = other[:, None] if other.ndim == 1 else other[:, :, None]
-    product: NDArray[Any] = np.matmul(one[:, None, :], right)[:, 0, 0]
-    return product
-
-
 def _error(width: int) -> float:
     """Relative error of a sum of ``width`` products, at most (Higham, Accuracy and Stability, 3.1)."""
     return width * _UNIT / (1 - min(width * _UNIT, 0.5)) + 4 * _UNIT
 
 
-def _l2_bound(block: Singles, query: Singles) -> Keys:
-    norms = dots(block, block).astype(np.float64)
-    own = float(np.dot(query, query))
-    keys = norms - 2.0 * dots(block, query) + own
-    return keys, 3.0 * _error(len(query)) * (norms + own) + _TINY
+def _sum_bound(measured: Singles, query: Singles) -> Keys:
+    keys = measured[0].astype(np.float64)
+    return keys, 2.0 * _error(len(query)) * keys + _TINY
 
 
 def _l2(block: Doubles, query: Doubles) -> Doubles:
@@ -79,17 +74,21 @@ def _l2(block: Doubles, query: Doubles) -> Doubles:
     return dots(apart, apart)
 
 
-def _dot_bound(block: Singles, query: Singles) -> Keys:
-    norms = dots(block, block).astype(np.float64)
+def _dot_bound(measured: Singles, query: Singles) -> Keys:
+    products, norms = measured.astype(np.float64)
     own = float(np.dot(query, query))
-    return -dots(block, query).astype(np.float64), 2.0 * _error(len(query)) * np.sqrt(norms * own) + _TINY
+    return -products, 2.0 * _error(len(query)) * np.sqrt(norms * own) + _TINY
 
 
-def _cos_bound(block: Singles, query: Singles) -> Keys:
-    norms = dots(block, block).astype(np.float64)
-    norms[norms < _TINY] = np.nan
+def _dot(block: Doubles, query: Doubles) -> Doubles:
+    return -dots(block, query)
+
+
+def _cos_bound(measured: Singles, query: Singles) -> Keys:
+    products, norms = measured.astype(np.float64)
+    norms[~((norms >= _TINY) & (norms < np.inf))] = np.nan
     own = float(np.dot(query, query))
-    keys = dots(block, query) / -np.sqrt(norms * (own if own >= _TINY else np.nan))
+    keys = products / -np.sqrt(norms * (own if own >= _TINY else np.nan))
     return keys, 4.0 * _error(len(query))
 
 
@@ -99,14 +98,8 @@ def _cos(block: Doubles, query: Doubles) -> Doubles:
     return keys
 
 
-def _l1_bound(block: Singles, query: Singles) -> Keys:
-    keys = np.abs(block - query).sum(axis=1, dtype=np.float32).astype(np.float64)
-    return keys, 2.0 * _error(len(query)) * keys + _TINY
-
-
-def _max_bound(block: Singles, query: Singles) -> Keys:
-    keys = np.abs(block - query).max(axis=1, initial=0).astype(np.float64)
-    return keys, 4.0 * _UNIT * keys + _TINY
+def _sums(block: Singles, query: Singles, out: Singles) -> None:
+    np.abs(block - query).sum(axis=1, out=out[0])
 
 
 def _l1(block: Doubles, query: Doubles) -> Doubles:
@@ -114,13 +107,19 @@ def _l1(block: Doubles, query: Doubles) -> Doubles:
     return distances
 
 
+def _largest(block: Singles, query: Singles, out: Singles) -> None:
+    np.abs(block - query).max(axis=1, initial=0, out=out[0])
+
+
+def _max_bound(measured: Singles, query: Singles) -> Keys:
+    del query
+    keys = measured[0].astype(np.float64)
+    return keys, 4.0 * _UNIT * keys + _TINY
+
+
 def _max(block: Doubles, query: Doubles) -> Doubles:
     distances: Doubles = np.abs(block - query).max(axis=1, initial=0)
     return distances
-
-
-def _dot(block: Doubles, query: Doubles) -> Doubles:
-    return -dots(block, query)
 
 
 _LIKENESS: Mapping[str, Any] = {"score": np.negative, "is_similarity": True}
@@ -128,11 +127,11 @@ _LIKENESS: Mapping[str, Any] = {"score": np.negative, "is_similarity": True}
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("l2", _l2_bound, _l2, "L2_NORM", np.sqrt, faiss="METRIC_L2"),
-        Metric("l1", _l1_bound, _l1, "L1_NORM"),
-        Metric("max", _max_bound, _max, "LINF_NORM"),
-        Metric("cos", _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"),
-        Metric("dot", _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
+        Metric("l2", squares, _sum_bound, _l2, "L2_NORM", np.sqrt, faiss="METRIC_L2"),
+        Metric("l1", _sums, _sum_bound, _l1, "L1_NORM"),
+        Metric("max", _largest, _max_bound, _max, "LINF_NORM"),
+        Metric("cos", inner, _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"),
+        Metric("dot", inner, _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
     )
 }
 DEFAULT = "cos"

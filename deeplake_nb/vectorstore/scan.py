@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.storage.provider import in_parallel
+from deeplake_nb.vectorstore import products
 from deeplake_nb.vectorstore.nearest import Nearest
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-_LARGE_NBYTES = 32 << 20
-"""From here on more than one thread pays."""
+_LARGE_NBYTES = 128 << 20
+"""From here on more than one thread pays, and loading a library for its products."""
 _CLOUD_THREADS = 4
 """Each holds one chunk (64 MB) of a storage that is waited for."""
 
@@ -27,7 +28,8 @@ _CLOUD_THREADS = 4
 def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints | None = None) -> Nearest:
     """The ``k`` rows nearest to ``query``, of all or of ``rows`` (rising). Reads every chunk that has any of them.
 
-    Memory holds a block of 1 MB per core, or a chunk per thread where the storage is waited for.
+    Memory holds a block per core (32 MB of a file, which the system has in memory anyway; else 1 MB), or a chunk per
+    thread where the storage is waited for.
 
     Raises:
         LakeError: a chunk that cannot be read.
@@ -38,8 +40,11 @@ def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints
         for span in part:
             for first, block in blocks.read(span):
                 _see(found, first, block, rows)
+                del block  # before the storage takes its memory back
         return found
 
+    if blocks.rows * blocks.row_nbytes >= _LARGE_NBYTES:
+        products.load()
     out = Nearest(metric, query, k)
     for found in in_parallel(search, *_parts(blocks, _spans(blocks, rows))):
         out.join(found)

@@ -1,0 +1,82 @@
+"""Files mapped into memory under a lease, so that no writer takes the bytes away.
+
+A program that shortens a file in place, as the original library does when it writes, takes its mapped bytes away, and
+who touches them is killed. On Linux a reader may lease a file (fcntl(2), "Leases"): who then opens it for writing or
+shortens it waits until the lease is given back, for 45 s at most. Pages are brought in before anybody touches them, so
+that a disk that cannot be read is no reason to be killed, either. Where any of that cannot be had (another system, a
+file of somebody else, one that is open for writing, a network file system), there is no mapping.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.storage.ranges import ByteRange
+
+_MADV_POPULATE_READ = 22  # linux/mman.h; since 5.14
+
+
+@runtime_checkable
+class Lends(Protocol):
+    """A provider that may have an object's bytes in memory already; call it through `lent`."""
+
+    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+        """As the function `lent`."""
+        ...
+
+
+def lent(provider: StorageProvider, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+    """The bytes of a range as they lie in memory, without a copy, for as long as the context is open: milliseconds.
+
+    None where the storage has no such memory, or the object no such range: read it instead. A program that replaces the
+    object in place waits until the context ends; what is still looked at then may go.
+    """
+    return provider.lend(key, byte_range) if isinstance(provider, Lends) else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def leased(path: str, byte_range: ByteRange) -> Iterator[memoryview | None]:
+    """The bytes of a file, mapped; None where that cannot be done safely."""
+    with contextlib.ExitStack() as stack:
+        yield _mapped(stack, path, byte_range)
+
+
+def _mapped(stack: contextlib.ExitStack, path: str, byte_range: ByteRange) -> memoryview | None:
+    start, stop = byte_range
+    first = start // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        _lease(stack, descriptor)
+        if os.fstat(descriptor).st_size < stop:
+            return None
+        mapping = mmap.mmap(descriptor, stop - first, mmap.MAP_SHARED, mmap.PROT_READ, offset=first)
+        view = memoryview(mapping)
+        stack.callback(_close, mapping, view)
+        mapping.madvise(_MADV_POPULATE_READ)
+    except (OSError, ValueError, ImportError, AttributeError):  # the last two where this system has no leases
+        return None
+    return view[start - first :]
+
+
+def _lease(stack: contextlib.ExitStack, descriptor: int) -> None:
+    import fcntl
+
+    fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # which nobody minds: what is usual ends the process
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    stack.callback(fcntl.fcntl, descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+def _close(mapping: mmap.mmap, view: memoryview) -> None:
+    with contextlib.suppress(BufferError):  # an array on it is still there: the mapping goes with that
+        view.release()
+        mapping.close()

@@ -1,0 +1,88 @@
+"""Measures of many vectors by one, in single precision, on memory as it lies.
+
+Samples stand behind the header of their chunk, mostly at an odd address, of which numpy's products make a copy first.
+faiss's take them there. Without it they are copied a few at a time, which stays in the core's own cache.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Singles = NDArray[np.float32]
+    Measure = Callable[[Singles, Singles, Singles], None]
+
+_PART_NBYTES = 1 << 20
+"""Two looks at as many vectors cost one way through memory."""
+
+
+def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Products of rows: ``(n, d)`` with ``(d,)`` or ``(n, d)``. One call of BLAS a row, on this thread alone.
+
+    That is as fast as a product with a matrix where the rows are in the cache, and equal rows give equal numbers
+    wherever they stand.
+    """
+    right = other[:, None] if other.ndim == 1 else other[:, :, None]
+    product: NDArray[Any] = np.matmul(one[:, None, :], right)[:, 0, 0]
+    return product
+
+
+def inner(vectors: Singles, query: Singles, out: Singles) -> None:
+    """A measure: products with the query, and each vector's with itself."""
+    library = sys.modules.get("faiss")
+    if library is None:
+        out[0], out[1] = dots(vectors, query), dots(vectors, vectors)
+        return
+    pointer, wanted = library.swig_ptr, library.swig_ptr(query)
+    for part in _parts(*vectors.shape):
+        some, products, norms = vectors[part], *out[:, part]
+        library.fvec_inner_products_ny(pointer(products), wanted, pointer(some), *some.shape[::-1])
+        library.fvec_norms_L2sqr(pointer(norms), pointer(some), *some.shape[::-1])
+
+
+def squares(vectors: Singles, query: Singles, out: Singles) -> None:
+    """A measure: squared distances from the query."""
+    library = sys.modules.get("faiss")
+    if library is None:
+        apart = vectors - query
+        out[0] = dots(apart, apart)
+        return
+    library.fvec_L2sqr_ny(*map(library.swig_ptr, (out[0], query, vectors)), *vectors.shape[::-1])
+
+
+def measured(vectors: NDArray[Any], query: Singles, measure: Measure) -> Singles:
+    """What a measure says of vectors ``(n, d)`` of any numbers: an array ``(2, n)``."""
+    out = np.empty((2, len(vectors)), np.float32)
+    fits = vectors.dtype == np.float32 and vectors.flags.c_contiguous
+    if fits and measure in {inner, squares} and "faiss" in sys.modules:
+        measure(vectors, query, out)
+        return out
+    room = None
+    for part in _parts(*vectors.shape):
+        some = vectors[part]
+        if not (fits and vectors.flags.aligned):
+            room = np.empty(some.shape, np.float32) if room is None else room[: len(some)]
+            room[:] = some
+            some = room
+        measure(some, query, out[:, part])
+    return out
+
+
+def _parts(count: int, width: int) -> Iterator[slice]:
+    step = max(_PART_NBYTES // (4 * max(width, 1)), 1)
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def load() -> None:
+    """Have faiss's products from now on, if it is installed: its loading pays where there is much to look at."""
+    try:
+        import faiss  # noqa: F401 - is looked up by name
+    except ImportError:
+        return

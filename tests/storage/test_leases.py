@@ -1,0 +1,128 @@
+"""Files in memory under a lease: whoever changes one in place waits, and nobody is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplake_nb.errors import UrlError
+from deeplake_nb.storage.leases import Lends, lent
+from deeplake_nb.storage.local import LocalStorage
+from deeplake_nb.storage.memory import MemoryStorage
+from deeplake_nb.storage.provider import ByteRange
+from deeplake_nb.storage.wrappers import Cached, Counting
+from deeplake_nb.urls import parse
+
+CONTENT = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
+linux = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+
+
+@pytest.fixture
+def storage(tmp_path):
+    made = LocalStorage(parse(tmp_path))
+    made.put("a", CONTENT)
+    return made
+
+
+@linux
+@pytest.mark.parametrize("byte_range", [(0, 300_000), (4096, 8192), (39, 299_999), (299_999, 300_000)])
+def test_a_range_as_it_lies(storage, byte_range):
+    with lent(storage, "a", ByteRange(*byte_range)) as found:
+        assert found == CONTENT[slice(*byte_range)]
+        assert found.readonly
+
+
+def test_what_is_not_there_is_not_lent(storage, tmp_path):
+    for key, byte_range in [("b", (0, 1)), ("a", (0, 300_001)), ("a", (5, 5))]:
+        with lent(storage, key, ByteRange(*byte_range)) as found:
+            assert not found
+    with pytest.raises(UrlError):
+        storage.lend("../a", ByteRange(0, 1))
+
+
+def test_other_storages_lend_nothing():
+    memory = MemoryStorage(parse("mem://lends-nothing"))
+    memory.put("a", b"123")
+    assert not isinstance(memory, Lends)
+    with lent(Cached(memory, 10), "a", ByteRange(0, 3)) as found:
+        assert found is None
+
+
+@linux
+def test_a_file_that_is_being_written_is_not_lent(storage, tmp_path):
+    with (tmp_path / "a").open("r+b"), lent(storage, "a", ByteRange(0, 10)) as found:
+        assert found is None
+
+
+@linux
+def test_it_is_counted_as_it_is_read(storage):
+    counting = Counting(storage)
+    with lent(counting, "a", ByteRange(10, 30)), lent(counting, "b", ByteRange(0, 1)):
+        assert counting.requests == {"get": 1}
+        assert counting.nbytes == {"get": 20}
+
+
+@linux
+def test_who_changes_it_in_place_waits(storage, tmp_path):
+    with lent(storage, "a", ByteRange(0, 300_000)) as found:
+        program = "import sys; open(sys.argv[1], 'wb').write(b'short'); print('written')"
+        writer = subprocess.Popen([sys.executable, "-c", program, tmp_path / "a"], stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            writer.wait(2)
+        assert found == CONTENT
+    assert writer.communicate(timeout=30)[0] == "written\n"
+    assert (tmp_path / "a").read_bytes() == b"short"
+
+
+@linux
+def test_a_replaced_file_stays_as_it_was(storage):
+    with lent(storage, "a", ByteRange(0, 300_000)) as found:
+        storage.put("a", b"new")
+        assert found == CONTENT
+    assert storage.get("a") == b"new"
+
+
+@linux
+def test_nothing_is_left_open(storage):
+    def left():
+        maps = Path("/proc/self/maps").read_text()
+        return len(list(Path("/proc/self/fd").iterdir())), maps.count(str(storage.url.path))
+
+    before = left()
+    for _ in range(20):
+        with lent(storage, "a", ByteRange(0, 300_000)) as found:
+            array = np.frombuffer(found, np.uint8)
+        del array, found  # an array that outlives the context keeps its mapping, and nothing else
+    assert left() == before
+
+
+WRITER = """
+import sys, time
+path, content = sys.argv[1], open(sys.argv[1], "rb").read()
+print("ready", flush=True)
+while True:  # as the original library writes
+    with open(path, "wb") as file:
+        file.write(content)
+"""
+
+
+@linux
+def test_a_reader_survives_whoever_rewrites_it_again_and_again(storage, tmp_path):
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "a"], stdout=subprocess.PIPE)
+    try:
+        writer.stdout.readline()
+        seen, until = 0, time.monotonic() + 3
+        while time.monotonic() < until:
+            with lent(storage, "a", ByteRange(0, 300_000)) as found:
+                if found is not None:
+                    assert found == CONTENT
+                    seen += 1
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert seen

@@ -1,0 +1,136 @@
+"""Exact search of what lies on this machine: mapped or read, by either library's products, it finds the same."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from deeplake_nb.dataset import blocks
+from deeplake_nb.errors import LakeError
+from deeplake_nb.storage.local import LocalStorage
+from deeplake_nb.storage.wrappers import Counting, innermost
+from deeplake_nb.vectorstore.metrics import METRICS
+from deeplake_nb.vectorstore.store import VectorStore
+from tests.vectorstore.test_nearest import brute, is_descending
+
+WIDTH = 40
+COUNT = 9000
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Vectors in several chunks, each of which is read anew."""
+    monkeypatch.setattr(blocks, "_CACHED_NBYTES", 0)
+    monkeypatch.setattr(blocks, "_LENT_NBYTES", 100_000)
+    tensors = [{"name": "embedding", "htype": "embedding", "dtype": "float32", "max_chunk_size": 400_000}]
+    VectorStore(tmp_path / "store", tensor_params=tensors, verbose=False).add(embedding=vectors())
+    return VectorStore(tmp_path / "store", read_only=True, verbose=False)
+
+
+def vectors():
+    values = np.random.default_rng(3).standard_normal((COUNT, WIDTH), "float32")
+    values[5000:5010] = values[17]
+    values[6000] = np.nan
+    return values
+
+
+@pytest.fixture(params=["lent", "read"])
+def way(request, monkeypatch):
+    if request.param == "read":
+        monkeypatch.setattr(LocalStorage, "lend", lambda *_: contextlib.nullcontext())
+    return request.param
+
+
+@pytest.fixture(params=["faiss", "numpy"])
+def library(request, monkeypatch):
+    pytest.importorskip("faiss")
+    if request.param == "numpy":
+        monkeypatch.delitem(sys.modules, "faiss")
+    return request.param
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_however_it_is_looked_at_it_finds_the_same(store, way, library, metric):
+    query = vectors()[17]
+    found = store.search(embedding=query, k=30, distance_metric=metric, exec_option="python", return_view=True)
+    scores = brute(metric, vectors(), query)
+    order = np.lexsort((np.arange(COUNT), -scores if is_descending(metric) else scores))
+    rows = found.index.resolve(COUNT).tolist()
+    assert rows == order[:30].tolist()
+    assert rows[:11] == [17, *range(5000, 5010)] or metric == "dot"
+
+
+def test_among_chosen_rows(store, way, library):
+    ids = store.dataset.id.data(aslist=True)["value"]
+    wanted = {"id": ids[100:8000:7]}
+    query = vectors()[0]
+    found = store.search(embedding=query, k=9, filter=wanted, exec_option="python")
+    scores = brute("cos", vectors(), query)[100:8000:7]
+    assert found["id"] == [wanted["id"][at] for at in np.argsort(-scores, kind="stable")[:9]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_local_files_are_lent(store, monkeypatch):
+    lent = []
+    lend = LocalStorage.lend
+
+    @contextlib.contextmanager
+    def counted(self, key, byte_range):
+        with lend(self, key, byte_range) as found:
+            lent.append(0 if found is None else len(found))
+            yield found
+
+    monkeypatch.setattr(LocalStorage, "lend", counted)
+    store.search(embedding=vectors()[0], exec_option="python")
+    chunks = len(blocks.Blocks.of(store.dataset.embedding).spans())
+    assert chunks > 3
+    assert len(lent) >= chunks - 1  # the last one is read
+    assert min(lent) > 0
+
+
+def test_a_chunk_that_is_cut_off_is_an_error(store, way):
+    storage = innermost(store.dataset._state.storage)
+    sizes = {entry.key: entry.nbytes for entry in storage.list("embedding/chunks/")}
+    largest = max(sizes, key=sizes.get)
+    storage.put(largest, bytes(storage.get(largest))[:-1000])
+    with pytest.raises(LakeError, match="embedding"):
+        store.search(embedding=vectors()[0], exec_option="python")
+
+
+REWRITES = """
+import pathlib, sys, time
+chunks = {path: path.read_bytes() for path in pathlib.Path(sys.argv[1]).iterdir()}
+print("ready", flush=True)
+while True:
+    for path, content in chunks.items():
+        path.write_bytes(content)  # in place, as the original library writes
+    time.sleep(0.005)
+"""
+
+
+def test_somebody_who_rewrites_the_chunks_in_place_kills_no_search(store, tmp_path):
+    folder = tmp_path / "store" / "embedding" / "chunks"
+    writer = subprocess.Popen([sys.executable, "-c", REWRITES, folder], stdout=subprocess.PIPE)
+    query, found = vectors()[17], 0
+    try:
+        writer.stdout.readline()
+        for _ in range(60):
+            with contextlib.suppress(LakeError):  # a chunk that is half written
+                rows = store.search(embedding=query, k=11, exec_option="python", return_view=True).index.resolve(COUNT)
+                found += rows.tolist() == [17, *range(5000, 5010)]
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert found
+
+
+def test_it_reads_each_vector_once(store):
+    state = store.dataset._state
+    counting = Counting(state.storage)
+    state.storage = counting
+    store.search(embedding=vectors()[0], exec_option="python", return_tensors=["embedding"], k=1)
+    assert counting.nbytes["get"] < 1.3 * COUNT * WIDTH * 4
