@@ -229,6 +229,11 @@ class Rows:
         if self._writer is not None:
             self._writer.close()
 
+    def abandon(self) -> None:
+        """Let others write, and write nothing more: for a dataset that is about to be removed."""
+        if self._writer is not None:
+            self._writer.abandon()
+
     def __enter__(self) -> Self:
         """Hold writes back until the block ends, which is much faster for many small appends."""
         if self._writer is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deeplake_nb.dataset.commits import read_tree
 from deeplake_nb.dataset.journal import fetch
-from deeplake_nb.errors import ReadOnlyError
+from deeplake_nb.errors import LakeError, ReadOnlyError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.progress import Progress
@@ -15,10 +16,20 @@ from deeplake_nb.storage.provider import delete_all, exists
 if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
+_EMPTY = (keys.VERSION_CONTROL, keys.DATASET_META)  # what a dataset without tensors consists of
+
 
 def is_dataset(store: StorageProvider) -> bool:
     """Whether a dataset is there; one request or two."""
     return exists(store, keys.DATASET_META) or exists(store, keys.VERSION_CONTROL)
+
+
+def take_back(store: StorageProvider) -> None:
+    """Remove a dataset whose making failed, if it is empty still; what fails here is not what its user must know."""
+    with suppress(LakeError):
+        if {entry.key for entry in store.list()} <= set(_EMPTY):
+            for key in _EMPTY:
+                store.delete(key)
 
 
 def delete_dataset(store: StorageProvider, *, check: bool = True, is_shown: bool = True) -> None:

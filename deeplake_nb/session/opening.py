@@ -9,11 +9,11 @@ from deeplake_nb.credentials.provider import Environment
 from deeplake_nb.dataset.commits import revive
 from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
-from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, FormatError, HubNotFoundError
+from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, FormatError, HubNotFoundError, LakeError
 from deeplake_nb.format import keys
 from deeplake_nb.session import hubs, naming
 from deeplake_nb.session.arguments import access_of, discreet, sealed_token
-from deeplake_nb.session.contents import delete_dataset, is_dataset
+from deeplake_nb.session.contents import delete_dataset, is_dataset, take_back
 from deeplake_nb.session.files import Files
 from deeplake_nb.session.home import Home
 from deeplake_nb.session.links import LinkedFiles
@@ -123,8 +123,12 @@ class Opening:
                 f"{store.url} holds other files, which a dataset would be mixed with; choose a new path"
             )
         home = self._home(place)
-        made = Dataset.create(store, home.open_links)
-        naming.enter(self._places, place, is_public=is_public)
+        try:
+            made = Dataset.create(store, home.open_links)
+            naming.enter(self._places, place, is_public=is_public)
+        except LakeError:
+            take_back(store)
+            raise
         made.hosted_by(home)
         return made
 

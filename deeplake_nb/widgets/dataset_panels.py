@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deeplake_nb.errors import LakeError, StorageError
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Table, place, text_of
 
 if TYPE_CHECKING:
@@ -113,12 +114,28 @@ class NewPanel:
                 return Outcome(f"{name} is on the list." if not wrong else "", is_good=not wrong, problems=wrong)
         if not self._tensors:
             return Outcome("A dataset has a tensor at least.", is_good=False, problems={"tensor": "fill this in"})
-        made = self._session.empty(self._url)
-        with made:
-            for tensor, declared in self._tensors.items():
-                made.create_tensor(tensor, **declared.arguments())
+        made = self._whole()
         self._made(made)
         return Outcome(f"Made {made.path} with {', '.join(self._tensors)}.", is_done=True, copies=self.code())
+
+    def _whole(self) -> Dataset:
+        """The dataset with all of its tensors; if one cannot be made, there is nothing again."""
+        made = self._session.empty(self._url)
+        try:
+            with made:
+                for tensor, declared in self._tensors.items():
+                    made.create_tensor(tensor, **declared.arguments())
+        except BaseException as error:
+            made.abandon()
+            try:
+                self._session.delete(self._url, force=True)
+            except LakeError as problem:
+                raise StorageError(
+                    f"{error}; a part of {made.path} was made, and could not be removed ({problem}): remove it with "
+                    f"deeplake_nb.delete({made.path!r}, force=True)"
+                ) from error
+            raise
+        return made
 
     def code(self) -> str:
         """The same in Python."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from traitlets import Bool
+from traitlets import Bool, Float
 from traitlets.config import Configurable
+
+from deeplake_nb.credentials.oauth import SECONDS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -32,6 +34,12 @@ class Lake(Configurable):
         "DEEPLAKE_NB_PROGRESS=0 switches it off in every shell and program.",
     ).tag(config=True)
 
+    sign_in_seconds = Float(
+        SECONDS,
+        min=1,
+        help="How long a form waits for somebody to sign in with a browser. After that one begins anew.",
+    ).tag(config=True)
+
 
 def register(shell: InteractiveShell) -> None:
     """Make the settings known to ``%config``."""
@@ -44,6 +52,7 @@ def unregister(shell: InteractiveShell) -> None:
     shell.configurables[:] = [one for one in shell.configurables if not isinstance(one, Lake)]
 
 
-def settings(shell: InteractiveShell) -> Lake:
-    """The settings in force; the defaults where the extension is not loaded."""
-    return next((one for one in shell.configurables if isinstance(one, Lake)), None) or Lake()
+def settings(shell: InteractiveShell | None) -> Lake:
+    """The settings in force; the defaults where the extension is not loaded, or there is no shell."""
+    known = () if shell is None else shell.configurables
+    return next((one for one in known if isinstance(one, Lake)), None) or Lake()

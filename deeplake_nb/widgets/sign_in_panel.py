@@ -35,11 +35,14 @@ class GoogleSignIn:
         Raises:
             CredentialsError: no OAuth client is set up, or the sign-in was refused.
         """
+        from IPython.core.getipython import get_ipython
+
         from deeplake_nb.credentials import gcs_sign_in
+        from deeplake_nb.widgets.settings import settings
 
         if action == "sign_in":
             self.close()
-            self._under_way = gcs_sign_in.begin(ENVIRON)
+            self._under_way = gcs_sign_in.begin(ENVIRON, seconds=settings(get_ipython()).sign_in_seconds)
             return self._waiting("Open the link, in a browser on this machine or on another.")
         under_way = self._under_way
         if under_way is None:

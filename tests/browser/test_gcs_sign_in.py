@@ -11,6 +11,7 @@ import sys
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from playwright.sync_api import Error
 
 from deeplake_nb.credentials import gcs_sign_in
 from deeplake_nb.errors import CredentialsError, PermissionDeniedError
@@ -279,6 +280,41 @@ def test_a_form_is_cancelled_and_tried_again_and_signs_out(lab, page, google):
     index = notebook.append("%lake signout")
     notebook.run(index)
     assert notebook.text(index).startswith("forgot ")
+
+
+def test_a_form_that_nobody_answers_says_so_at_the_end_of_its_time_and_begins_anew(lab, page, google):
+    notebook = lab.open(
+        ["%load_ext deeplake_nb\n%config Lake.sign_in_seconds = 6", "%lake signin gcs://bucket/signed-in"]
+    )
+    notebook.run(0)
+    notebook.run(1)
+    shown = notebook.output(1).locator(".deeplake-nb-form")
+    begin = shown.get_by_role("button", name="Sign in with Google")
+    begin.click()
+    left = shown.get_by_role("timer")
+    link = shown.get_by_role("link", name="Open the sign-in page").get_attribute("href")
+    for second in (4, 2):
+        left.get_by_text(f"0:0{second} left").wait_for(timeout=10_000)
+    notebook.screenshot("sign-in-ends-light")
+    shown.locator(".dl-said.dl-bad", has_text="nobody signed in within 6 s: sign in again").wait_for(timeout=30_000)
+    assert left.count() == 0
+    assert shown.get_by_role("link", name="Open the sign-in page").count() == 0
+    notebook.screenshot("sign-in-over-light")
+    notebook.set_theme("dark")
+    notebook.screenshot("sign-in-over-dark")
+    notebook.set_theme("light")
+    page.goto(link)
+    with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"), page.expect_navigation(url=re.compile("127")):
+        page.get_by_role("button", name="Allow", exact=True).click()  # too late: nobody listens there any more
+    index = notebook.append("%config Lake.sign_in_seconds = 300")
+    notebook.run(index)
+    begin.click()
+    again = shown.get_by_role("link", name="Open the sign-in page").get_attribute("href")
+    assert again != link
+    consent(page, again)
+    shown.locator(".dl-said", has_text="Signed in; kept on this machine").wait_for(timeout=30_000)
+    secrets = (*google.given, *google.storage.tokens)
+    assert [secret for secret in secrets if secret in shown.inner_html()] == []
 
 
 def test_without_an_oauth_client_the_form_says_what_to_set(browser, tmp_path):

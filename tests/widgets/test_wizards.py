@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import count
 
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from deeplake_nb.widgets import wizards
 from deeplake_nb.widgets.dataset_panels import NewPanel
 from deeplake_nb.widgets.hub_panels import ConnectPanel, StoragePanel
 from deeplake_nb.widgets.link_panel import LinkPanel
-from tests.fakes import moto
+from tests.fakes import moto, proxy
 from tests.fakes.cars import cars
 
 
@@ -53,7 +54,7 @@ def test_connect_with_a_key_that_is_made_on_the_way(session, open_page, bucket):
     fields = fields_of(page)
     assert [fields[name]["value"] for name in asked] == ["s3://bucket/cars", "hub://me/autos", "me/cars_key"]
     asked["key"] = "me/cars_key"
-    assert page.act("test", "connect", asked)["said"] == "The key cars_key: all went well."
+    assert page.act("test", "connect", asked)["said"] == "me/cars_key: This works: list, read, write."
     outcome = page.act("connect", "connect", asked)
     assert outcome["done"]
     assert outcome["copies"] == "hub://me/autos"
@@ -145,6 +146,75 @@ def test_a_tensor_that_cannot_be_is_not_put_on_the_list(session, open_page, tmp_
     page = open_page(NewPanel(session))
     assert page.act("add", "new", {"url": str(tmp_path / "ds"), **typed})["problems"] == problem
     assert page.sent[-1]["content"]["table"]["rows"] == []
+
+
+def listed(page, place, *tensors):
+    for tensor in tensors:
+        assert page.act("add", "new", place | {"tensor": tensor, "htype": "image"})["good"]
+
+
+def test_a_tensor_that_is_refused_after_others_leaves_nothing(session, open_page, tmp_path):
+    page, place = open_page(NewPanel(session)), {"url": str(tmp_path / "ds")}
+    listed(page, place, "a", "a/b")
+    outcome = page.act("make", "new", place)
+    assert not outcome["good"]
+    assert outcome["said"].startswith("'a/b' lies below a tensor")
+    assert not (tmp_path / "ds").exists()
+    page.act("remove", "a/b")
+    assert page.act("make", "new", place)["done"], "the name is free, and nobody holds its lock"
+    assert list(session.load(tmp_path / "ds").tensors) == ["a"]
+
+
+def test_a_name_of_a_hub_whose_dataset_failed_is_free_again(session, open_page):
+    page, place = open_page(NewPanel(session)), {"url": "hub://me/photos"}
+    listed(page, place, "a", "a/b")
+    assert not page.act("make", "new", place)["good"]
+    assert session.hub().datasets("me").entries == ()
+    page.act("remove", "a/b")
+    assert page.act("make", "new", place)["done"]
+    assert [entry.name for entry in session.hub().datasets("me").entries] == ["photos"]
+
+
+def test_a_storage_that_fails_in_the_middle_leaves_nothing(session, open_page, bucket):
+    """At each of the puts, once; deletions go through."""
+    s3 = moto.client(bucket["endpoint_url"])
+    place = {"url": "s3://bucket/new"}
+    with proxy.fault_proxy(bucket["endpoint_url"]) as between:
+        session.keep_creds("s3://bucket/new", bucket | {"endpoint_url": between.endpoint})
+        for number in count():
+            puts = count()
+            between.always = lambda asked, puts=puts, number=number: (
+                proxy.status(403, "AccessDenied") if asked.method == "PUT" and next(puts) == number else None
+            )
+            page = open_page(NewPanel(session))
+            listed(page, place, "images", "more")
+            outcome = page.act("make", "new", place)
+            if outcome["done"]:
+                break
+            assert "(AccessDenied from" in outcome["said"], outcome
+            assert s3.list_objects_v2(Bucket="bucket", Prefix="new/").get("Contents", []) == [], number
+    assert number > 5
+    assert list(session.load("s3://bucket/new", creds=bucket).tensors) == ["images", "more"]
+    s3.close()
+
+
+def test_what_cannot_be_removed_either_is_said(session, open_page, bucket):
+    with proxy.fault_proxy(bucket["endpoint_url"]) as between:
+        session.keep_creds("s3://bucket/stuck", bucket | {"endpoint_url": between.endpoint})
+        puts = count()
+        between.always = lambda asked: (
+            proxy.status(403, "AccessDenied")
+            if asked.method in ("DELETE", "POST") or (asked.method == "PUT" and next(puts) > 3)
+            else None
+        )
+        page, place = open_page(NewPanel(session)), {"url": "s3://bucket/stuck"}
+        listed(page, place, "images")
+        outcome = page.act("make", "new", place)
+        assert not outcome["good"]
+        assert "remove it with deeplake_nb.delete('s3://bucket/stuck', force=True)" in outcome["said"]
+        between.always = lambda _: None
+        session.delete("s3://bucket/stuck", force=True)
+        assert page.act("make", "new", place)["done"]
 
 
 def test_a_dataset_without_tensors_is_not_made(session, open_page, tmp_path):
