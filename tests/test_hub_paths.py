@@ -463,7 +463,7 @@ def test_the_record_of_what_was_done_is_a_table(lake, hub, s3, place):
     assert [entry.number for entry in table] == sorted(entry.number for entry in table)
     assert {"vend", "create"} <= {entry.action for entry in table}
     lines = repr(table).splitlines()
-    assert lines[1].split() == ["number", "time", "who", "action", "subject", "prefix", "mode"]
+    assert lines[1].split() == ["number", "time", "who", "action", "subject", "prefix", "mode", "refused"]
     assert any("cars" in line and f"{place}/cars" in line for line in lines)
     assert len(lines) == len(table) + 2
     assert table._repr_html_().count("<tr>") == len(table) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def _lines(storage: StorageProvider, provider: CredentialProvider | None, clock:
         for check in storage.checks():
             line, _ = _tried(storage, check.name, check.run)
             state: State = "unknown" if line.state == "failed" else line.state  # of use, and no condition
-            yield line._replace(state=state, step="identity" if check.name == "identity" else "")
+            yield replace(line, state=state, step="identity" if check.name == "identity" else "")
     with _no_trace(storage):
         yield from _Verbs(storage, is_signed=who is not None and not getattr(who, "anonymous", False)).lines()
 
@@ -128,7 +129,7 @@ class _Verbs:
     def _tried(self, name: str, run: Callable[[], str], step: Step) -> tuple[Line, LakeError | None]:
         line, error = _tried(self._storage, name, run)
         self._errors.append(error)
-        return line._replace(step=step), error
+        return replace(line, step=step), error
 
     def _look(self) -> str:
         self._there = next((entry.key for entry in self._storage.list()), "")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 State = Literal["ok", "in force", "none", "failed", "unknown", "overridden", "not asked", "skipped"]
 Step = Literal["", "found", "parsed", "reached", "clock", "signed", "identity", "list", "read", "write", "expiry"]
@@ -16,7 +16,8 @@ _WIDTH = 110
 _COLOURS: dict[State, str] = {"ok": "green", "in force": "green", "failed": "crimson", "unknown": "darkorange"}
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Line:
     """One thing: how it stands, what it is, what was found, what to do about it, and the step of a test it answers."""
 
     state: State
@@ -46,7 +47,7 @@ class Report:
         """The lines that answer a step of a test, called after it, in the order of the steps."""
         found = {line.step: line for line in reversed(self.lines) if line.step}
         found |= {line.step: line for line in reversed(self.failures) if line.step}
-        return tuple(found[step]._replace(name=step) for step in get_args(Step) if step in found)
+        return tuple(replace(found[step], name=step) for step in get_args(Step) if step in found)
 
     def __getitem__(self, name: str) -> Line:
         """The line of that name; the first, if there are several.

@@ -4,6 +4,7 @@
 PostgreSQL) whose ``tables`` ``migrations`` makes, and a ``vault`` that encrypts managed keys under ``master_keys``. The
 rules are in one file per noun, each a part of the hub as one user sees it: ``seat`` (who asks, and what that user may
 do where), ``places``, ``datasets``, ``resolving``, ``managed_keys``, ``authority`` (tokens), ``people``, ``audit``.
+``refusals`` puts what was refused on the same record, bounded.
 ``lending`` remembers what was lent while it is good; ``vending`` makes of a managed key a short-lived one that reaches
 no further than one dataset. ``embedded`` is the hub of one user in this process: no server, no account. ``remote`` is
 the same protocol against a hub server. Whoever uses a hub cannot tell the two apart.

@@ -1,4 +1,4 @@
-"""What was done, as a chain: each entry's digest covers the one before it."""
+"""What was done or refused, as a chain: each entry's digest covers the one before it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def digest(entry: AuditEntry, before: str) -> str:
-    """SHA-256 over all of an entry but its digest, and the digest before it (``""`` for the first)."""
+    """SHA-256 over all of an entry but its digest, and the digest before it (``""`` for the first).
+
+    Why it was refused is covered where it was: entries of before there were refusals keep their digests.
+    """
     content = [
         before,
         entry.number,
@@ -32,6 +35,7 @@ def digest(entry: AuditEntry, before: str) -> str:
         entry.subject,
         entry.prefix,
         entry.mode,
+        *filter(None, (entry.refused,)),
     ]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -66,11 +70,12 @@ def record(  # noqa: PLR0917
     subject: str = "",
     prefix: str = "",
     mode: str = "",
+    refused: str = "",
 ) -> None:
     """Add an entry, inside a write to that organisation."""
     head = connection.execute(select(AUDIT_HEADS).where(AUDIT_HEADS.c.org == org)).first()
     number, before = (head.number, head.digest) if head is not None else (0, "")
-    entry = AuditEntry(number + 1, at, who, action, org, subject, prefix, mode)
+    entry = AuditEntry(number + 1, at, who, action, org, subject, prefix, mode, refused=refused)
     entry = replace(entry, digest=digest(entry, before))
     values = {name: getattr(entry, name) for name in AUDIT.c.keys()}  # noqa: SIM118 - a collection, no dict
     connection.execute(insert(AUDIT), values)
@@ -108,4 +113,4 @@ def check(connection: Connection, org: str, *, batch: int = 1000) -> int:
 
 
 def _entry(row: Any) -> AuditEntry:
-    return AuditEntry(row.number, row.at, row.who, row.action, row.org, row.subject, row.prefix, row.mode, row.digest)
+    return AuditEntry(**{name: getattr(row, name) for name in AUDIT.c.keys()})  # noqa: SIM118 - a collection, no dict

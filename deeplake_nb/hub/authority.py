@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from deeplake_nb.credentials.provider import Secret
     from deeplake_nb.hub.domain import HubCore
     from deeplake_nb.hub.protocol import Role
+    from deeplake_nb.hub.refusals import Refusals
     from deeplake_nb.hub.store import Store
     from deeplake_nb.hub.vault import Vault
 
@@ -76,10 +77,10 @@ class TokenKeys:
 
 
 class Authority:
-    """Knows users by their tokens. Thread-safe."""
+    """Knows users by their tokens, and puts on record those that it refuses. Thread-safe."""
 
-    def __init__(self, store: Store, keys: TokenKeys, clock: Callable[[], datetime]) -> None:
-        self._store, self._keys, self._clock = store, keys, clock
+    def __init__(self, store: Store, keys: TokenKeys, clock: Callable[[], datetime], refusals: Refusals) -> None:
+        self._store, self._keys, self._clock, self._refusals = store, keys, clock, refusals
 
     def authenticate(self, token: Secret) -> User:
         """Who shows this token; one query.
@@ -87,21 +88,30 @@ class Authority:
         Raises:
             HubTokenError: malformed, unknown, expired or revoked.
         """
-        token_id = token_text.id_of(token, self._keys["jwt"])
+        try:
+            token_id = token_text.id_of(token, self._keys["jwt"])
+        except HubTokenError as error:
+            raise self._refused(error) from None
         with self._store.read() as connection:
             row = connection.execute(_SHOWN, {"id": token_id}).first()
         kept = row.hash if row is not None else b""
         if row is None or not hmac.compare_digest(token_text.hashed(token, self._keys["token"]), kept):
-            raise HubTokenError("the hub does not know this token: make a new one")
+            raise self._refused(HubTokenError("the hub does not know this token: make a new one"))
         now = self._clock()
         if row.revoked_at is not None:
-            raise HubTokenError(f"the token {row.label!r} was revoked at {row.revoked_at}: make a new one")
+            over = HubTokenError(f"the token {row.label!r} was revoked at {row.revoked_at}: make a new one")
+            raise self._refused(over, row.name, token_id)
         if row.expires_at is not None and row.expires_at <= now:
-            raise HubTokenError(f"the token {row.label!r} expired at {row.expires_at}: make a new one")
+            over = HubTokenError(f"the token {row.label!r} expired at {row.expires_at}: make a new one")
+            raise self._refused(over, row.name, token_id)
         if row.used_at is None or now - row.used_at > _NOTED:
             with self._store.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == token_id).values(used_at=now))
         return User(row.user_id, row.name, row.is_administrator, row.scope, row.org, token_id, row.expires_at)
+
+    def _refused(self, error: HubTokenError, user: str = "", token_id: str = "") -> HubTokenError:
+        self._refusals.record(error, user, "authenticate", subject=token_id)
+        return error
 
 
 class Tokens(Seat):

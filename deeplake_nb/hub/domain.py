@@ -12,6 +12,7 @@ from deeplake_nb.hub import audit, authority
 from deeplake_nb.hub.lending import Lender
 from deeplake_nb.hub.managed_keys import ManagedKeys
 from deeplake_nb.hub.people import People
+from deeplake_nb.hub.refusals import Refusals, on_record
 from deeplake_nb.hub.resolving import Resolving
 from deeplake_nb.hub.seat import User
 from deeplake_nb.hub.tables import ORGS, USERS
@@ -65,7 +66,8 @@ class HubCore:
         self.guard = guard
         self.lender = Lender(vault, clock, self.check_addresses, lends_all=is_local)
         self.token_keys = authority.TokenKeys(store, vault)
-        self._authority = authority.Authority(store, self.token_keys, clock)
+        self.refusals = Refusals(store, clock)
+        self._authority = authority.Authority(store, self.token_keys, clock, self.refusals)
 
     def acting(self, user: User) -> Hub:
         """The hub as this user sees it; costs nothing."""
@@ -75,7 +77,7 @@ class HubCore:
         """Who shows this token; one query.
 
         Raises:
-            HubTokenError: malformed, unknown, expired or revoked.
+            HubTokenError: malformed, unknown, expired or revoked. It goes on record.
         """
         return self._authority.authenticate(token)
 
@@ -125,11 +127,12 @@ class HubCore:
             return {org: audit.check(connection, org) for org in orgs}
 
 
+@on_record
 class Acting(Resolving, ManagedKeys, People):
     """The whole of `deeplake_nb.hub.protocol.Hub`, as one user sees it."""
 
     def audit(self, org: str, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
-        """What was done in an organisation, oldest first."""
+        """What was done and refused in an organisation, oldest first."""
         with self._core.store.read() as connection:
             if org:
                 self._allowed(connection, org, "admin", "see what was done")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.credentials.chain import utc_now
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import CredentialsError, PermissionDeniedError
 from deeplake_nb.hub import kinds
@@ -138,6 +139,29 @@ def whole(kind: KeyKind, fields: Mapping[str, Any]) -> dict[str, Any] | None:
     if kind == "gcs-account":
         return {**kinds.google_key(fields), **{name: value for name, value in fields.items() if name != "key"}}
     return {name: value for name, value in fields.items() if name != "sts_endpoint_url"}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Borrowed:
+    """What a key that is none itself lends, as ``creds=`` takes a function: asked for when it is needed."""
+
+    kind: KeyKind
+    fields: Mapping[str, Any]
+    url: Url
+    clock: Callable[[], datetime] = utc_now
+    external_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"the {kinds.KINDS[self.kind].label.removeprefix('AWS ')}"
+
+    def __call__(self) -> Mapping[str, Any]:
+        """A few requests to the cloud; errors as `vend` raises them."""
+        lent = vend(self.kind, self.fields, self.url, "w", clock=self.clock, external_id=self.external_id)
+        if lent.creds is None:
+            raise CredentialsError(f"a key of kind {self.kind} lends nothing for {self.url}")
+        return {**lent.creds, "expires_at": lent.expires_at} if lent.expires_at else lent.creds
 
 
 def revealed(creds: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Key(NamedTuple):
     tried_at: datetime | None
     tried_good: bool | None
     tried_said: str | None
+    tried_steps: str | None
     expires_at: datetime | None
     created_by: str
     created_at: datetime

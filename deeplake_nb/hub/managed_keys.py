@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from deeplake_nb.credentials.provider import read_time, sealed
+from deeplake_nb.diagnosis.report import Line
 from deeplake_nb.errors import CredentialsError, HubConflictError, UnsupportedError
 from deeplake_nb.hub import kinds
 from deeplake_nb.hub.managed import Key, closed, key_named, opened, prefixes_of, usable_at
@@ -17,6 +18,7 @@ from deeplake_nb.hub.names import checked
 from deeplake_nb.hub.places import Places, checked_url
 from deeplake_nb.hub.protocol import ManagedKey, Trial
 from deeplake_nb.hub.tables import DATASETS, KEY_ALIASES, KEYS, ORGS, RESERVATIONS
+from deeplake_nb.hub.wire import from_json, to_json
 from deeplake_nb.urls import DiscreetText
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class ManagedKeys(Places):
             self._guard(read, ())
             self._check_claim(connection, row.org_id, row.kind, read)
             values = self._kept(row.kind, row.id, read) | {"revision": row.revision + 1, "rotated_at": self._now()}
-            values |= {"tried_at": None, "tried_good": None, "tried_said": None}
+            values |= {"tried_at": None, "tried_good": None, "tried_said": None, "tried_steps": None}
             values |= {"former_fields": None, "overlaps_until": None}
             if overlap_seconds:
                 former = closed(self._core.vault, row.id, opened(self._core.vault, row), "former_fields")
@@ -140,6 +142,7 @@ class ManagedKeys(Places):
         trial = tried(self._core, row, place)
         with self._core.store.write(org) as connection:
             values = {"tried_at": trial.at, "tried_good": trial.is_good, "tried_said": trial.said}
+            values |= {"tried_steps": json.dumps(to_json(trial.steps))}
             connection.execute(update(KEYS).where(KEYS.c.id == row.id, KEYS.c.revision == row.revision).values(values))
             self._record(connection, "try key", org, row.name, place.reveal(), "good" if trial.is_good else "failed")
         return trial
@@ -218,10 +221,17 @@ class ManagedKeys(Places):
             tuple(json.loads(row.prefixes)),
             lends_itself=row.lends_itself,
             used_by=self._used_by(connection, org, row.id),
-            trial=None if row.tried_at is None else Trial(row.tried_at, bool(row.tried_good), row.tried_said or ""),
+            trial=_trial(row),
             expires_at=row.expires_at,
             created_by=row.created_by,
             created_at=row.created_at,
             rotated_at=row.rotated_at,
             overlaps_until=overlaps,
         )
+
+
+def _trial(row: Key) -> Trial | None:
+    if row.tried_at is None:
+        return None
+    steps = from_json(tuple[Line, ...], json.loads(row.tried_steps or "[]"))
+    return Trial(row.tried_at, bool(row.tried_good), row.tried_said or "", steps)

@@ -70,6 +70,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
             key_id VARCHAR NOT NULL REFERENCES managed_keys (id) ON DELETE CASCADE, PRIMARY KEY (org_id, name))""",
         "CREATE INDEX key_aliases_key ON key_aliases (key_id)",
     ),
+    (  # 3: trials step by step, and a record of what was refused
+        "ALTER TABLE managed_keys ADD COLUMN tried_steps VARCHAR",
+        "ALTER TABLE audit ADD COLUMN refused VARCHAR NOT NULL DEFAULT ''",
+    ),
 )
 
 

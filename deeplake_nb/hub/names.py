@@ -31,6 +31,11 @@ def checked(name: Any, noun: str) -> str:
     return name
 
 
+def is_name(text: Any) -> bool:
+    """Whether a text can be a name."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
 def _shown(name: object) -> str:
     text = repr(name)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

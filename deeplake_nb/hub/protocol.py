@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - likewise
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
+from deeplake_nb.diagnosis.report import Line  # noqa: TC001 - likewise
+
 T = TypeVar("T")
 
 Role = Literal["reader", "writer", "admin"]
@@ -104,11 +106,18 @@ class Lent:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a managed key did when it was last tried: the step that failed and what to do, or that all went well."""
+    """How a managed key did when it was last tried.
+
+    Attributes:
+        said: one sentence.
+        steps: found, parsed, reached, clock, signed, identity, list, read, write, expiry, as far as it went, each with
+            what to do about it if it failed. No secret is in them.
+    """
 
     at: datetime
     is_good: bool
     said: str
+    steps: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One thing that was done. ``digest`` covers the entry and the digest before it: none can be taken out unseen."""
+    """One thing that was done, or refused.
+
+    Attributes:
+        who: the user; empty: nobody that the hub knows.
+        digest: covers the entry and the digest before it: none can be taken out unseen.
+        refused: why it was refused; empty: it was done.
+    """
 
     number: int
     at: datetime
@@ -174,6 +189,7 @@ class AuditEntry:
     prefix: str
     mode: str
     digest: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +345,10 @@ class Hub(Protocol):
         """
 
     def try_key(self, org: str, name: str, url: str | None = None) -> Trial:
-        """Try a key out below ``url`` (its first prefix) with real requests; the outcome is remembered."""
+        """Try a key out below ``url`` (its first prefix) with real requests, from where the hub is.
+
+        The outcome is remembered.
+        """
 
     def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
         """Credentials of a managed key: for reading linked files below its prefixes, or for ``url`` only.
@@ -376,4 +395,7 @@ class Hub(Protocol):
         """Refuse a token from now on."""
 
     def audit(self, org: str, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
-        """What was done in an organisation, oldest first; ``""`` stands for the hub itself (administrators only)."""
+        """What was done in an organisation, oldest first; ``""`` stands for the hub itself (administrators only).
+
+        So is what was refused: the same thing once an hour, and no more than 60 things an hour of the same user.
+        """

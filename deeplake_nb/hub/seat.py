@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from deeplake_nb.errors import LakeError
     from deeplake_nb.hub.domain import HubCore
     from deeplake_nb.hub.protocol import Role
 
@@ -149,6 +150,15 @@ class Seat:
         self, connection: Connection, action: str, org: str, subject: str = "", prefix: str = "", mode: str = ""
     ) -> None:
         audit.record(connection, self._now(), self._user.name, action, org, subject, prefix, mode)
+
+    def is_member(self, org: str) -> bool:
+        """Whether the user belongs to an organisation, as far as the token goes."""
+        with self._core.store.read() as connection:
+            return self._access(connection, org).role is not None
+
+    def refused(self, error: LakeError, *what: str) -> None:
+        """Put on record that the user was refused something."""
+        self._core.refusals.record(error, self._user.name, *what)
 
     def _user_id(self, connection: Connection, user: str) -> int | None:
         found = connection.execute(select(USERS.c.id).where(USERS.c.name == user)).scalar()

@@ -114,6 +114,7 @@ KEYS = Table(
     Column("tried_at", Moment),
     Column("tried_good", Boolean),
     Column("tried_said", String),
+    Column("tried_steps", String),  # JSON
     Column("expires_at", Moment),
     Column("created_by", String, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -176,6 +177,7 @@ AUDIT = Table(
     Column("prefix", String, nullable=False),
     Column("mode", String, nullable=False),
     Column("digest", String, nullable=False),
+    Column("refused", String, nullable=False),
 )
 AUDIT_HEADS = Table(
     "audit_heads",

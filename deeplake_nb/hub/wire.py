@@ -48,6 +48,11 @@ def schema(hint: Any, known: dict[str, Any]) -> dict[str, Any]:
     return _DESCRIBERS[_shape(hint)](hint, known)
 
 
+def plain(text: str, longest: int) -> str:
+    """What others said, as text that any database and any client takes."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:longest]
+
+
 @cache
 def _shape(hint: Any) -> str:
     """Which row of the tables below a type is read and described by."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from deeplake_nb.hub.protocol import AuditEntry, Hub
 
-_COLUMNS = ("number", "time", "who", "action", "subject", "prefix", "mode")
+_COLUMNS = ("number", "time", "who", "action", "subject", "prefix", "mode", "refused")
 _PAGE = 1000
 _SHOWN = 60
 """Lines in a cell, the newest ones: the record of years has hundreds of thousands."""
@@ -72,4 +72,4 @@ def _cell(text: str) -> str:
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     time = f"{entry.at:%Y-%m-%d %H:%M:%S}"
-    return str(entry.number), time, entry.who, entry.action, entry.subject, entry.prefix, entry.mode
+    return str(entry.number), time, entry.who, entry.action, entry.subject, entry.prefix, entry.mode, entry.refused

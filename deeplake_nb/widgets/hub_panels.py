@@ -10,6 +10,7 @@ from deeplake_nb.urls import DiscreetText, parse
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, place, text_of
 from deeplake_nb.widgets.key_panel import KeyPanel, administered
 from deeplake_nb.widgets.key_table import keys
+from deeplake_nb.widgets.typed_key import tried
 
 if TYPE_CHECKING:
     from deeplake_nb.session import Session
@@ -104,8 +105,7 @@ class ConnectPanel:
 
     def _tested(self, org: str, key: str | None, dataset: str) -> Outcome:
         if key is not None:
-            trial = self._session.hub().try_key(org, key, DiscreetText(dataset))
-            return Outcome(f"The key {key}: {trial.said}.", is_good=trial.is_good)
+            return tried(self._session, org, key, DiscreetText(dataset))
         try:
             is_there = self._session.exists(dataset)
         except LakeError as error:

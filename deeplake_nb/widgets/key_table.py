@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from deeplake_nb.hub.kinds import KINDS
 from deeplake_nb.urls import parse
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Table, place, text_of
 from deeplake_nb.widgets.key_panel import KeyPanel, RotatePanel
-from deeplake_nb.widgets.typed_key import outcome_of
+from deeplake_nb.widgets.typed_key import outcome_of, tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,13 +157,12 @@ def act_on(session: Session, row: KeyRow, action: str) -> Outcome:
         return _act_on_kept(session, row.url, action)
     match action:
         case "test" if key.prefixes:
-            trial = session.hub().try_key(key.org, key.name)
-            return Outcome(f"{row.id}: {trial.said}.", is_good=trial.is_good)
+            return tried(session, key.org, key.name)
         case "test":
             return Outcome(opens=OneFieldPanel(
                 f"Test {row.id}", Field("url", "Place", "Where to try it.", is_required=True,
                                         read=place(KINDS[key.kind].scheme)), "Test",
-                lambda url: _tried(session, key, url)))  # fmt: skip
+                lambda url: replace(tried(session, key.org, key.name, url), is_done=True)))  # fmt: skip
         case "rotate":
             return Outcome(opens=RotatePanel(session, key))
         case "rename":
@@ -186,11 +185,6 @@ def _act_on_kept(session: Session, url: Url, action: str) -> Outcome:
             session.forget_creds(url)
             return Outcome(f"What was kept for {url} is forgotten.")
     return Outcome("A key of this session goes by its place, and has no other name.", is_good=False)
-
-
-def _tried(session: Session, key: ManagedKey, url: str) -> Outcome:
-    trial = session.hub().try_key(key.org, key.name, url)
-    return Outcome(f"{key.org}/{key.name}: {trial.said}.", is_good=trial.is_good, is_done=True)
 
 
 def _renamed(session: Session, key: ManagedKey, name: str) -> Outcome:

@@ -17,6 +17,7 @@ from tests.hub.hubs import Clock, core_at
 
 _S3 = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
 ROLE = "arn:aws:iam::123456789012:role/lent"
+STEPS = ["found", "parsed", "reached", "clock", "signed", "identity", "list", "read", "write", "expiry"]
 
 
 def allow(*actions):
@@ -101,19 +102,27 @@ def test_a_failed_loan_is_not_on_record(hub, store):
     hub.connect("s3://bucket/cars", "lab", creds_key="k")
     with pytest.raises((CredentialsError, PermissionDeniedError)):
         hub.resolve("lab", "cars")
-    assert [entry.action for entry in hub.audit("lab")][-1] == "connect"
+    entries = hub.audit("lab")
+    assert [entry.action for entry in entries if not entry.refused][-1] == "connect"
+    assert [(entry.action, entry.subject) for entry in entries if entry.refused] == [("resolve", "cars")]
+    assert "w" * 40 not in repr(entries)
 
 
 def test_keys_are_tried_with_real_requests(hub, store):
     for name, user in (("good", "all"), ("bad", "nothing")):
         hub.add_key("lab", name, "aws-keys", store[user], prefixes=["s3://bucket/tried"])
     good, bad = hub.try_key("lab", "good"), hub.try_key("lab", "bad")
-    assert (good.is_good, good.said) == (True, "all went well")
+    assert (good.is_good, good.said) == (True, "This works: list, read, write.")
+    assert [step.name for step in good.steps] == STEPS
+    assert {step.state for step in good.steps} == {"ok"}
     assert not bad.is_good
-    assert "s3://bucket" in bad.said
+    assert bad.said == "This fails at: list, read, write."
+    assert {step.name: step.advice for step in bad.steps}["read"].startswith("ask its owner for s3:GetObject")
+    assert store["all"]["aws_secret_access_key"] not in repr((good, bad))
     assert {key.name: key.trial for key in hub.keys("lab")} == {"good": good, "bad": bad}
     hub.add_key("lab", "role", "aws-keys", assuming(store))
-    assert hub.try_key("lab", "role", "s3://bucket/other").is_good
+    lent = hub.try_key("lab", "role", "s3://bucket/other")
+    assert (lent.is_good, [step.name for step in lent.steps]) == (True, STEPS)
 
 
 def test_in_this_process_a_key_is_used_as_it_is(tmp_path, store):
@@ -157,5 +166,6 @@ def test_addresses_are_checked_whenever_they_are_asked(tmp_path, store):
     ):
         with pytest.raises(PermissionDeniedError, match="leads inside"):
             ask()
-    assert hub.try_key("lab", "k").said == "the address leads inside"
+    trial = hub.try_key("lab", "k")
+    assert (trial.said, trial.steps[-1].said) == ("This fails at: reached.", "the address leads inside")
     core.store.close()

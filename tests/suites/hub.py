@@ -25,7 +25,7 @@ from deeplake_nb.errors import (
     UnsupportedError,
     UrlError,
 )
-from deeplake_nb.hub import audit, token_text
+from deeplake_nb.hub import audit, refusals, token_text
 from deeplake_nb.hub.protocol import DatasetEntry, Hub, Identity, ManagedKey, Storage
 
 CANARY = "cAnArYcAnArYcAnArYcAnArYcAnArYcAnArY7zQk"
@@ -176,11 +176,15 @@ class HubSuite:
 
     @pytest.mark.parametrize("role", RANKS)
     def test_a_role_is_enough_and_less_is_refused(self, keyed, role):
-        before = keyed.root.audit(keyed.org)
+        before = len(keyed.root.audit(keyed.org))
         answers = {name: outcome(ask, keyed[role], keyed) for name, (_, ask) in ASKED.items()}
         assert answers == expected(role)
+        made = keyed.root.audit(keyed.org)[before:]
+        refused = {entry.action.replace(" ", "_") for entry in made if entry.refused}
+        assert refused == {name.partition(",")[0] for name, came in answers.items() if came != "done"}
+        assert {entry.who for entry in made} <= {keyed.names[role]}
         if role == "stranger":
-            assert keyed.root.audit(keyed.org) == before
+            assert all(entry.refused for entry in made)
 
     @pytest.mark.parametrize("scope", ["reader", "writer", "admin"])
     def test_a_token_is_no_wider_than_its_scope(self, keyed, by_token, scope):
@@ -623,8 +627,10 @@ class HubSuite:
     def test_a_trial_is_remembered_until_the_key_changes(self, keyed):
         trial = keyed.admin.try_key(keyed.org, "k")
         assert not trial.is_good  # nothing listens there
-        assert "127.0.0.1:9" in trial.said
-        assert CANARY not in trial.said
+        assert [step.name for step in trial.steps] == ["found", "parsed", "reached"]
+        assert "127.0.0.1:9" in trial.steps[-1].said
+        assert trial.steps[-1].advice
+        assert CANARY not in repr(trial)
         assert keyed.admin.keys(keyed.org)[0].trial == trial
         assert keyed.admin.rotate_key(keyed.org, "k", KEYS).trial is None
         with pytest.raises(CredentialsError, match="url"):
@@ -783,6 +789,77 @@ class HubSuite:
         assert keyed.admin.audit(keyed.org, after=entries[2].number, limit=2) == entries[3:5]
         assert keyed.admin.audit(keyed.org, after=10**6) == []
         assert keyed.names["reader"] in {entry.subject for entry in keyed.root.audit("", limit=10_000)}
+
+    def test_what_was_refused_is_on_record_once_an_hour_and_why(self, keyed):
+        before, of_hub = len(keyed.admin.audit(keyed.org)), len(keyed.root.audit("", limit=10_000))
+        for _ in range(3):
+            for ask in (
+                lambda: keyed.reader.resolve(keyed.org, "keyed", "w"),
+                lambda: keyed.stranger.lend(keyed.org, "k"),
+                lambda: keyed.admin.try_key(keyed.org, "k", "s3://elsewhere/x"),
+                lambda: keyed.reader.try_key(keyed.org, "k", f"s3://bucket/x?sig={CANARY}"),
+                keyed.writer.users,
+            ):
+                with pytest.raises((PermissionDeniedError, *UNSEEN, CredentialsError)):
+                    ask()
+        made = keyed.admin.audit(keyed.org)[before:]
+        audit.verify(keyed.admin.audit(keyed.org))
+        names = keyed.names
+        assert [(entry.who, entry.action, entry.subject, entry.prefix, entry.mode) for entry in made] == [
+            (names["reader"], "resolve", "keyed", "", "w"),
+            (names["stranger"], "lend", "k", "", "r"),
+            (names["admin"], "try key", "k", "s3://elsewhere/x", ""),
+            (names["reader"], "try key", "k", made[3].prefix, ""),
+        ]
+        assert "writing needs the role 'writer'" in made[0].refused
+        assert "no managed key 'k'" in made[1].refused
+        assert "bound to s3://bucket" in made[2].refused
+        assert CANARY not in repr(made)
+        (users,) = [entry for entry in keyed.root.audit("", limit=10_000)[of_hub:] if entry.who == names["writer"]]
+        assert users.action == "users"
+        assert users.refused.startswith("only an administrator of the hub may see its users")
+
+    def test_what_is_not_there_is_no_refusal_of_a_member(self, keyed):
+        before = len(keyed.admin.audit(keyed.org))
+        for ask in (lambda: keyed.reader.dataset(keyed.org, "none"), lambda: keyed.reader.resolve(keyed.org, "none")):
+            with pytest.raises(DatasetNotFoundError):
+                ask()
+        assert len(keyed.admin.audit(keyed.org)) == before
+
+    def test_an_organisation_that_is_not_there_is_refused_on_the_record_of_the_hub(self, lab):
+        if self.is_local:
+            return  # there it comes into being
+        before, org = len(lab.root.audit("", limit=10_000)), new("nowhere")
+        with pytest.raises(UNSEEN):
+            lab.stranger.dataset(org, "cars")
+        made = lab.root.audit("", limit=10_000)[before:]
+        assert [(entry.who, entry.org, entry.subject) for entry in made] == [(lab.names["stranger"], "", "cars")]
+        assert org in made[0].refused
+
+    def test_tokens_that_are_refused_are_on_record_without_themselves(self, lab, by_token):
+        text, token = lab.writer.create_token("laptop")
+        forged = [token_text.opaque(name).reveal() for name in (token.id, *(token_text.new_id() for _ in range(9)))]
+        lab.writer.revoke_token(token.id)
+        before = len(lab.root.audit("", limit=10_000))
+        wrong = [text, "nothing of ours", text[:-1], *forged]
+        for one in wrong:
+            with pytest.raises(HubTokenError):
+                by_token(one).whoami()
+        made = [entry for entry in lab.root.audit("", limit=10_000)[before:] if entry.action == "authenticate"]
+        (revoked,) = [entry for entry in made if entry.who]
+        assert (revoked.who, revoked.subject) == (lab.names["writer"], token.id)
+        assert "was revoked" in revoked.refused
+        assert len(made) <= 2, "a flood of nobody's tokens is one entry an hour"
+        assert [one for one in wrong if one in repr(made)] == []
+
+    def test_refusals_of_one_user_are_bounded(self, lab):
+        before = len(lab.admin.audit(lab.org))
+        for number in range(70):
+            with pytest.raises(UNSEEN):
+                lab.stranger.dataset(lab.org, f"guess{number}")
+        made = lab.admin.audit(lab.org)[before:]
+        assert len(made) == refusals.USER_PER_HOUR
+        assert f"what else {lab.names['stranger']} is refused until" in made[-1].refused
 
     def test_every_error_is_one_of_ours(self, keyed):
         """Wild text in every place for text."""

@@ -159,7 +159,13 @@ def test_the_manager_tests_rotates_renames_and_deletes(session, open_page, store
     assert list(rows) == ["s3://other", "me/k"]
     assert store["reader"]["aws_secret_access_key"][-4:] in rows["me/k"][2]
     assert store["reader"]["aws_secret_access_key"] not in json.dumps(rows)
-    assert "s3:PutObject" in page.act("test", "me/k")["said"]
+    outcome = page.act("test", "me/k")
+    assert outcome["said"] == "me/k: This fails at: write. What works: list, read."
+    steps = {name: (state, advice) for state, name, _, advice in outcome["lines"]}
+    assert tuple(steps) == tuple(get_args(Step))[1:]
+    assert steps["write"][0] == "failed"
+    assert "s3:PutObject" in steps["write"][1]
+    assert store["reader"]["aws_secret_access_key"] not in json.dumps(page.sent)
     page.act("rotate", "me/k")
     content = page.sent[-1]["content"]
     assert (content["title"], content["back"]) == ("Rotate k of me", True)
