@@ -14,7 +14,8 @@ from skimage import data
 import deeplake_nb
 from deeplake_nb.errors import LakeError
 from deeplake_nb.magics.grammar import parse
-from tests.fakes import moto
+from tests.browser import chromium
+from tests.fakes import moto, postgres
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -59,15 +60,13 @@ def ci(folder: Path, **stubs: str) -> list[str]:
 def test_ci_installs_what_is_missing_and_then_runs_the_command_of_the_readme(tmp_path):
     probe, *calls = ci(tmp_path, python3=_PYTHON3, apt_get="")
     assert probe.startswith("python3 -c ")
-    assert calls[:2] == [
-        "apt-get update",
-        "apt-get install -y --no-install-recommends python3-venv chromium fonts-dejavu-core",
-    ]
+    packages = " ".join(["python3-venv", *chromium.PACKAGES, *postgres.PACKAGES])
+    assert calls[:2] == ["apt-get update", f"apt-get install -y --no-install-recommends {packages}"]
     assert calls[2:] == ["python3 -m venv .venv", "pip install -e .[test]", "pytest "]
 
 
 def test_ci_installs_nothing_on_a_machine_that_has_everything(tmp_path):
-    calls = ci(tmp_path, python3=_PYTHON3.replace("exit 1", "exit 0"), chromium="")
+    calls = ci(tmp_path, python3=_PYTHON3.replace("exit 1", "exit 0"), chromium="", postgres="")
     assert [call.split()[0] for call in calls] == ["python3", "python3", "pip", "pytest"]
 
 

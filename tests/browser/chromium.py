@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import machine
+from tests import debian, machine
+from tests.environments import InstallError
 
+PACKAGES = ("chromium", "fonts-dejavu-core")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PLAYWRIGHTS_OWN = """
 from playwright.sync_api import sync_playwright
@@ -24,30 +26,24 @@ FLAGS = (
 )
 
 
-class BrowserNotFoundError(RuntimeError):
-    """No browser, and none could be installed; the message has the one command that helps."""
-
-
 def executable() -> str:
     """Path of a Chromium: $CHROMIUM, one on PATH, playwright's own, or one installed now.
 
     Raises:
-        BrowserNotFoundError: nothing found and nothing could be installed.
+        InstallError: nothing found and nothing could be installed.
     """
-    if path := _found():
-        return path
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        packages = ["chromium", "fonts-dejavu-core"]
-        install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-        attempt = _run(["apt-get", "update"]) or _run(install)
-    else:
-        attempt = _run([sys.executable, "-m", "playwright", "install", "chromium"])
-    if path := _found():
-        return path
-    raise BrowserNotFoundError(
-        "the browser tests need Chromium and could not install it; run "
-        f"`sudo apt-get install -y chromium`, or set CHROMIUM=/path/to/chromium\n{attempt}"
-    )
+    if debian.is_ours():
+        return debian.have(_found, *PACKAGES)
+    if (path := _found()) is None:
+        command = [sys.executable, "-m", "playwright", "install", "chromium"]
+        done = subprocess.run(command, env=machine.environ(), capture_output=True, text=True, check=False)
+        path = _found()
+    if path is None:
+        raise InstallError(
+            "the browser tests need Chromium and could not install it; run "
+            f"`sudo apt-get install -y chromium`, or set CHROMIUM=/path/to/chromium\n{done.stdout}{done.stderr}"
+        )
+    return path
 
 
 def _found() -> str | None:
@@ -61,10 +57,3 @@ def _playwrights_own() -> str | None:
     code = [sys.executable, "-c", _PLAYWRIGHTS_OWN]
     path = subprocess.run(code, env=machine.environ(), capture_output=True, text=True, check=True).stdout.strip()
     return path if Path(path).exists() else None
-
-
-def _run(command: list[str]) -> str:
-    """What went wrong, or an empty string."""
-    env = machine.environ() | {"DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    return "" if done.returncode == 0 else f"{' '.join(command)}\n{done.stdout}{done.stderr}"[-2000:]

@@ -12,27 +12,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests import debian
+
 SECONDS = 120
+PACKAGES = ("postgresql",)
 _PROGRAMS = ("initdb", "postgres")
 _PLACES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
 _NOBODY = "nobody"  # the server refuses to run as root
 
 
-def programs(environ):
-    """The folder of the server's programs; installs them if need be, or says with which command to get them."""
-    if (found := _found()) is not None:
-        return found
-    command = ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise RuntimeError(f"PostgreSQL is missing: run `sudo {' '.join(command)}` on Debian")
-    subprocess.run(["apt-get", "update"], check=True, env=environ, capture_output=True)
-    subprocess.run(command, check=True, env={**environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True)
-    found = _found()
-    assert found is not None, "PostgreSQL was installed and is not there"
-    return found
-
-
 def _found():
+    """The folder of the server's programs, or None."""
     beside = [Path(path).resolve().parent] if (path := shutil.which("postgres")) else []
     for folder in [*beside, *sorted((found for place in _PLACES for found in Path("/").glob(place)), reverse=True)]:
         if all((folder / program).exists() for program in _PROGRAMS):
@@ -103,9 +93,9 @@ def _as_nobody():
 
 
 @contextlib.contextmanager
-def postgres(environ):
+def postgres():
     """Install it if need be, and start it: some three seconds."""
-    bin_folder = programs(environ)
+    bin_folder = debian.have(_found, *PACKAGES)
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))  # a socket's path must be short
     server = None
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -19,8 +18,11 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+from tests import debian
+
 PACKAGES = ("radosgw", "ceph-mon", "ceph-osd", "ceph-mgr", "ceph-common")
 SECONDS = 180
+_PROGRAMS = ("radosgw", "ceph-mon", "ceph-osd", "ceph-mgr", "ceph", "radosgw-admin")
 _CONF = """
 [global]
 fsid = {fsid}
@@ -62,15 +64,9 @@ _KEYS = {
 }
 
 
-def install(environ):
-    """Have the programs, or say with which command to get them."""
-    if all(map(shutil.which, ("radosgw", "ceph-mon", "ceph-osd", "ceph-mgr", "ceph", "radosgw-admin"))):
-        return
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise RuntimeError(f"radosgw is missing: run `sudo {' '.join(command)}` on Debian")
-    subprocess.run(["apt-get", "update"], check=True, env=environ, capture_output=True)
-    subprocess.run(command, check=True, env={**environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True)
+def _found():
+    """True when all programs are there, or None."""
+    return all(map(shutil.which, _PROGRAMS)) or None
 
 
 def _free_port():
@@ -102,9 +98,9 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def radosgw(environ):
+def radosgw():
     """Install it if need be, and start it: half a minute."""
-    install(environ)
+    debian.have(_found, *PACKAGES)
     folder = Path(tempfile.mkdtemp(prefix="radosgw-"))
     port = _free_port()
     gateway = Gateway(folder, f"http://127.0.0.1:{port}")

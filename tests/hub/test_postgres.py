@@ -13,8 +13,8 @@ from tests.suites.hub import HubSuite
 
 
 @pytest.fixture(scope="module")
-def server(machine_env):
-    with postgres(machine_env) as server:
+def server():
+    with postgres() as server:
         yield server
 
 

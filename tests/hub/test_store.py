@@ -186,8 +186,8 @@ def empty_store(request, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def server(machine_env):
-    with postgres(machine_env) as server:
+def server():
+    with postgres() as server:
         yield server
 
 

@@ -15,7 +15,7 @@ def server():
 
 
 @pytest.fixture(scope="package")
-def team_database(machine_env):
+def team_database():
     """A PostgreSQL server; its ``database()`` is the address of a new one."""
-    with postgres(machine_env) as running:
+    with postgres() as running:
         yield running

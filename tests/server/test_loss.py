@@ -141,8 +141,8 @@ def test_processes_that_die_are_started_anew_and_all_end_together():
         assert not any(Path(f"/proc/{child}").exists() for child in after)
 
 
-def test_a_database_that_goes_away_is_told_and_comes_back(machine_env):
-    with postgres(machine_env) as database, hub_server(database.database()) as server:
+def test_a_database_that_goes_away_is_told_and_comes_back():
+    with postgres() as database, hub_server(database.database()) as server:
         hub = server.client()
         hub.create_org("acme")
         database.kill()

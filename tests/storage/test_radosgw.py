@@ -31,10 +31,10 @@ CANARY = "c4naryC4NARYc4naryC4NARYc4naryC4NARYc4na"
 
 
 @pytest.fixture(scope="session")
-def gateway(machine_env):
+def gateway():
     from tests.fakes.radosgw import radosgw
 
-    with radosgw(machine_env) as gateway:
+    with radosgw() as gateway:
         gateway.owner, gateway.stranger = gateway.user("owner"), gateway.user("stranger")
         gateway.behind = moto.client(gateway.endpoint, **gateway.owner)
         gateway.behind.create_bucket(Bucket="bucket")

@@ -34,10 +34,10 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def gateway(machine_env):
+def gateway():
     from tests.fakes.radosgw import radosgw
 
-    with radosgw(machine_env) as gateway:
+    with radosgw() as gateway:
         gateway.owner = gateway.user("owner")
         gateway.behind = moto.client(gateway.endpoint, **gateway.owner)
         for name in ("bucket", "bucket2"):
