@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,8 +105,10 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path):
     for round_number in range(4):
         with writer(tmp_path, f"r{round_number}-", 10_000) as process:
             assert process.stdout.readline() == "begun\n"
-            threading.Timer(chance.uniform(0.05, 0.4), process.send_signal, [signal.SIGKILL]).start()
-            acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+            said = [process.stdout.readline() for _ in range(chance.randint(6, 20))]
+            time.sleep(chance.uniform(0, 0.02))  # anywhere between one and the next
+            process.kill()
+            acknowledged += [line.strip() for line in (*said, *process.stdout) if line.endswith("\n")]
             assert process.wait() == -signal.SIGKILL
         hub = EmbeddedHub(tmp_path, environ={})
         found = names(hub)
