@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import hypothesis
@@ -37,15 +38,21 @@ class ByFile(LoadScopeScheduling):
         return "browser" if file.startswith("tests/browser/") else file
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     def rank(item):
-        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        folder = item.nodeid.split("/")[1]
         return _FOLDERS.index(folder) if folder in _FOLDERS else len(_FOLDERS)
 
     for item in items:
         if rank(item) < len(_FOLDERS):
             item.add_marker(_FOLDERS[rank(item)])
     items.sort(key=rank)
+
+
+def pytest_collection_finish():
+    """Ten thousand tests and all modules stay: no collection of garbage need look at them again (0.3 s each)."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
