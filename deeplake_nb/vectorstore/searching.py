@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+_FEW = 4
 EXEC_OPTIONS = ("auto", "python", "compute_engine", "tensor_db")
 
 
@@ -83,14 +84,18 @@ def check_exec_option(option: str) -> str:
     return option
 
 
-def check_k(k: Any) -> int:
-    """The number of rows asked for; more than there are is no mistake, as in v3.
+def check_k(k: Any, rows: int) -> int:
+    """The number of rows to find among so many; four (as in v3) or all of them where it is not said.
 
     Raises:
-        VectorStoreError: less than one, or no whole number.
+        VectorStoreError: less than one, no whole number, or more than there are.
     """
+    if k is None:
+        return min(_FEW, rows)
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise VectorStoreError(f"k is how many rows to find, 1 or more, got {k!r:.40}")
+    if k > rows:
+        raise VectorStoreError(f"k={k} is more than the {rows} rows of the store: ask for {rows} at most")
     return int(k)
 
 

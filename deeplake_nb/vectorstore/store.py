@@ -204,7 +204,7 @@ class VectorStore:
         embedding_data: str | list[str] | None = None,
         embedding_function: Any = None,
         embedding: Any = None,
-        k: int = 4,
+        k: int | None = None,
         distance_metric: str | None = None,
         query: str | None = None,
         filter: Any = None,  # noqa: A002 - v3's name
@@ -218,13 +218,13 @@ class VectorStore:
         """The rows nearest to an embedding, those that pass a filter, or both; nearest first.
 
         Rows that are as near come in the order of the dataset; rows without an embedding, or with NaN in it, come
-        last. Fewer than ``k`` rows come where there are no more.
+        last. Fewer than ``k`` rows come where a filter lets no more through.
 
         Args:
             embedding_data: a text to embed and search for.
             embedding_function: what embeds it; by default the store's own.
             embedding: in place of a text, a vector.
-            k: how many rows to find; with a filter alone all come.
+            k: how many rows to find: 4 unless said otherwise, or all of fewer. With a filter alone all come.
             distance_metric: ``COS`` (by default), ``L2``, ``L1``, ``MAX`` or ``DOT``.
             query: in place of all of these, as ``SELECT * WHERE metadata['page'] > 3 ORDER BY
                 COSINE_SIMILARITY(embedding, ARRAY[...]) DESC LIMIT 4``; not with ``python``.
@@ -244,7 +244,8 @@ class VectorStore:
             else a distance.
 
         Raises:
-            VectorStoreError: no rows, a vector of another width, or arguments that contradict each other.
+            VectorStoreError: no rows, fewer than ``k``, a vector of another width, or arguments that contradict each
+                other.
             TensorNotFoundError: no such tensor.
         """
         searching.refuse_deep_memory(deep_memory)
@@ -263,21 +264,23 @@ class VectorStore:
             search = None
             if wanted is not None:
                 metric = metric_named(distance_metric or self.index_params["distance_metric"])
-                search = Search(embedding_tensor, wanted, searching.check_k(k), metric)
+                search = Search(embedding_tensor, wanted, searching.check_k(k, len(self)), metric)
             found = self._engines.find(option, self._dataset, search, filter)
         return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
 
-    def nearest(self, words: str, k: int = 4, embedding_tensor: str = "embedding") -> tuple[Ints, list[float]]:
+    def nearest(
+        self, words: str, k: int | None = None, embedding_tensor: str = "embedding"
+    ) -> tuple[Ints, list[float]]:
         """Numbers of the ``k`` rows nearest to a text, nearest first, with their scores.
 
         Raises:
-            VectorStoreError: no rows, or no embedding function.
+            VectorStoreError: no rows, fewer than ``k``, or no embedding function.
         """
         wanted = query_vector(None, words, None, self.embedding_function)
         assert wanted is not None  # there are words
         searching.check_not_empty(self._dataset)
         metric = metric_named(self.index_params["distance_metric"])
-        search = Search(embedding_tensor, wanted, searching.check_k(k), metric)
+        search = Search(embedding_tensor, wanted, searching.check_k(k, len(self)), metric)
         found = self._engines.find(self._exec_option, self._dataset, search, None)
         return found.rows, found.scores or []
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("rank", "score", "row", "text")
 _LONGEST = 100
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,14 @@ class SearchResult:
         return f"nearest to {self.words!r}: {len(self)} rows of {self.view.path}"
 
 
-def search(store: VectorStore, words: str, k: int = 12) -> SearchResult:
-    """The rows of a vector store nearest to ``words``, which its own embedding function embeds.
+def search(store: VectorStore, words: str, k: int | None = None) -> SearchResult:
+    """The ``k`` rows of a vector store nearest to ``words``, which its own embedding function embeds.
+
+    ``k`` is 12 unless said otherwise, or all rows of a smaller store.
 
     Raises:
         CommandError: it has no embedding function, or is no vector store.
-        VectorStoreError: it has no rows.
+        VectorStoreError: it has no rows, or fewer than ``k``.
     """
     from deeplake_nb.vectorstore.store import VectorStore
 
@@ -77,7 +80,7 @@ def search(store: VectorStore, words: str, k: int = 12) -> SearchResult:
             f"{store.path} was opened without an embedding_function, which makes a vector of the words: "
             "open it with VectorStore(path, embedding_function=...)"
         )
-    rows, scores = store.nearest(words, k)
+    rows, scores = store.nearest(words, min(_SHOWN, max(len(store), 1)) if k is None else k)
     view = store.dataset[rows]
     text = next(name for name, tensor in store.tensors().items() if tensor.htype == "text")  # ids are, at the least
     texts = view[text].data(aslist=True)["value"]

@@ -87,8 +87,8 @@ def test_filtered_it_finds_nearly_all_of_what_passes(path, wanted):
     assert recall(store, filter=wanted, k=400) >= 0.95
 
 
-def test_more_rows_than_there_are(path):
-    assert recall(filled(path, 300), k=1000) == 1
+def test_all_rows_there_are(path):
+    assert recall(filled(path, 300), k=300) == 1
 
 
 def test_it_grows_with_the_rows(path, counted):

@@ -363,8 +363,11 @@ def test_a_view(store):
     assert isinstance(view, deeplake.Dataset)
 
 
-def test_more_than_there_are(store):
-    assert len(store.search(embedding=[1, 0, 0], k=100)["id"]) == 4
+def test_four_or_all_unless_said_otherwise(store):
+    store.delete(ids=["b"])
+    assert len(store.search(embedding=[1, 0, 0])["id"]) == 3
+    store.add(text=TEXTS, metadata=PAGES, embedding=VECTORS)
+    assert len(store.search(embedding=[1, 0, 0])["id"]) == 4
 
 
 def test_searching_for_a_text(path):
@@ -396,7 +399,7 @@ def test_filters(store, given, ids):
     assert "score" not in found
     nearest = store.search(embedding=[0, 0, 1], filter=given, k=1)
     assert len(nearest["id"]) == min(len(ids), 1)
-    assert set(store.search(embedding=[0, 0, 1], filter=given, k=9)["id"]) == set(ids)
+    assert set(store.search(embedding=[0, 0, 1], filter=given, k=4)["id"]) == set(ids)
 
 
 @pytest.mark.parametrize(
@@ -408,6 +411,9 @@ def test_filters(store, given, ids):
         ({"embedding": ["a"]}, VectorStoreError, "no list of numbers"),
         ({"embedding": [1, 0, np.nan]}, VectorStoreError, "NaN"),
         ({"embedding": [1, 0, 0], "k": 0}, VectorStoreError, "1 or more, got 0"),
+        ({"embedding": [1, 0, 0], "k": 5}, VectorStoreError, "k=5 is more than the 4 rows of the store"),
+        ({"embedding": [1, 0, 0], "k": 5, "exec_option": "compute_engine"}, VectorStoreError, "more than the 4 rows"),
+        ({"embedding": [1, 0, 0], "k": 5, "filter": {"id": "c"}}, VectorStoreError, "more than the 4 rows"),
         ({"embedding": [1, 0, 0], "k": 1.5}, VectorStoreError, "1 or more, got 1.5"),
         ({"embedding": [1, 0, 0], "embedding_tensor": "embeding"}, TensorNotFoundError, "did you mean 'embedding'"),
         ({"embedding": [1, 0, 0], "embedding_tensor": "text"}, VectorStoreError, "no vectors"),

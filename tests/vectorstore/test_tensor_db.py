@@ -112,7 +112,7 @@ def test_what_is_written_is_found_at_once(place, nothing_here):
     store.commit()
     store.checkout("side", create=True)
     store.delete(filter={"metadata": {"page": 1}})
-    assert store.search(embedding=[1, 0, 0], k=4)["id"] == ["b", "d"]
+    assert store.search(embedding=[1, 0, 0], k=2)["id"] == ["b", "d"]
     store.checkout("main")
     assert store.search(embedding=[1, 0, 0], k=1)["id"] == ["c"]
 

@@ -33,9 +33,9 @@ def main(path, creds):
     scored = store.similarity_search_with_score("cab", k=5, distance_metric="L2")
     out["scores rise"] = [score for _, score in scored] == sorted(score for _, score in scored)
     out["even"] = sorted(
-        one.metadata["page"] for one in store.similarity_search("cab", k=9, filter={"metadata": {"even": True}})
+        one.metadata["page"] for one in store.similarity_search("cab", k=5, filter={"metadata": {"even": True}})
     )
-    out["diverse"] = len(store.max_marginal_relevance_search("cab", k=3, fetch_k=20))
+    out["diverse"] = len(store.max_marginal_relevance_search("cab", k=3, fetch_k=5))
     retriever = store.as_retriever(search_type="mmr", search_kwargs={"k": 2, "fetch_k": 4})
     out["retrieved"] = len(retriever.invoke("fish"))
     tql = "SELECT * WHERE metadata['page'] > 2"
