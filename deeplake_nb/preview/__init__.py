@@ -5,7 +5,7 @@ picture of a saved notebook, the text of a terminal) is made of the same few val
 
 * ``Preview``: encoded bytes with their media type and size. An image file that a browser can show and that is small
   enough is passed through undecoded: decoding it here would cost the kernel what the browser does better. Of a film
-  the first frame is decoded, and no more.
+  the first frame is decoded, and no more; of a long sound a piece for each column of its waveform.
 * ``Box``, ``Label`` and mask previews: annotations in fractions of the picture, so that they fit it at any size, and
   already coloured: the palette lives in ``overlays.py`` only, and both the page and the contact sheet draw what they
   are told.

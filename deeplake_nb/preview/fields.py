@@ -91,7 +91,7 @@ def _described(name: str, htype: str, sample: StoredSample, info: Mapping[str, A
         return Field(name, htype, about, labels=overlays.labels(ids, info.get("class_names") or ()))
     if sample.htype == "bbox":
         return _boxes(name, htype, sample, info.get("coords") or {}, names)
-    if sample.htype in PICTURE_HTYPES | MASK_HTYPES | {"embedding"}:
+    if sample.htype in PICTURE_HTYPES | MASK_HTYPES | {"embedding", "audio"}:
         preview = render(sample, _THUMBNAIL_PX)
         words = text.full(sample) if sample.htype == "embedding" else ""
         if preview.is_picture:

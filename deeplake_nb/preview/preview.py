@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Something small to look at: encoded bytes, their media type, and their size in pixels (0 x 0 for text)."""
+    """Something small to look at: encoded bytes, their media type, and their size in pixels (0 x 0 for text).
+
+    ``words`` say what a picture is of that was made of something else, to those who do not see it.
+    """
 
     media_type: str
     data: bytes | memoryview
     width: int
     height: int
+    words: str = ""
 
     @property
     def is_picture(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.preview import images, overlays, spark, text, video
+from deeplake_nb.preview import images, overlays, spark, text, video, waveform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ _RENDERERS: Mapping[str, Callable[[StoredSample, int], Preview]] = {
     "instance_label": overlays.mask,
     "embedding": spark.spark,
     "video": video.first_frame,
+    "audio": waveform.waveform,
 }
 
 PICTURE_HTYPES = frozenset(htype for htype, renderer in _RENDERERS.items() if renderer is images.picture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from deeplake_nb.preview.preview import Preview
 
 if TYPE_CHECKING:
     from deeplake_nb.format.samples import StoredSample
+
+    Color = tuple[int, int, int, int]
 
 _BARS = 64
 _WIDTH = 256
@@ -31,7 +34,8 @@ def spark(sample: StoredSample, box_px: int) -> Preview:
     values = np.asarray(sample.array())
     if values.ndim != 1 or values.size < _LEAST or values.dtype.kind not in "iuf":
         return text.excerpt(sample)
-    return _picture(bars(values), min(box_px, _WIDTH))
+    made = _picture(bars(values), min(box_px, _WIDTH))
+    return replace(made, words=f"{values.size:,} numbers, {values.dtype}")
 
 
 def bars(values: np.ndarray) -> np.ndarray:
@@ -44,20 +48,27 @@ def bars(values: np.ndarray) -> np.ndarray:
 
 
 def _picture(heights: np.ndarray, width: int) -> Preview:
-    from PIL import Image
-
     height = width * _HEIGHT // _WIDTH
     columns = np.arange(width) * len(heights) // width
     is_gap = (np.arange(width) > 0) & (columns != np.roll(columns, 1)) & (width >= 3 * len(heights))
     low, high = min(0.0, float(heights.min())), max(0.0, float(heights.max()))
     scale = (height - 1) / ((high - low) or 1.0)
     zero = round(high * scale)
-    tops = np.round((high - heights[columns]) * scale).astype(int)
+    ends = np.where(is_gap, zero, np.round((high - heights[columns]) * scale).astype(int))
+    return around_zero(np.minimum(ends, zero), np.maximum(ends, zero), zero, height, _NEGATIVE)
+
+
+def around_zero(tops: np.ndarray, bottoms: np.ndarray, zero: int, height: int, below: Color = _POSITIVE) -> Preview:
+    """A picture with a bar in each column, from its row of ``tops`` to that of ``bottoms``, and a line at ``zero``.
+
+    Nothing but the bars is painted, so that any ground of the page is seen.
+    """
+    from PIL import Image
+
     rows = np.arange(height)[:, None]
-    up = (rows >= tops) & (rows < zero) & ~is_gap
-    down = (rows > zero) & (rows <= tops) & ~is_gap
-    pixels = np.zeros((height, width, 4), np.uint8)
-    pixels[up], pixels[down], pixels[zero] = _POSITIVE, _NEGATIVE, _AXIS
+    is_bar = (rows >= tops) & (rows <= bottoms)
+    pixels = np.zeros((height, len(tops), 4), np.uint8)
+    pixels[is_bar & (rows < zero)], pixels[is_bar & (rows > zero)], pixels[zero] = _POSITIVE, below, _AXIS
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=6)
-    return Preview("image/png", out.getvalue(), width, height)
+    return Preview("image/png", out.getvalue(), len(tops), height)

@@ -85,15 +85,16 @@ def summary_text(heading: SummaryHeading, rows: Sequence[SummaryRow]) -> str:
     return "\n".join([title, "", *lines])
 
 
-def summary_html(heading: SummaryHeading, rows: Sequence[SummaryRow], style: str = "") -> str:
+def summary_html(heading: SummaryHeading, rows: Sequence[SummaryRow], style: str = "", hint: str = "") -> str:
     """The summary as an HTML table that needs no style sheet; ``style`` is put into a ``<style>`` as it is.
 
-    Everything that comes from the dataset is escaped.
+    Everything that comes from the dataset is escaped. ``hint`` stands at the end of the heading, of a class of its own.
     """
+    said = f' <span class="deeplake-nb-hint">· {escape(hint)}</span>' if hint else ""
     parts = [f"<style>{style}</style>"] if style else []
     parts.append(
         '<div class="deeplake-nb-summary"><p style="margin: 0 0 4px">'
-        f"<strong>{escape(heading.path)}</strong><br><small>{escape(_about(heading, len(rows)))}</small></p>"
+        f"<strong>{escape(heading.path)}</strong><br><small>{escape(_about(heading, len(rows)))}{said}</small></p>"
     )
     if rows:
         if len(rows) > _MOST_ROWS:  # what comes below stays in sight

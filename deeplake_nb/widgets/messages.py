@@ -19,7 +19,7 @@ VERSION = 1
 
 
 class PreviewMessage(TypedDict):
-    """An image file, as the number of its buffer, or a text."""
+    """An image file, as the number of its buffer, with a text that says what it is of; or a text."""
 
     buffer: NotRequired[int]
     media: NotRequired[str]
@@ -79,7 +79,8 @@ def preview_message(preview: Preview, buffers: Buffers) -> PreviewMessage:
     if not preview.is_picture:
         return {"text": preview.text}
     buffers.append(preview.data)
-    return {"buffer": len(buffers) - 1, "media": preview.media_type}
+    message: PreviewMessage = {"buffer": len(buffers) - 1, "media": preview.media_type}
+    return {**message, "text": preview.words} if preview.words else message
 
 
 def tile_message(tile: Tile | FailedTile, position: int, buffers: Buffers) -> TileMessage:

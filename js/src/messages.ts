@@ -2,7 +2,7 @@
 
 export const VERSION = 1;
 
-/** An image file in one of the message's buffers, or a text. */
+/** An image file in one of the message's buffers, with a text where it is made of something else; or a text. */
 export interface PreviewMessage {
   readonly buffer?: number;
   readonly media?: string;

@@ -135,6 +135,7 @@ describe("what a screen reader says", () => {
   it("names the row, its classes, boxes and size", () => {
     const message = {
       ...words(1234),
+      preview: { buffer: 0, media: "image/png" },
       width: 640,
       height: 480,
       labels: [["cat", "#fff"]] as const,
@@ -147,6 +148,8 @@ describe("what a screen reader says", () => {
     expect(spoken(1234, { message, picture } as unknown as Tile)).toBe(
       "Row 1,234, cat, 2 boxes, 640 by 480 pixels",
     );
+    const sound = { ...words(3), preview: { buffer: 0, media: "image/png", text: "sound" }, width: 256 };
+    expect(spoken(3, { message: sound, picture } as unknown as Tile)).toBe("Row 3, sound");
   });
 
   it("says why a row cannot be shown", () => {

@@ -115,7 +115,7 @@ export function spoken(row: number, tile: Tile | undefined): string {
   if (message.boxes.length) parts.push(plural(message.boxes.length, "box", "boxes"));
   if (message.shapes.length) parts.push(plural(message.shapes.length, "outline"));
   if (message.masks.length) parts.push("with a mask");
-  if (message.width) parts.push(`${message.width} by ${message.height} pixels`);
-  if (!tile.picture && message.preview?.text) parts.push(message.preview.text.slice(0, 100));
+  if (message.preview?.text) parts.push(message.preview.text.slice(0, 100));
+  else if (message.width) parts.push(`${message.width} by ${message.height} pixels`);
   return parts.join(", ");
 }

@@ -87,6 +87,7 @@ export class Fields {
         player.focus({ preventScroll: true });
       } catch (error) {
         root.replaceChildren(element("p", "dl-error", {}, spokenError(error)));
+        if (field.origin) root.append(element("p", "dl-note", {}, advice(field.origin)));
       }
     };
     return root;

@@ -32,7 +32,12 @@ interface Sharp {
 
 export class Stage {
   readonly root = element("div", "dl-frame");
-  readonly #canvas = element("canvas", "dl-large", { role: "img", tabindex: 0, hidden: true });
+  readonly #canvas = element("canvas", "dl-large", {
+    role: "img",
+    tabindex: 0,
+    hidden: true,
+    "aria-keyshortcuts": "Shift+ArrowLeft Shift+ArrowRight Shift+ArrowUp Shift+ArrowDown",
+  });
   readonly #words = element("div", "dl-words dl-large-words", { hidden: true });
   readonly #readout = element("output", "dl-readout", { hidden: true, "aria-live": "off" });
   readonly #resize = new ResizeObserver(() => this.#resized());
@@ -125,6 +130,26 @@ export class Stage {
 
   pan(x: number, y: number): void {
     this.#look(panned(this.#camera, this.#image, this.#stage, x * 80, y * 80));
+  }
+
+  /** Read the pixel that is so many further than the last one, or than the middle; for the keyboard. */
+  step(x: number, y: number): void {
+    if (this.#picture === null || !this.#hasValues) return;
+    const [left, top, right, bottom] = seenPart(this.#camera, this.#image, this.#stage);
+    const [column, line] = this.#under ?? [(left + right) >> 1, (top + bottom) >> 1];
+    const moved = (from: number, by: number, length: number) => Math.min(Math.max(from + by, 0), length - 1);
+    const to = [moved(column, x, this.#image.width), moved(line, y, this.#image.height)] as const;
+    const at = placedPart(this.#camera, [to[0], to[1], to[0] + 1, to[1] + 1]);
+    const inSight = (start: number, length: number, room: number) =>
+      Math.max(-start, 0) || Math.min(room - start - length, 0);
+    const [across, down] = [
+      inSight(at.left, at.width, this.#stage.width),
+      inSight(at.top, at.height, this.#stage.height),
+    ];
+    if (across || down) this.#look(panned(this.#camera, this.#image, this.#stage, across, down));
+    this.#readout.setAttribute("aria-live", "polite");
+    this.#pointer = [at.left + across + at.width / 2, at.top + down + at.height / 2];
+    this.#pointAgain();
   }
 
   get isZoomed(): boolean {
@@ -271,6 +296,7 @@ export class Stage {
     const to = this.#at(event);
     const from = this.#pointers.get(event.pointerId);
     this.#pointer = to;
+    this.#readout.setAttribute("aria-live", "off");
     if (from === undefined) {
       this.#pointAgain();
       return;

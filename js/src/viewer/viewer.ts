@@ -12,6 +12,13 @@ import { Stage } from "./stage.ts";
 
 const BOX_PX = 1400;
 const WAIT_MS = 150;
+/** Shift and an arrow reads the next pixel. */
+const PIXELS: Readonly<Record<string, Pair>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
 
 export interface ViewerEvents {
   /** Left with Escape or the button; where the row that was open stands. */
@@ -91,7 +98,7 @@ export class Viewer {
     this.#title.textContent = `Row ${row.toLocaleString("en-US")} of 0–${last.toLocaleString("en-US")}`;
     this.root.setAttribute("aria-label", this.#title.textContent);
     this.root.hidden = false;
-    if (!this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
+    if (!this.root.contains(this.#focused)) this.root.focus({ preventScroll: true });
     this.#load(0);
   }
 
@@ -271,11 +278,17 @@ export class Viewer {
       this.#keepFocus(event);
       return;
     }
-    const act = acts[event.key];
+    const step = event.shiftKey ? PIXELS[event.key] : undefined;
+    const act = step === undefined ? acts[event.key] : () => this.#stage.step(...step);
     if (act === undefined || (isOnControl && event.key !== "Escape")) return;
     act();
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** What has the keyboard; marimo shows widgets within a shadow root, of which the document knows only the host. */
+  get #focused(): Element | null {
+    return (this.root.getRootNode() as Document | ShadowRoot).activeElement;
   }
 
   /** A dialog keeps the keyboard: after its last control comes its first. */
@@ -284,7 +297,7 @@ export class Viewer {
       ...this.root.querySelectorAll<HTMLElement>("button, input, [tabindex='0'], audio, video"),
     ].filter((one) => one.offsetParent !== null && !(one as HTMLButtonElement).disabled);
     const [first, last] = [stops[0], stops.at(-1)];
-    const active = this.root.getRootNode() instanceof ShadowRoot ? null : document.activeElement;
+    const active = this.#focused;
     if (event.shiftKey ? active === first || active === this.root : active === last) {
       (event.shiftKey ? last : first)?.focus();
       event.preventDefault();
