@@ -6,7 +6,7 @@ import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -14,13 +14,18 @@ from deeplake_nb.errors import FormatError
 from deeplake_nb.format.htypes import htype_row
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.ranged import Head
     from deeplake_nb.format.chunk import Chunk
     from deeplake_nb.format.meta import TensorMeta
 
+Value = TypeVar("Value")
+
 CACHE_NBYTES = 256 * 2**20
+HEADS_NBYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,62 +36,94 @@ class LoadedChunk:
     array: NDArray[Any] | None
 
 
-class ChunkCache:
-    """Parsed chunks by object key, the least recently used thrown out beyond ``limit`` bytes. Thread-safe."""
+class Recent(Generic[Value]):
+    """Values by key, the least recently used thrown out beyond ``limit`` bytes, but for one. Thread-safe."""
 
-    def __init__(self, limit: int = CACHE_NBYTES) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._nbytes = 0
-        self._chunks: OrderedDict[str, LoadedChunk] = OrderedDict()
-        self._pinned: dict[str, LoadedChunk] = {}
+        self._values: OrderedDict[str, tuple[Value, int]] = OrderedDict()
         self._lock = threading.Lock()
-        self.heads: dict[str, Head] = {}
+
+    def get(self, key: str) -> Value | None:
+        """The value, if it is here."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None:
+                return None
+            self._values.move_to_end(key)
+            return found[0]
+
+    def put(self, key: str, value: Value, nbytes: int) -> None:
+        """Keep a value that takes so much memory."""
+        with self._lock:
+            self._drop(key)
+            self._values[key] = value, nbytes
+            self._nbytes += nbytes
+            while self._nbytes > self._limit and len(self._values) > 1:
+                self._drop(next(iter(self._values)))
+
+    def drop(self, key: str) -> None:
+        """Forget a value."""
+        with self._lock:
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._values.clear()
+            self._nbytes = 0
+
+    def _drop(self, key: str) -> None:
+        found = self._values.pop(key, None)
+        if found is not None:
+            self._nbytes -= found[1]
+
+
+class ChunkCache:
+    """Parsed chunks by object key, and headers of chunks that are not here. Thread-safe.
+
+    Args:
+        limit: bytes of chunks.
+        heads_limit: bytes of headers.
+    """
+
+    def __init__(self, limit: int = CACHE_NBYTES, heads_limit: int = HEADS_NBYTES) -> None:
+        self._recent: Recent[LoadedChunk] = Recent(limit)
+        self._pinned: dict[str, Callable[[], LoadedChunk]] = {}
+        self.heads: Recent[Head] = Recent(heads_limit)
         """Headers of chunks of which single rows are read; see `ranged`."""
 
     def get(self, key: str) -> LoadedChunk | None:
-        """The chunk, if it is here."""
-        with self._lock:
-            pinned = self._pinned.get(key)
-            if pinned is not None:
-                return pinned
-            found = self._chunks.get(key)
-            if found is not None:
-                self._chunks.move_to_end(key)
-            return found
+        """The chunk, if it is here.
+
+        Raises:
+            LakeError: one that is pinned and could not be read.
+        """
+        pinned = self._pinned.get(key)
+        return self._recent.get(key) if pinned is None else pinned()
 
     def put(self, key: str, loaded: LoadedChunk) -> None:
         """Keep a chunk."""
-        with self._lock:
-            self._drop(key)
-            self._chunks[key] = loaded
-            self._nbytes += len(loaded.chunk.data)
-            while self._nbytes > self._limit and len(self._chunks) > 1:
-                self._drop(next(iter(self._chunks)))
+        self._recent.put(key, loaded, len(loaded.chunk.data))
+        self._pinned.pop(key, None)
+        self.heads.drop(key)
 
-    def pin(self, key: str, loaded: LoadedChunk) -> None:
-        """Keep a chunk that is not stored yet, until it is dropped."""
-        with self._lock:
-            self._pinned[key] = loaded
+    def pin(self, key: str, load: Callable[[], LoadedChunk]) -> None:
+        """Know of a chunk that is not stored yet, until it is dropped."""
+        self._pinned[key] = load
 
     def clear(self) -> None:
         """Forget all chunks."""
-        with self._lock:
-            self._chunks.clear()
-            self._pinned.clear()
-            self.heads.clear()
-            self._nbytes = 0
+        self._recent.clear()
+        self._pinned.clear()
+        self.heads.clear()
 
     def drop(self, key: str) -> None:
         """Forget a chunk that was rewritten, or is stored now."""
-        with self._lock:
-            self._drop(key)
-
-    def _drop(self, key: str) -> None:
+        self._recent.drop(key)
         self._pinned.pop(key, None)
-        self.heads.pop(key, None)
-        found = self._chunks.pop(key, None)
-        if found is not None:
-            self._nbytes -= len(found.chunk.data)
+        self.heads.drop(key)
 
 
 def as_array(chunk: Chunk, meta: TensorMeta) -> NDArray[Any] | None:

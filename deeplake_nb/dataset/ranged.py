@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _MOST_HEAD_NBYTES = 128 * 1024
 """A chunk whose header may be longer is read whole."""
 
+_HEAD_OBJECTS_NBYTES = 1024
+"""What a header in memory takes beside its tables."""
+
 _SMALL_NBYTES = 256 * 1024
 """A chunk that is expected to be smaller is read whole."""
 
@@ -112,8 +115,8 @@ def read(
     """
     ids = state.tables(tensor).ids.ids
     paths = [state.chunk_key(tensor, int(ids[part.entry])) for part in few]
-    _know(state, tensor, [(part.entry, path) for part, path in zip(few, paths, strict=True)])
-    heads = [state.chunks.heads.get(path) for path in paths]
+    known = _known(state, tensor, [(part.entry, path) for part, path in zip(few, paths, strict=True)])
+    heads = [known.get(path) for path in paths]
     spans = [_spans(head, part.rows) for head, part in zip(heads, few, strict=True)]
     requests = [
         (path, ByteRange(start, stop))
@@ -145,8 +148,7 @@ def read_row(state: State, tensor: TensorState, entry: int, inside: int) -> tupl
     if head is None:
         if not is_few(state, tensor, entry, 1):
             return None
-        _know(state, tensor, [(entry, path)])
-        head = state.chunks.heads.get(path)
+        head = _known(state, tensor, [(entry, path)]).get(path)
         if head is None:
             return None
     if not _pays(state, head, 1) or head.chunk.is_whole:
@@ -165,10 +167,16 @@ def read_row(state: State, tensor: TensorState, entry: int, inside: int) -> tupl
     return (data, shape) if len(data) == nbytes else None
 
 
-def _know(state: State, tensor: TensorState, chunks: list[tuple[int, str]]) -> None:
-    """Read headers that are not known, in one round; of one that is longer, or cannot be read, nothing is known."""
+def header(state: State, tensor: TensorState, entry: int, path: str) -> Head | None:
+    """The header of a chunk that is not compressed; None of one that cannot be read. One request at most."""
+    return _known(state, tensor, [(entry, path)]).get(path)
+
+
+def _known(state: State, tensor: TensorState, chunks: list[tuple[int, str]]) -> dict[str, Head]:
+    """Headers, read in one round where they are not kept; none of a chunk whose header is longer, or unreadable."""
     ids, heads = state.tables(tensor).ids, state.chunks.heads
-    sizes = {path: _head_nbytes(tensor.meta, ids.count(entry)) for entry, path in chunks if path not in heads}
+    out = {path: head for _, path in chunks if (head := heads.get(path)) is not None}
+    sizes = {path: _head_nbytes(tensor.meta, ids.count(entry)) for entry, path in chunks if path not in out}
     answers = get_many(state.storage, [(path, ByteRange(0, nbytes)) for path, nbytes in sizes.items()])
     for path, data in zip(sizes, answers, strict=True):
         if isinstance(data, LakeError):
@@ -179,7 +187,9 @@ def _know(state: State, tensor: TensorState, chunks: list[tuple[int, str]]) -> N
             continue
         alike = chunk.uniform()
         first = int(chunk.positions[0, 1]) if alike is not None else 0
-        state.chunks.heads[path] = Head(chunk, start, 0, alike, first, len(chunk) - 1)
+        out[path] = Head(chunk, start, 0, alike, first, len(chunk) - 1)
+        heads.put(path, out[path], chunk.shapes.nbytes + chunk.positions.nbytes + _HEAD_OBJECTS_NBYTES)
+    return out
 
 
 def _spans(head: Head | None, rows: Ints) -> tuple[Ints, Ints] | None:

@@ -1,43 +1,55 @@
 """Updates and removals in one tensor: chunks whose samples change are written anew, under new names.
 
 No stored chunk is touched: the table that names the new ones makes them count, in one step. Until a flush they are in
-memory, where whoever writes reads them; only when they become many are they stored before.
+memory, or what is new of them is, where whoever writes reads them; only when they become many are they stored before.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from deeplake_nb.dataset.cache import LoadedChunk, as_array
+from deeplake_nb.dataset import ranged
+from deeplake_nb.dataset.amended import Amended
 from deeplake_nb.errors import LakeError
 from deeplake_nb.format import keys, packing
 from deeplake_nb.format.batch import Apart, Varied, alike
 from deeplake_nb.format.chunk import Chunk
-from deeplake_nb.format.edits import rebuilt
+from deeplake_nb.format.edits import Edit, rebuilt
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.regions import Piece, rewritten
-from deeplake_nb.format.samples import as_bytes
+from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+    from typing_extensions import Buffer
 
+    from deeplake_nb.dataset.cache import LoadedChunk
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.format.batch import Batch, Uniform
     from deeplake_nb.format.chunk import ChunkBuilder
-    from deeplake_nb.format.edits import Edit, Region
+    from deeplake_nb.format.edits import Region
     from deeplake_nb.format.encoders import Tiling
+    from deeplake_nb.storage.provider import Patched
 
-    Loaded = list[tuple[Region, list[LoadedChunk | None]]]
+    Ints = NDArray[np.int64]
+    Loaded = list[tuple[Region, list[LoadedChunk | None] | "Overwriting"]]
 
 _HELD_NBYTES = 2**30
 """So many bytes of changed chunks of a tensor wait in memory for a flush: half of what the original keeps."""
+
+
+class Overwriting(NamedTuple):
+    """Samples ``rows`` of a chunk are to be others, as many, as long and as shaped."""
+
+    amended: Amended
+    rows: Ints
 
 
 class Rewriter:
@@ -49,25 +61,29 @@ class Rewriter:
         self.is_dirty = False
         self.written: set[int] = set()
         self.replaced: set[str] = set()  # objects of this version that nothing names after the next flush
-        self._held: dict[int, LoadedChunk] = {}  # in memory only
-        self._held_nbytes = 0
-        self._writable: dict[int, NDArray[Any]] = {}  # the same bytes, for those of uniform samples
+        self._held: dict[int, Amended] = {}  # not stored yet
 
-    def load(self, edit: Edit) -> Loaded:
+    def load(self, edit: Edit, batch: Batch | None) -> Loaded:
         """What an edit will rewrite; the only part that reads, so that the rest cannot fail half-way.
 
         Raises:
             LakeError: a chunk that cannot be read.
         """
-        tables = self._state.tables(self._tensor)
+        tables, new = self._state.tables(self._tensor), alike(batch)
         regions = edit.regions(tables.ids, tables.tiles)
-        entries = [entry for one in regions for entry in range(one.first, one.stop)]
+        unread = [self._overwriting(edit, one, new) for one in regions]
+        entries = [at for one, is_done in zip(regions, unread, strict=True) if not is_done for at in one.entries]
         wanted = [entry for entry in entries if int(tables.ids.lasts[entry]) not in tables.tiles]  # tiles go as a whole
-        found = dict(zip(wanted, self._state.load_chunks(self._tensor, wanted), strict=True))
-        for chunk in found.values():
+        chunks: dict[int, LoadedChunk] = {}
+        for entry, chunk in zip(wanted, self._state.load_chunks(self._tensor, wanted), strict=True):
             if isinstance(chunk, LakeError):
                 raise chunk
-        return [(one, [found.get(at) for at in range(one.first, one.stop)]) for one in regions]  # type: ignore[misc]
+            chunks[entry] = chunk
+        out: Loaded = []
+        for one, overwriting in zip(regions, unread, strict=True):
+            loaded = [chunks.get(at) for at in one.entries]
+            out.append((one, overwriting or self._overwriting(edit, one, new, loaded) or loaded))
+        return out
 
     def apply(self, edit: Edit, batch: Batch | None, loaded: Loaded) -> None:
         """Carry out an edit whose chunks are loaded; ``batch`` has the new samples, in order."""
@@ -79,55 +95,68 @@ class Rewriter:
         gone: list[int] = []  # named no more once all is done: until then nothing is lost by an interrupt
         for region, chunks in loaded:
             part = region.changes
-            first = int(ids.lasts[region.first - 1]) + 1 if region.first else 0
-            starts, stops = edit.starts[part] - first, edit.stops[part] - first
             places = taken[part.start : part.stop + 1]
             entries = ids.ids[region.first : region.stop].tolist()
-            done = None
-            if len(chunks) == 1 and len(chunks[0].chunk if chunks[0] else ()) == ids.count(region.first):
-                done = self._assigned(entries[0], chunks[0], starts, stops, places, uniform)
-                gone += [] if done is None or done[0][0] == entries[0] else entries
-            if done is None:
-                numbers = range(region.first, region.stop)
-                pieces = [
-                    Piece(None if one is None else one.chunk, ids.count(at), int(ids.lasts[at]))
-                    for at, one in zip(numbers, chunks, strict=True)
-                ]
-                done = self._rebuilt(pieces, starts, stops, places, batch)
-                gone += entries
-            new.append(done)
+            if isinstance(chunks, Overwriting):
+                assert uniform is not None
+                start, stop = (int(place) * uniform.nbytes for place in (places[0], places[-1]))
+                chunks.amended.assign(chunks.rows, uniform.payload[start:stop])
+                is_held = self._held.get(entries[0]) is chunks.amended
+                number = entries[0] if is_held else self._keep(chunks.amended)
+                new.append([(number, len(chunks.amended))])
+                gone += [] if number == entries[0] else entries
+                continue
+            first = int(ids.lasts[region.first - 1]) + 1 if region.first else 0
+            numbers = range(region.first, region.stop)
+            pieces = [
+                Piece(None if one is None else one.chunk, ids.count(at), int(ids.lasts[at]))
+                for at, one in zip(numbers, chunks, strict=True)
+            ]
+            new.append(self._rebuilt(pieces, edit.starts[part] - first, edit.stops[part] - first, places, batch))
+            gone += entries
         tables.ids = rebuilt(ids, [region for region, _ in loaded], new)
         tables.tiles = edit.tiles(tables.tiles, _tilings(batch))
         for chunk in gone:
             self._forget(chunk)
-        if self._held_nbytes > _HELD_NBYTES:
-            self._store()
+        self._store_much()
+
+    # ------------------------------------------------------------------ samples in the place of others
+
+    def _overwriting(
+        self, edit: Edit, region: Region, new: Uniform | None, loaded: list[LoadedChunk | None] | None = None
+    ) -> Overwriting | None:
+        """What a region's changes are to its only chunk, which need not be loaded; None where they are more.
+
+        Raises:
+            LakeError: a chunk that cannot be read.
+        """
+        tables, part = self._state.tables(self._tensor), region.changes
+        starts, stops, counts = edit.starts[part], edit.stops[part], edit.counts[part]
+        is_other = new is None or len(region.entries) != 1 or int(tables.ids.lasts[region.first]) in tables.tiles
+        if is_other or not np.array_equal(stops - starts, counts) or not counts.any():
+            return None
+        amended = self._amended(region.first) if loaded is None else Amended.of(loaded[0], self._tensor.meta)
+        if amended is None or len(amended) != tables.ids.count(region.first):
+            return None
+        first = int(tables.ids.lasts[region.first - 1]) + 1 if region.first else 0
+        rows = Edit(starts - first, stops - first, counts).removed
+        if new is None or not amended.fits(rows, new):
+            return None
+        amended.prepare(len(counts))
+        return Overwriting(amended, rows)
+
+    def _amended(self, entry: int) -> Amended | None:
+        """A chunk that is to be changed, unread; None where it is better read."""
+        state, meta = self._state, self._tensor.meta
+        number = int(state.tables(self._tensor).ids.ids[entry])
+        held = self._held.get(number)
+        if held is not None or state.storage.concurrency > 1 or packing.packing(meta) is not None:
+            return held  # where answers are waited for, a chunk is read as soon as its header
+        path = state.chunk_key(self._tensor, number)
+        head = ranged.header(state, self._tensor, entry, path)
+        return Amended.stored(head, state.storage, path, meta) if head is not None else None
 
     # ------------------------------------------------------------------ chunks
-
-    def _assigned(  # noqa: PLR0917 - one place calls it
-        self, chunk: int, old: LoadedChunk | None, starts: Any, stops: Any, places: Any, batch: Uniform | None
-    ) -> list[tuple[int, int]] | None:
-        """Write samples over others of the same shape, all at once; None where they are not alike."""
-        if old is None or old.array is None or batch is None or batch.shape != old.array.shape[1:]:
-            return None
-        if not np.array_equal(stops - starts, np.diff(places)) or batch.nbytes == 0:
-            return None
-        array = self._writable.get(chunk)
-        if array is None:
-            array, chunk = old.array.copy(), self._new()
-            self._writable[chunk] = array
-            positions = old.chunk.positions.copy()
-            positions[0, 1] = 0
-            view = array.view()
-            view.flags.writeable = False
-            what = self._path(chunk)
-            self._keep(chunk, LoadedChunk(Chunk(old.chunk.shapes, positions, as_bytes(view).toreadonly(), what), view))
-        values = np.frombuffer(batch.payload, array.dtype).reshape(batch.count, *array.shape[1:])
-        counts = stops - starts
-        rows = np.arange(places[0], places[-1]) + np.repeat(starts - places[:-1], counts)
-        array[rows] = values[places[0] : places[-1]]
-        return [(chunk, len(array))]
 
     def _rebuilt(
         self, pieces: list[Piece], starts: Any, stops: Any, places: Any, batch: Batch | None
@@ -146,37 +175,29 @@ class Rewriter:
             self._forget(int(ids[first + number]))
             ids[first + number] = self._built(builder)
         tables.ids = ChunkIds(ids, tables.ids.lasts)
-        if self._held_nbytes > _HELD_NBYTES:
-            self._store()
+        self._store_much()
 
     def _built(self, builder: ChunkBuilder) -> int:
         """A new chunk, in memory as it will be read."""
-        chunk = self._new()
-        parsed = Chunk.parse(b"".join(builder.build()), self._path(chunk))
-        self._keep(chunk, LoadedChunk(parsed, as_array(parsed, self._tensor.meta)))
-        return chunk
+        parsed = Chunk.parse(b"".join(builder.build()), f"a new chunk of tensor {self._tensor.meta.name!r}")
+        return self._keep(Amended(parsed, self._tensor.meta, None))
 
-    def _new(self) -> int:
+    def _keep(self, amended: Amended) -> int:
+        """A new chunk, which waits for a flush."""
         chunk = secrets.randbits(64) or 1
         self.written.add(chunk)
         self._tensor.owners[chunk] = self._path(chunk)
+        self._held[chunk] = amended
+        self._state.chunks.pin(self._path(chunk), amended.loaded)
         return chunk
 
     def _path(self, chunk: int) -> str:
         return keys.chunk(self._state.commit.id, self._tensor.key, keys.chunk_name(chunk))
 
-    def _keep(self, chunk: int, loaded: LoadedChunk) -> None:
-        self._held[chunk] = loaded
-        self._held_nbytes += len(loaded.chunk.data)
-        self._state.chunks.pin(self._path(chunk), loaded)
-
     def _forget(self, chunk: int) -> None:
         """A chunk that the table names no more."""
         path = self._state.chunk_key(self._tensor, chunk)
-        held = self._held.pop(chunk, None)
-        if held is not None:
-            self._held_nbytes -= len(held.chunk.data)
-            self._writable.pop(chunk, None)
+        if self._held.pop(chunk, None) is not None:
             self._state.chunks.drop(path)
             self.written.discard(chunk)
         elif path == self._path(chunk):  # an object of an older commit stays
@@ -185,32 +206,32 @@ class Rewriter:
     # ------------------------------------------------------------------ storing
 
     def puts(self) -> list[Put]:
-        """The chunks that are in memory only."""
-        meta = self._tensor.meta
-        puts = []
-        for number, loaded in self._held.items():
-            builder = packing.resumed(loaded.chunk, len(loaded.chunk), meta, loaded.chunk.rank)
-            puts.append(Put(Phase.CHUNKS, self._path(number), packing.build(builder, meta)))
-        return puts
+        """The chunks that are not stored yet."""
+        return [Put(Phase.CHUNKS, self._path(number), self._content(one)) for number, one in self._held.items()]
 
-    def _store(self) -> None:
-        for put in self.puts():
-            self._state.storage.put(put.key, put.data)
+    def _content(self, amended: Amended) -> list[Buffer] | Patched:
+        patched = amended.patched()
+        if patched is not None:
+            return patched
+        chunk, meta = amended.loaded().chunk, self._tensor.meta
+        return packing.build(packing.resumed(chunk, len(chunk), meta, chunk.rank), meta)
+
+    def _store_much(self) -> None:
+        if sum(one.nbytes for one in self._held.values()) <= _HELD_NBYTES:
+            return
+        puts = self.puts()
+        put_many(self._state.storage, [(put.key, put.data) for put in puts])
+        for put in puts:
             self._state.chunks.drop(put.key)
-        self._let_go()
+        self._held.clear()
 
     def flushed(self) -> set[str]:
         """All puts have been made; the objects that nothing names any more."""
         gone = self.replaced
         self.is_dirty = False
         self.written, self.replaced = set(), set()
-        self._let_go()
-        return gone
-
-    def _let_go(self) -> None:
         self._held.clear()
-        self._writable.clear()
-        self._held_nbytes = 0
+        return gone
 
 
 def _tilings(batch: Batch | None) -> dict[int, Tiling]:

@@ -362,9 +362,12 @@ class State:
                 out[place] = self._parse(tensor, paths[place], data)
         return [loaded for loaded in out if loaded is not None]
 
-    def _cached(self, path: str, count: int) -> LoadedChunk | None:
+    def _cached(self, path: str, count: int) -> LoadedChunk | LakeError | None:
         """A chunk in memory; not one that was loaded before samples were added to it."""
-        found = self.chunks.get(path)
+        try:
+            found = self.chunks.get(path)
+        except LakeError as error:
+            return error
         return found if found is None or len(found.chunk) >= count else None
 
     def _parse(self, tensor: TensorState, path: str, data: memoryview | LakeError) -> LoadedChunk | LakeError:

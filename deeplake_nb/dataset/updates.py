@@ -180,11 +180,12 @@ def _ids(writer: Writer, tensor: TensorState, rows: Ints) -> NDArray[np.uint64] 
 
 
 def _carry_out(jobs: list[_Job]) -> None:
-    loaded = [job.appender.rewriter.load(job.items) for job in jobs]
-    for job, chunks in zip(jobs, loaded, strict=True):
+    batches = [None if job.new is None else job.new.batch for job in jobs]
+    loaded = [job.appender.rewriter.load(job.items, batch) for job, batch in zip(jobs, batches, strict=True)]
+    for job, batch, chunks in zip(jobs, batches, loaded, strict=True):
         appender, new = job.appender, job.new
         tables = appender.tables
-        appender.rewriter.apply(job.items, new.batch if new is not None else None, chunks)
+        appender.rewriter.apply(job.items, batch, chunks)
         if new is not None:
             appender.count(new, job.items.growth)
         else:

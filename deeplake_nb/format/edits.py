@@ -26,6 +26,11 @@ class Region(NamedTuple):
     stop: int
     changes: slice
 
+    @property
+    def entries(self) -> range:
+        """Their numbers."""
+        return range(self.first, self.stop)
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -107,11 +107,11 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One object to write."""
+    """One object to write: its bytes, or, of a chunk, whatever else its storage makes an object of."""
 
     phase: Phase
     key: str
-    data: Buffer | Sequence[Buffer]
+    data: Buffer | Sequence[Buffer] | Any
 
 
 def write_plan(puts: list[Put]) -> list[Put]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from deeplake_nb.hub.protocol import Lent, Resolved
-    from deeplake_nb.storage.provider import Entry, StorageProvider, Stored
+    from deeplake_nb.storage.provider import Entry, Patched, StorageProvider, Stored
     from deeplake_nb.storage.ranges import ByteRange
     from deeplake_nb.urls import Url
 
@@ -66,6 +66,11 @@ class NamedStorage(Wrapper):
         """Replace the object by pieces."""
         with self._naming:
             super().put_parts(key, data, nbytes, progress=progress)
+
+    def put_patched(self, key: str, content: Patched) -> None:
+        """Replace the object by another one with some bytes changed."""
+        with self._naming:
+            super().put_patched(key, content)
 
     def delete(self, key: str) -> None:
         """Remove the object."""

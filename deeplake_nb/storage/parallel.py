@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from deeplake_nb.errors import LakeError
+from deeplake_nb.storage.patches import Patched, put_patched
 from deeplake_nb.storage.ranges import Request, coalesce, cut
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class _Ahead:
 
 def put_many(
     provider: StorageProvider,
-    puts: Sequence[tuple[str, Buffer | Sequence[Buffer]]],
+    puts: Sequence[tuple[str, Buffer | Sequence[Buffer] | Patched]],
     *,
     max_workers: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
@@ -109,13 +111,23 @@ def put_many(
     """Write many objects, in no order; when it returns all of them are there.
 
     Where the provider waits for its answers, ``max_workers`` (default: the provider's ``concurrency``) puts are under
-    way at once. What has an order is written in several calls. ``progress`` is told of each object that is there.
+    way at once, and as many as there are cores of patched objects, which others copy for us. What has an order is
+    written in several calls. ``progress`` is told of each object that is there.
 
     Raises:
         LakeError: the first that failed, when nothing is under way any more; puts that had not begun are left out.
     """
-    workers = provider.concurrency if max_workers is None else max_workers
-    for _ in in_parallel(lambda put: provider.put(*put), puts, min(workers, len(puts))):
+
+    def write(put: tuple[str, Buffer | Sequence[Buffer] | Patched]) -> None:
+        key, data = put
+        if isinstance(data, Patched):
+            put_patched(provider, key, data)
+        else:
+            provider.put(key, data)
+
+    copies = sum(isinstance(data, Patched) for _, data in puts)
+    workers = max(provider.concurrency, min(copies, os.cpu_count() or 1)) if max_workers is None else max_workers
+    for _ in in_parallel(write, puts, min(workers, len(puts))):
         progress(1)
 
 
@@ -137,12 +149,18 @@ def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Gen
             under_way.add(pool.submit(task, item))
             while len(under_way) > workers:  # one more waits for the next that is free
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from [future.result() for future in done]
+                yield from _results(done)
         while under_way:
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            yield from [future.result() for future in done]
+            yield from _results(done)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _results(done: set[Future[R]]) -> Iterator[R]:
+    """Without keeping a future: an error's traceback would hold it, and it the error, and so all that these hold."""
+    while done:
+        yield done.pop().result()
 
 
 def _attempt(provider: StorageProvider, request: Request) -> memoryview | LakeError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkab
 
 from deeplake_nb.errors import KeyNotFoundError, StorageError, UrlError
 from deeplake_nb.storage.parallel import get_many, in_parallel, put_many
+from deeplake_nb.storage.patches import Patched, PutsPatched, put_patched
 from deeplake_nb.storage.ranges import ByteRange, Request
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ __all__ = [
     "DeletesAll",
     "Entry",
     "ListsDigests",
+    "Patched",
     "PutsParts",
+    "PutsPatched",
     "ReadsInto",
     "Request",
     "StorageProvider",
@@ -42,6 +45,7 @@ __all__ = [
     "is_empty",
     "put_many",
     "put_parts",
+    "put_patched",
 ]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from deeplake_nb.storage.provider import Entry, Stored
+    from deeplake_nb.storage.provider import Entry, Patched, Stored
     from deeplake_nb.urls import Url
 
 _WHOLE = ByteRange(0, sys.maxsize)
@@ -64,6 +64,10 @@ class Wrapper:
         """Replace the object by pieces."""
         seam.put_parts(self.inner, key, data, nbytes, progress=progress)
 
+    def put_patched(self, key: str, content: Patched) -> None:
+        """Replace the object by another one with some bytes changed."""
+        seam.put_patched(self.inner, key, content)
+
     def delete(self, key: str) -> None:
         """Remove the object."""
         self.inner.delete(key)
@@ -105,6 +109,11 @@ class ReadOnly(Wrapper):
     ) -> None:
         """Refused."""
         del data, nbytes, progress
+        raise self._refusal("write", key)
+
+    def put_patched(self, key: str, content: Patched) -> None:
+        """Refused."""
+        del content
         raise self._refusal("write", key)
 
     def delete(self, key: str) -> None:
@@ -184,6 +193,12 @@ class Counting(Wrapper):
         self._count("put")
         super().put_parts(key, data, nbytes, progress=progress)
         self._carried("put", nbytes)
+
+    def put_patched(self, key: str, content: Patched) -> None:
+        """Replace the object by a patched one, counted as a put of the patches."""
+        self._count("put")
+        super().put_patched(key, content)
+        self._carried("put", sum(len(flat(data)) for _, data in content.patches))
 
     def delete(self, key: str) -> None:
         """Remove the object, counted."""
@@ -265,6 +280,14 @@ class Cached(Wrapper):
         """Replace the object by pieces and forget the old one."""
         try:
             super().put_parts(key, data, nbytes, progress=progress)
+        finally:
+            with self._lock:
+                self._forget(key)
+
+    def put_patched(self, key: str, content: Patched) -> None:
+        """Replace the object by a patched one and forget the old one."""
+        try:
+            super().put_patched(key, content)
         finally:
             with self._lock:
                 self._forget(key)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
+from deeplake_nb.dataset import amended
 from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import FormatError, ReadOnlyError, RowError, SampleError, StorageError, TensorNotFoundError
 from deeplake_nb.format import keys
@@ -99,6 +100,13 @@ def check(ds, seeds):
             assert shapes == [one.shape for one in tensor.numpy(aslist=True)], name
 
 
+@pytest.fixture(params=[4096, 0], ids=["whole", "patched"])
+def patched(request, monkeypatch):
+    """Chunks as small as these are stored whole, unless patches cost nothing."""
+    monkeypatch.setattr(amended, "_PATCH_NBYTES", request.param)
+
+
+@pytest.mark.usefixtures("patched")
 @pytest.mark.parametrize("rows", [[0], [29], [13], list(range(30)), [3, 4, 5], [1, 28, 7, 7]])
 def test_rows_of_every_kind_are_changed(rows):
     ds = filled()
@@ -126,6 +134,7 @@ def test_rows_of_every_kind_are_removed(rows):
     check(load(ds._state.storage), [*seeds, 99])
 
 
+@pytest.mark.usefixtures("patched")
 def test_changes_within_a_block_are_written_once_and_read_before():
     store = Failing(memory())
     ds = filled(store=store)
@@ -171,6 +180,7 @@ def test_all_rows_go():
 # ------------------------------------------------------------------ how they are written down
 
 
+@pytest.mark.usefixtures("patched")
 def test_in_place_arithmetic():
     ds = create(memory())
     ds.create_tensor("x", dtype="float32").extend(np.zeros((6, 2), "float32"))
@@ -188,6 +198,7 @@ def test_in_place_arithmetic():
     assert ds.i[1].numpy().tolist() == [1]
 
 
+@pytest.mark.usefixtures("patched")
 def test_parts_of_samples():
     ds = create(memory())
     x = ds.create_tensor("x", dtype="int32")
@@ -381,8 +392,9 @@ def acts():
     yield Dataset.clear, []
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_dying_at_any_put_leaves_all_or_nothing_of_a_change(number):
+@pytest.mark.parametrize(("number", "patch_nbytes"), [(0, 4096), (0, 0), (1, 4096), (2, 4096)])
+def test_dying_at_any_put_leaves_all_or_nothing_of_a_change(number, patch_nbytes, monkeypatch):
+    monkeypatch.setattr(amended, "_PATCH_NBYTES", patch_nbytes)
     change, after = list(acts())[number]
     seen = set()
     for put in count(1, 3):
@@ -406,6 +418,7 @@ def test_dying_at_any_put_leaves_all_or_nothing_of_a_change(number):
     assert seen == {True, False}, "before the journal nothing counts, after it everything"
 
 
+@pytest.mark.usefixtures("patched")
 def test_a_failed_flush_is_made_up_for_by_the_next():
     for put in count(1, 5):
         store = Failing(memory())
@@ -474,6 +487,7 @@ def test_a_thousand_rows_at_random_rewrite_each_chunk_once():
     assert np.array_equal(load(store).x.numpy(), model)
 
 
+@pytest.mark.usefixtures("patched")
 def test_rows_of_an_older_commit_are_changed_in_this_one_only():
     store = memory()
     ds = filled(12, store)
@@ -529,6 +543,7 @@ def test_a_tensor_read_from_memory_belongs_to_the_reader():
     assert load(ds._state.storage).x.numpy().tolist() == [[0] * 3, [1] * 3, [4] * 3, [0] * 3]
 
 
+@pytest.mark.usefixtures("patched")
 def test_rows_that_a_dead_writer_left_in_a_chunk_do_not_come_back():
     """Its chunk is longer than the table says; an update of all its rows must not count the others."""
     for put in count(1):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 import deeplake_nb
+from deeplake_nb.dataset import amended
+from deeplake_nb.storage.local import LocalStorage
 from tests.interop.programs import BOTH, EITHER, EVERY, repeat
 from tests.interop.test_read_v3 import compare, described
 from tests.interop.values import differences
@@ -21,6 +24,7 @@ _WITHOUT_IDS = {"commits", "tiles", "canvases", "downsampled"}
 """Programs with tensors that the original cannot merge."""
 
 
+put_patched = LocalStorage.put_patched
 _DEFECTS: dict[str, str] = {}
 
 
@@ -75,6 +79,44 @@ def test_the_original_goes_on_from_what_was_done_here(program, original, tmp_pat
     ds.merge("changed", conflict_resolution="theirs")
     ds.close()
     assert_reads_equal(original, tmp_path, program)
+
+
+def test_samples_overwritten_in_copies_of_their_chunks_read_equal(original, tmp_path, monkeypatch):
+    """Of chunks of this commit and of older ones, of one shape and of several, written by either."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(amended, "_PATCH_NBYTES", 0)
+    stored = []
+    monkeypatch.setattr(LocalStorage, "put_patched", lambda *given: stored.append(put_patched(*given)))
+    ds = deeplake_nb.empty("ds")
+    with ds:
+        for name, options in {"x": {"dtype": "float32"}, "several": {"dtype": "int16"}}.items():
+            ds.create_tensor(name, max_chunk_size=4000, **options)
+        ds.create_tensor("label", htype="class_label", class_names=["a", "b"], max_chunk_size=100)
+        ds.create_tensor("text", htype="text", max_chunk_size=200)
+        for at in range(60):
+            several = np.full((at % 3 + 1, 40), at, "int16")
+            ds.append({"x": np.full(64, at, "float32"), "several": several, "label": at % 2, "text": f"text {at:02}"})
+
+    def change(seed):
+        for at in (3, 4, 20, 40 + seed):
+            ds.x[at] = np.full(64, seed, "float32")
+            ds.several[at] = np.full((at % 3 + 1, 40), seed, "int16")
+            ds.label[at] = seed % 2
+            ds.text[at] = f"{seed:03} here"[:7]
+
+    change(1)
+    ds.commit("first")
+    with ds:
+        change(2)
+    ds.close()
+    assert len(stored) > 20
+    assert_reads_equal(original, tmp_path, "overwritten")
+    original.do("again", tmp_path, path="ds@main", commit="theirs")
+    ds = deeplake_nb.load("ds")
+    change(3)
+    ds.close()
+    assert_reads_equal(original, tmp_path, "overwritten")
+    original.do("check", tmp_path, path="ds")
 
 
 @pytest.mark.parametrize("is_ours", [True, False])

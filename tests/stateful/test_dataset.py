@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from deeplake_nb.dataset import amended
 from deeplake_nb.errors import DynamicShapeError, SampleError, StorageError
 from tests.dataset.stores import Failing, create, load, memory
 
@@ -112,8 +113,10 @@ class Column:
 class DatasetMachine(RuleBasedStateMachine):
     """One dataset; ``columns`` is what must be in it."""
 
-    @initialize()
-    def begin(self):
+    @initialize(patch_nbytes=st.sampled_from([4096, 0]))
+    def begin(self, patch_nbytes):
+        """Chunks as small as these are stored whole when they are changed, unless patches cost nothing."""
+        amended._PATCH_NBYTES = patch_nbytes
         self.store = Failing(memory())
         self.ds = create(self.store)
         self.columns: dict[str, Column] = {}

@@ -87,6 +87,20 @@ class TestLocalWithoutHardLinks(TestLocal):
         monkeypatch.setattr(os, "link", link)
 
 
+class TestLocalWithoutCopiesInTheKernel(TestLocal):
+    """As between two file systems, on old kernels, and on other systems."""
+
+    @pytest.fixture(autouse=True, params=["two file systems", "another system"])
+    def no_copies(self, monkeypatch, request):
+        def copy(source, target, count):
+            raise OSError(18, "Invalid cross-device link")
+
+        if request.param == "two file systems":
+            monkeypatch.setattr(os, "copy_file_range", copy)
+        else:
+            monkeypatch.delattr(os, "copy_file_range")
+
+
 def test_relative_and_home_paths_are_resolved_when_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
@@ -137,6 +151,7 @@ def test_a_failed_write_leaves_the_old_object_and_nothing_else(provider):
         import resource, sys
         from deeplake_nb.errors import StorageError
         from deeplake_nb.storage.local import LocalStorage
+        from deeplake_nb.storage.provider import Patched
         from deeplake_nb.urls import parse
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         for options in ({}, {"if_absent": True}):
@@ -144,13 +159,18 @@ def test_a_failed_write_leaves_the_old_object_and_nothing_else(provider):
                 LocalStorage(parse(sys.argv[1])).put("k", [b"x" * 60_000, b"y" * 60_000], **options)
             except StorageError as error:
                 print(type(error).__name__, error)
+        try:
+            LocalStorage(parse(sys.argv[1])).put_patched("k", Patched("large", [(0, b"x")]))
+        except StorageError as error:
+            print(type(error).__name__, error)
     """
+    provider.put("large", bytes(200_000))
     command = [sys.executable, "-c", textwrap.dedent(code), provider.url.path]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     expected = f"StorageError cannot write {provider.url}/k: File too large; larger than this process"
-    assert [line[: len(expected)] for line in printed] == [expected] * 2
+    assert [line[: len(expected)] for line in printed] == [expected] * 3
     assert bytes(provider.get("k")) == b"old"
-    assert files(provider.url.path) == ["k"]
+    assert files(provider.url.path) == ["k", "large"]
 
 
 def test_a_full_disk_is_one_clear_error(provider, monkeypatch):
@@ -199,6 +219,31 @@ def test_a_killed_writer_leaves_the_old_object_and_no_listed_trace(provider):
         assert [entry.key for entry in provider.list(delimiter="/")] == ["k"]
     delete_all(provider)
     assert not Path(provider.url.path).exists()
+
+
+def test_a_writer_killed_while_it_patches_leaves_the_old_object_or_the_new_one(provider):
+    old, new = b"old!" * 5_000_000, b"new!" * 5_000_000
+    provider.put("k", old)
+    code = """
+        import sys
+        from deeplake_nb.storage.local import LocalStorage
+        from deeplake_nb.storage.provider import Patched
+        from deeplake_nb.urls import parse
+        storage = LocalStorage(parse(sys.argv[1]))
+        pages = range(0, 20_000_000, 4000)
+        print("ready", flush=True)
+        while True:
+            storage.put_patched("k", Patched("k", [(start, b"new!" * 1000) for start in pages]))
+            storage.put_patched("k", Patched("k", [(start, b"old!" * 1000) for start in pages]))
+    """
+    for delay in (0.0, 0.02, 0.05, 0.1):
+        command = [sys.executable, "-c", textwrap.dedent(code), provider.url.path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            writer.stdout.readline()
+            time.sleep(delay)
+            writer.send_signal(signal.SIGKILL)
+        assert provider.get("k") in (old, new)
+        assert [entry.key for entry in provider.list()] == ["k"]
 
 
 def test_temporary_files_are_not_objects(provider):

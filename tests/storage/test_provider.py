@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 import uuid
+import weakref
 
 import pytest
 
@@ -217,3 +219,24 @@ def test_the_small_protocols_are_optional(memory):
     assert target == b"234"
     delete_all(memory)
     assert is_empty(memory)
+
+
+def test_an_error_keeps_nothing_alive(memory):
+    """A writer that failed gives up what it holds at once, not when somebody collects garbage."""
+
+    class Broken(Wrapper):
+        concurrency = 4
+
+        def put(self, key, data, *, if_absent=False):
+            raise StorageError("no")
+
+    gc.disable()
+    try:
+        storage = Broken(memory)
+        alive = weakref.ref(storage)
+        with contextlib.suppress(StorageError):
+            put_many(storage, [(f"k{n}", b"") for n in range(20)])
+        del storage
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -11,7 +11,7 @@ import pytest
 from deeplake_nb.errors import KeyNotFoundError, ReadOnlyError, StorageError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.memory import MemoryStorage
-from deeplake_nb.storage.provider import ByteRange, delete_all, exists, get_into
+from deeplake_nb.storage.provider import ByteRange, Patched, delete_all, exists, get_into, put_patched
 from deeplake_nb.storage.wrappers import Cached, Counting, ReadOnly, Wrapper
 from deeplake_nb.urls import parse
 from tests.suites.storage import Faulty, StorageSuite
@@ -73,6 +73,7 @@ def test_read_only_reads_and_refuses_every_change(memory):
     for change in (
         lambda: storage.put("a/k", b"x"),
         lambda: storage.put("new", b"x", if_absent=True),
+        lambda: put_patched(storage, "a/k", Patched("a/k", [(0, b"x")])),
         lambda: storage.delete("a/k"),
         lambda: delete_all(storage),
     ):
@@ -91,10 +92,11 @@ def test_counting_counts_requests_and_bytes(memory):
     list(storage.list())
     with pytest.raises(KeyNotFoundError):
         storage.get("none")
+    put_patched(storage, "l", Patched("k", [(0, b"123"), (5, b"45")]))
     storage.delete("k")
     delete_all(storage)
-    assert storage.requests == {"put": 1, "get": 4, "size": 1, "list": 1, "delete": 1, "delete_all": 1}
-    assert storage.nbytes == {"put": 10, "get": 20}
+    assert storage.requests == {"put": 2, "get": 4, "size": 1, "list": 1, "delete": 1, "delete_all": 1}
+    assert storage.nbytes == {"put": 15, "get": 20}
     storage.reset()
     assert storage.requests == storage.nbytes == {}
 
@@ -183,15 +185,17 @@ def test_changes_made_here_are_seen(counted):
     storage = Cached(counted, 1000)
     changes = {
         "put": lambda: storage.put("f/k", b"new"),
+        "put_patched": lambda: put_patched(storage, "f/k", Patched("f/new", [])),
         "delete": lambda: storage.delete("f/k"),
         "delete_all": lambda: delete_all(storage, "f/"),
     }
     for verb, change in changes.items():
+        storage.put("f/new", b"new")
         storage.put("f/k", b"0123456789")
         storage.get("f/k")
         storage.get("f/k", ByteRange(2, 4))
         change()
-        if verb == "put":
+        if verb.startswith("put"):
             assert bytes(storage.get("f/k")) == b"new"
             assert storage.size("f/k") == 3
         else:

@@ -14,13 +14,16 @@ from deeplake_nb.errors import KeyExistsError, KeyNotFoundError, StorageError, U
 from deeplake_nb.storage.provider import (
     ByteRange,
     Entry,
+    Patched,
     delete_all,
     digests,
     exists,
     get_into,
     get_many,
     is_empty,
+    put_many,
     put_parts,
+    put_patched,
 )
 from deeplake_nb.storage.wrappers import Wrapper
 
@@ -186,6 +189,46 @@ class StorageSuite:
         assert [entry.key for entry in provider.list()] == ["long"]
         put_parts(provider, "empty", [], 0)
         assert self.read_behind(provider, "empty") == b""
+
+    def test_an_object_is_another_one_but_for_some_bytes(self, provider):
+        content = os.urandom(3 << 20)
+        self.write_behind(provider, "old", content)
+        patches = [
+            (0, b"first"),
+            (1_000_000, np.arange(5000, dtype="<i4").reshape(50, 100)),
+            (1_000_004, memoryview(b"over")),
+            (70_000, b""),
+            (len(content) - 4, bytearray(b"last")),
+        ]
+        expected = bytearray(content)
+        for start, patch in patches:
+            expected[start : start + memoryview(patch).nbytes] = memoryview(patch).tobytes()
+        put_patched(provider, "folder/new", Patched("old", patches))
+        assert self.read_behind(provider, "folder/new") == bytes(provider.get("folder/new")) == expected
+        assert self.read_behind(provider, "old") == content
+        put_patched(provider, "old", Patched("old", patches))  # itself
+        assert self.read_behind(provider, "old") == expected
+        self.write_behind(provider, "empty", b"")
+        put_many(provider, [("old", Patched("empty", [])), ("plain", b"x"), ("same", Patched("folder/new", []))])
+        assert self.read_behind(provider, "old") == b""
+        assert self.read_behind(provider, "plain") == b"x"
+        assert self.read_behind(provider, "same") == expected
+
+    def test_a_patch_that_cannot_be_made_changes_nothing(self, provider):
+        self.write_behind(provider, "old", b"0123456789")
+        self.write_behind(provider, "k", b"k")
+        for start in (8, 10, 1 << 40, -1):
+            with pytest.raises(StorageError, match=r"a patch for bytes .* of 'old', which has 10"):
+                put_patched(provider, "k", Patched("old", [(0, b"ab"), (start, b"abc")]))
+        for source in ("none", "old/below", "folder"):
+            with pytest.raises(KeyNotFoundError) as caught:
+                put_patched(provider, "k", Patched(source, [(0, b"a")]))
+            assert f"/{source}" in str(caught.value)
+        for key, source in (("../k", "old"), ("k", "../old")):
+            with pytest.raises(UrlError):
+                put_patched(provider, key, Patched(source, []))
+        assert self.read_behind(provider, "k") == b"k"
+        assert [entry.key for entry in provider.list()] == ["k", "old"]
 
     def test_digests_are_md5_or_unknown(self, provider):
         contents = {"a": b"", "b/c": b"hello", "b/d": os.urandom(1000)}
@@ -405,9 +448,15 @@ class Faulty(Wrapper):
         self._writes = writes
 
     def put(self, key, data, *, if_absent=False):
+        self._put(key, lambda: super(Faulty, self).put(key, data, if_absent=if_absent))
+
+    def put_patched(self, key, content):
+        self._put(key, lambda: super(Faulty, self).put_patched(key, content))
+
+    def _put(self, key, write):
         self.puts += 1
         failing = self.puts >= self._fails_at
         if not failing or (self._writes and self.puts == self._fails_at):
-            super().put(key, data, if_absent=if_absent)
+            write()
         if failing:
             raise StorageError(f"injected: put {self.puts} of {key}")
