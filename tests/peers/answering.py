@@ -6,6 +6,7 @@ Each call is `{"do": name of a function, "folder": where, ...its arguments}`; ea
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -32,6 +33,8 @@ warnings.simplefilter("ignore")
 
 def serve(calls, after=lambda: None):
     """Answer until there are no more lines. `after` runs before each answer is given."""
+    gc.collect()
+    gc.freeze()  # what was imported stays: a collection after each call need not look at it
     for line in sys.stdin:
         call = json.loads(line)
         os.chdir(call.pop("folder"))
