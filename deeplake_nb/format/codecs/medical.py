@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import FormatError, LakeError, UnsupportedError
+from deeplake_nb.errors import FormatError, LakeError, MissingDependencyError, UnsupportedError
 from deeplake_nb.format.codecs import library
 from deeplake_nb.format.codecs.images import Probe
 
@@ -58,18 +59,87 @@ def decode_dicom(data: memoryview, shape: tuple[int, ...], what: str) -> NDArray
 
     Raises:
         FormatError: corrupt, or of another shape.
-        UnsupportedError: compressed in a way that needs a library which is not here.
+        MissingDependencyError: compressed in a way that needs a library which is not here; names the extra.
+        UnsupportedError: compressed in a way that no library reads.
     """
     stated = probe_dicom(data, what)
     if math.prod(stated.shape) != math.prod(shape):
         raise FormatError(f"{what}: expected pixels of {shape}, the file has {stated.shape}")
     with _readable("dicom", what):
         found = _dataset(data, pixels=True)
+        if found.file_meta.TransferSyntaxUID.is_encapsulated:
+            return _unpacked(found, what).reshape(shape)
+        pixels: NDArray[Any] = found.pixel_array
+        return pixels.reshape(shape)
+
+
+_SLOW_OR_UNSAFE = {"gdcm", "pyjpegls"}
+"""What damaged bytes crash, or keep busy for half a minute (3.2.6 and 1.5.1, by random damage to small files)."""
+
+
+_COMPLETE = {"pylibjpeg", "pydicom"}
+"""What reads all there is of a kind: a picture that these do not read is damaged."""
+
+
+def _unpacked(found: Any, what: str) -> NDArray[Any]:
+    """Compressed pixels, by the first of pydicom's helpers that can."""
+    syntax = found.file_meta.TransferSyntaxUID
+    try:
+        decoder = library("pydicom.pixels", "medical").get_decoder(syntax)
+    except NotImplementedError as error:
+        raise UnsupportedError(f"{what}: pixels are packed as {syntax.name}; tobytes() gives the file") from error
+    helpers = [name for name in decoder.available_plugins if name not in _SLOW_OR_UNSAFE]
+    extra = "medical" if "2000" in syntax.name else "dicom_jpeg"
+    remedy = f"run `pip install 'deeplake_nb[{extra}]'`; tobytes() gives the file"
+    if not helpers:
+        raise MissingDependencyError(f"{what}: pixels are packed as {syntax.name}, which needs pylibjpeg: {remedy}")
+    _check_frames(found, what)
+    errors = []
+    for helper in helpers:
+        found.pixel_array_options(decoding_plugin=helper)
         try:
             pixels: NDArray[Any] = found.pixel_array
         except (RuntimeError, NotImplementedError) as error:
-            raise UnsupportedError(f"{what}: {error}; tobytes() gives the file") from error
-        return pixels.reshape(shape)
+            errors.append(error)
+        else:
+            return pixels
+    if _COMPLETE.intersection(helpers):
+        raise FormatError(f"{what}: a corrupt dicom file, or cut off ({errors[-1]})")
+    raise UnsupportedError(f"{what}: damaged, or more than {helpers[-1]} reads ({errors[-1]}): {remedy}")
+
+
+def _check_frames(found: Any, what: str) -> None:
+    """Refuse pictures that say they are larger than the file says: their decoders make room for what they say.
+
+    Raises:
+        FormatError: such a picture.
+    """
+    encaps = library("pydicom.encaps", "medical")
+    count, sides = int(found.get("NumberOfFrames") or 1), (int(found.Rows), int(found.Columns))
+    for frame in encaps.generate_frames(found.PixelData, number_of_frames=count):
+        stated = sides if found.file_meta.TransferSyntaxUID == _RUN_LENGTHS else _sides(frame)
+        if stated != sides:
+            raise FormatError(f"{what}: a picture of {stated} pixels in a file of {sides}")
+
+
+def _sides(frame: bytes) -> tuple[int, int] | None:
+    """Height and width in the head of a JPEG, JPEG-LS or JPEG 2000 picture; None of what is none."""
+    start = frame.find(b"\xff\x4f\xff\x51", 0, _MOST_HEAD)
+    if start >= 0:
+        right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
+        return bottom - top, right - left
+    at = (frame[:2] == b"\xff\xd8") * 2
+    while at > 1 and frame[at] == 0xFF:  # noqa: PLR2004 - a marker
+        if frame[at + 1] in _STARTS_OF_FRAME:
+            height, width = struct.unpack_from(">2H", frame, at + 5)
+            return height, width
+        at += 1 if frame[at + 1] == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")  # noqa: PLR2004
+    return None
+
+
+_RUN_LENGTHS = "1.2.840.10008.1.2.5"
+_STARTS_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_MOST_HEAD = 4096
 
 
 def describe_dicom(data: memoryview, what: str) -> dict[str, Any]:

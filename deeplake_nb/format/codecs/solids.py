@@ -1,10 +1,11 @@
-"""Point clouds and meshes: LAS through laspy, PLY through plyfile, STL through numpy-stl."""
+"""Point clouds and meshes: LAS and LAZ through laspy, PLY through plyfile, STL through numpy-stl."""
 
 from __future__ import annotations
 
 import io
 import math
 import re
+import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,9 @@ def _readable(kind: str, what: str) -> Iterator[None]:
         yield
     except (LakeError, MemoryError):
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":  # a panic of lazrs
+            raise
         raise FormatError(f"{what}: a corrupt {kind} file, or cut off ({error})") from error
 
 
@@ -43,40 +46,85 @@ def _check(shape: tuple[int, ...], found: NDArray[Any], what: str) -> NDArray[An
 # ------------------------------------------------------------------ las
 
 
-def _cloud(data: memoryview, what: str) -> Any:
+_POINTS_AT_ONCE = 100_000
+_MOST_PACKED = 10_000
+"""Points take so many times the room that they take packed, at the most: ten times is usual."""
+
+
+@contextmanager
+def _cloud(data: memoryview, what: str) -> Iterator[Any]:
+    """A reader that has looked at the head of LAS, or of LAZ, which is the same with packed points.
+
+    Raises:
+        MissingDependencyError: packed points, and no lazrs.
+    """
     laspy = library("laspy", "point_cloud")
-    with laspy.open(io.BytesIO(data)) as reader:
+    for at, nbytes in [(100, 54), (243, 60)][: 2 if data[25] >= 4 else 1]:  # noqa: PLR2004 - the second since 1.4
+        (records,) = struct.unpack_from("<I", data, at)
+        if records * nbytes > len(data):  # laspy would go through them all
+            raise FormatError(f"{what}: a head of {records} records in a file of {len(data)} bytes")
+    with laspy.open(io.BytesIO(data), laz_backend=laspy.LazBackend.Lazrs) as reader:
         head = reader.header
-        needed = head.point_count * head.point_format.size
-        if head.are_points_compressed or needed > len(data):
+        most = len(data) * (_MOST_PACKED if head.are_points_compressed else 1)
+        if head.are_points_compressed:
+            library("lazrs", "point_cloud")
+            _check_table(data, head.offset_to_point_data, what)
+        if head.point_count * head.point_format.size > most:
             raise FormatError(f"{what}: {head.point_count} points of {head.point_format.size} bytes in {len(data)}")
-        return reader.read()
+        yield reader
+
+
+def _check_table(data: memoryview, start: int, what: str) -> None:
+    """Refuse a table of more packed chunks than bytes: lazrs makes room for all it promises, or ends the process.
+
+    Points are preceded by where the table is (-1: the last 8 bytes say so); its version and length stand there.
+    """
+    (table,) = struct.unpack_from("<q", data, start)
+    if table == -1:
+        (table,) = struct.unpack_from("<q", data, len(data) - 8)
+    (count,) = struct.unpack_from("<I", data, table + 4)
+    if table < 0 or count > len(data):
+        raise FormatError(f"{what}: {count} packed chunks in a file of {len(data)} bytes")
+
+
+def _dimensions(head: Any) -> dict[str, np.dtype[Any]]:
+    """Names of the dimensions, in the order of the file, and the dtypes of their arrays."""
+    none = library("laspy", "point_cloud").ScaleAwarePointRecord.zeros(0, header=head)
+    return {name: np.asarray(none[name]).dtype for name in head.point_format.dimension_names}
 
 
 def probe_las(data: memoryview, what: str) -> Probe:
-    """Points, and all that is known of each."""
-    with _readable("las", what):
-        cloud = _cloud(data, what)
-        return Probe("las", (len(cloud.points), len(list(cloud.point_format.dimension_names))), "float32")
+    """Points, and all that is known of each, from the head."""
+    with _readable("las", what), _cloud(data, what) as reader:
+        head = reader.header
+        return Probe("las", (head.point_count, len(_dimensions(head))), "float32")
 
 
 def decode_las(data: memoryview, shape: tuple[int, ...], what: str) -> NDArray[np.float32]:
-    """A column for each dimension as it is stored (coordinates unscaled), in the order of the file."""
-    with _readable("las", what):
-        cloud = _cloud(data, what)
-        columns = [np.asarray(cloud[name], np.float32) for name in cloud.point_format.dimension_names]
-        return _check(shape, np.stack(columns, axis=1) if columns else np.zeros((0, 0), np.float32), what)
+    """A column for each dimension as it is stored (coordinates unscaled), in the order of the file.
+
+    Points are unpacked some at a time: a head that promises more than there are takes no room for them.
+    """
+    with _readable("las", what), _cloud(data, what) as reader:
+        names = list(_dimensions(reader.header))
+        if shape and reader.header.point_count != shape[0]:
+            raise FormatError(f"{what}: expected {shape[0]} points, the file has {reader.header.point_count}")
+        parts = [
+            np.stack([np.asarray(points[name], np.float32) for name in names], axis=1)
+            for points in reader.chunk_iterator(_POINTS_AT_ONCE)
+        ]
+        return _check(shape, np.concatenate([np.zeros((0, len(names)), np.float32), *parts]), what)
 
 
 def describe_las(data: memoryview, what: str) -> dict[str, Any]:
     """Names and dtypes of the dimensions, and the header."""
-    with _readable("las", what):
-        cloud = _cloud(data, what)
-        names, head = list(cloud.point_format.dimension_names), cloud.header
+    with _readable("las", what), _cloud(data, what) as reader:
+        head = reader.header
+        kinds = _dimensions(head)
         version = {"major": head.version.major, "minor": head.version.minor}
         date = head.creation_date
         return {
-            "dimension_names": names,
+            "dimension_names": list(kinds),
             "las_header": {
                 "DEFAULT_VERSION": version,
                 "version": version,
@@ -92,7 +140,7 @@ def describe_las(data: memoryview, what: str) -> dict[str, Any]:
                 "mins": head.mins.tolist(),
                 "uuid": str(head.uuid),
             },
-            "dimensions_names_to_dtype": {name: np.asarray(cloud[name]).dtype.str for name in names},
+            "dimensions_names_to_dtype": {name: kind.str for name, kind in kinds.items()},
         }
 
 

@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import wave
+from fractions import Fraction
 
 import numpy as np
 
@@ -14,6 +15,7 @@ STEREO = np.stack([SOUND, SOUND[::-1]], axis=1)
 FILM = (np.arange(5 * 32 * 48 * 3) % 251).astype("uint8").reshape(5, 32, 48, 3)
 VOLUME = (np.arange(60) - 20).astype("int16").reshape(4, 5, 3)
 SCAN = (np.arange(63) * 50).astype("uint16").reshape(7, 9)
+WIDE_SCAN = (np.arange(64 * 70) * 77 % 3001).astype("uint16").reshape(64, 70)
 POINTS = np.random.default_rng(3).integers(-1000, 1000, (12, 3))
 VERTICES = np.random.default_rng(4).normal(size=(4, 3)).astype("float32")
 TRIANGLES = np.random.default_rng(5).normal(size=(2, 4, 3)).astype("float32")  # normal and corners
@@ -76,6 +78,74 @@ def nifti(kind="nii", values=VOLUME, version=1):
     return gzip.compress(data) if kind == "nii.gz" else data
 
 
+def packed_dicom(kind, pixels=WIDE_SCAN):
+    """`dicom()` with its pixels packed in one of the ways there are for one grey picture."""
+    import pydicom
+    from pydicom import uid
+    from pydicom.encaps import encapsulate
+
+    syntax = {
+        "lossless": uid.JPEGLosslessSV1,
+        "ls": uid.JPEGLSLossless,
+        "2000": uid.JPEG2000Lossless,
+        "baseline": uid.JPEGBaseline8Bit,
+        "runs": uid.RLELossless,
+    }[kind]
+    if kind == "baseline":
+        pixels = (pixels >> 4).astype("uint8")
+    found = pydicom.dcmread(io.BytesIO(dicom(pixels)))
+    if kind in {"2000", "runs"}:
+        found.compress(syntax, generate_instance_uid=False)
+    else:
+        pack = {"lossless": lossless_jpeg, "ls": jpeg_ls, "baseline": baseline_jpeg}[kind]
+        found.PixelData = encapsulate([pack(pixels)])
+        found["PixelData"].is_undefined_length = True
+        found.file_meta.TransferSyntaxUID = syntax
+    out = io.BytesIO()
+    found.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def baseline_jpeg(pixels):
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def jpeg_ls(pixels):
+    import av
+
+    context = av.CodecContext.create("jpegls", "w")
+    context.height, context.width = pixels.shape
+    context.pix_fmt, context.time_base = "gray16le", Fraction(1)
+    frame = av.VideoFrame.from_ndarray(pixels, format="gray16le")
+    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
+
+
+def lossless_jpeg(pixels):
+    """JPEG's process 14: each pixel as its difference from the one before, a length in 5 bits and then its bits."""
+    height, width = pixels.shape
+    before = np.concatenate([np.concatenate([[1 << 15], pixels[:-1, 0]])[:, None], pixels[:, :-1]], axis=1)
+    bits = ""
+    for change in (pixels.astype(int) - before).reshape(-1).tolist():
+        length = abs(change).bit_length()
+        bits += f"{length:05b}"
+        if 0 < length < 16:  # one of 16 bits says all by its length
+            bits += f"{change if change > 0 else change + (1 << length) - 1:0{length}b}"
+    bits += "1" * (-len(bits) % 8)
+    body = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    table = b"\0" + bytes([0, 0, 0, 0, 17] + [0] * 11) + bytes(range(17))
+    parts = [
+        (0xC3, struct.pack(">BHHB", 16, height, width, 1) + b"\1\x11\0"),
+        (0xC4, table),
+        (0xDA, b"\1\1\0\1\0\0"),
+    ]
+    head = b"".join(struct.pack(">BBH", 0xFF, marker, len(part) + 2) + part for marker, part in parts)
+    return b"\xff\xd8" + head + body + b"\xff\xd9"
+
+
 def dicom(pixels=SCAN, frames=None):
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -98,7 +168,7 @@ def dicom(pixels=SCAN, frames=None):
     return out.getvalue()
 
 
-def las():
+def las(*, packed=False):
     import laspy
 
     with warnings.catch_warnings():
@@ -108,7 +178,7 @@ def las():
     cloud.X, cloud.Y, cloud.Z = POINTS.T
     cloud.red = np.arange(12, dtype="uint16")
     out = io.BytesIO()
-    cloud.write(out)
+    cloud.write(out, do_compress=packed)
     return out.getvalue()
 
 
