@@ -2,8 +2,8 @@
 
 Three outputs, so that each reader finds one it can show: GitHub, an export or an untrusted notebook the first two, a
 live notebook all of them, of which the page hides the picture once the gallery is in its place. The picture is drawn
-last, into the room kept for it, so that the gallery does not wait for it. In a terminal only the summary is printed.
-Nothing waits for a browser.
+last, into the room kept for it, so that the gallery does not wait for it. The summary ends with a hint to run the cell,
+which is not seen where a gallery lives. In a terminal only the summary is printed. Nothing waits for a browser.
 """
 
 from __future__ import annotations
@@ -24,6 +24,15 @@ _STYLE = """\
 .jp-OutputArea-child:has(.deeplake-nb-summary) + .jp-OutputArea-child + .jp-OutputArea-child
  > .jp-OutputArea-output:not([data-mime-type]):not(:has(.deeplake-nb))
  { display: none }"""
+
+_HINT = "run this cell in Jupyter to scroll through all rows"
+# It has its room from the first, so that nothing moves, and waits: a gallery that comes to life is there by then.
+_HINT_STYLE = """
+.deeplake-nb-hint { animation: deeplake-nb-hint 0s 2s both }
+@keyframes deeplake-nb-hint { from { visibility: hidden } to { visibility: visible } }
+@media print { .deeplake-nb-hint { animation: none } }
+:is(.jp-OutputArea-child, .output_container, .output_subarea):has(~ * .deeplake-nb:not([hidden])) .deeplake-nb-hint
+ { animation: none; visibility: hidden }"""
 
 
 def register(shell: InteractiveShell) -> None:
@@ -87,26 +96,23 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from deeplake_nb.dataset.summary import summary
     from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet, grid
-    from deeplake_nb.preview.summary import summary_html, summary_text
     from deeplake_nb.widgets import marimo, settings
     from deeplake_nb.widgets.source import Source
 
     source = Source(ds)
     if tensor is not None:
         source.tensor(tensor)
-    heading, rows = summary(ds)
-    text = summary_text(heading, rows)
     if marimo.mode() and source.names:
         from deeplake_nb.widgets.gallery import Gallery
 
         marimo.show(Gallery(ds, tensor))
         return
+    described = summary_bundle(ds, has_gallery=bool(len(source) and source.names), style=_STYLE)
     if not _has_page():
-        print(f"\n{text}")  # noqa: T201 - a terminal shows what is printed, after its own "Out[1]: "
+        print(f"\n{described['text/plain']}")  # noqa: T201 - a terminal shows it after its own "Out[1]: "
         return
-    _publish({"text/plain": text, "text/html": summary_html(heading, rows, _STYLE)})
+    _publish(described)
     if not len(source) or not source.names:
         return
     name = tensor or source.names[0]
@@ -124,13 +130,23 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
     _publish({sheet.media_type: _base64(sheet), "text/plain": words}, metadata, transient=place, update=True)
 
 
+def summary_bundle(ds: Dataset, *, has_gallery: bool, style: str = "") -> dict[str, str]:
+    """The summary as text and as HTML, with ``style``; and with the hint where a gallery comes below it."""
+    from deeplake_nb.dataset.summary import summary
+    from deeplake_nb.preview.summary import summary_html, summary_text
+
+    heading, rows = summary(ds)
+    hint = _HINT if has_gallery else ""
+    html = summary_html(heading, rows, style + (_HINT_STYLE if hint else ""), hint)
+    return {"text/plain": summary_text(heading, rows), "text/html": html}
+
+
 def _show_gallery(ds: Dataset, tensor: str, sheet: list[int]) -> None:
     from deeplake_nb.widgets.gallery import Gallery
 
     bundle: Any = Gallery(ds, tensor, sheet=sheet)._repr_mimebundle_()
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    hint = "[live gallery: run this cell in Jupyter to scroll through all rows]"
-    _publish({**data, "text/plain": hint}, metadata)
+    _publish({**data, "text/plain": f"[live gallery: {_HINT}]"}, metadata)
 
 
 def _publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **where: Any) -> None:

@@ -159,13 +159,11 @@ class _Waiting:
 
     def _show(self, ds: Dataset) -> None:
         """The dataset's summary and gallery. From any thread: the page knows the places by their names."""
-        from deeplake_nb.dataset.summary import summary
-        from deeplake_nb.preview.summary import summary_html, summary_text
+        from deeplake_nb.widgets.display import summary_bundle
         from deeplake_nb.widgets.gallery import Gallery
 
-        heading, rows = summary(ds)
         words, room = self._rooms
-        _publish({"text/plain": summary_text(heading, rows), "text/html": summary_html(heading, rows, "")}, words)
+        _publish(summary_bundle(ds, has_gallery=bool(len(ds))), words)
         if len(ds):
             bundle: Any = Gallery(ds)._repr_mimebundle_()
             _publish(bundle[0] if isinstance(bundle, tuple) else bundle, room)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import subprocess
 import sys
 
@@ -20,7 +21,7 @@ from tests.suites.notebook import BOX, PREPARE, RED, ROWS
 
 CELLS = [f"%load_ext deeplake_nb\n{PREPARE}", "colours"]
 SUMMARY = f"{ROWS} rows · 4 tensors"
-HINT = "[live gallery: run this cell in Jupyter to scroll through all rows]"
+HINT = "run this cell in Jupyter to scroll through all rows"
 
 # How many pixels of a picture on the page are near a colour.
 _COUNT = """(image, wanted) => {
@@ -33,6 +34,9 @@ _COUNT = """(image, wanted) => {
     }
     return count;
 }"""
+
+
+_SEEN = "(one) => one.checkVisibility({ visibilityProperty: true })"
 
 
 @pytest.fixture(scope="module", params=["with widget state", "without widget state"])
@@ -69,7 +73,8 @@ def test_the_file_holds_the_summary_the_picture_and_a_hint_and_little_else(saved
     text, html, picture, words, hint = kept(saved)
     assert SUMMARY in text
     assert SUMMARY in html
-    assert hint == HINT
+    assert hint == f"[live gallery: {HINT}]"
+    assert HINT in html
     assert words == "[picture of the first rows of 'images']"
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")).astype(int)
     assert (abs(pixels - BOX).max(axis=2) < 40).sum() > 1_000
@@ -85,6 +90,10 @@ def test_reopened_without_its_kernel_the_picture_stands_and_no_error(lab, saved,
     reopened.page.wait_for_timeout(1000)  # for a widget that would still take the picture away
     assert_picture_with_boxes(output.locator("img"))
     assert output.get_by_text(SUMMARY).is_visible()
+    hint = output.locator(".deeplake-nb-hint")
+    if trust:  # it waits for a gallery that may come to life
+        reopened.page.wait_for_function(_SEEN, arg=hint.element_handle(), timeout=SECONDS)
+    assert hint.is_visible()
     assert not output.get_by_text("Error displaying widget").is_visible()
     assert not output.locator(".deeplake-nb").is_visible()
     reopened.screenshot(f"reopened-{saved.stem}-{trust}")
@@ -98,9 +107,67 @@ def test_an_html_export_shows_the_summary_and_the_picture(browser, saved, tmp_pa
     reader.page.goto((tmp_path / f"{saved.stem}.html").as_uri(), wait_until="domcontentloaded")
     assert_picture_with_boxes(reader.page.locator("img"))
     assert reader.page.get_by_text(SUMMARY).is_visible()
+    reader.page.wait_for_function(_SEEN, arg=reader.page.get_by_text(HINT).first.element_handle(), timeout=SECONDS)
     assert not reader.page.locator(".deeplake-nb").is_visible()
     reader.screenshot(f"exported-{saved.stem}")
     reader.close()
+
+
+# As GitHub shows a notebook: no scripts, no styles, no widgets, and the richest of what is left of each output.
+_GITHUB = (
+    ("text/html", "{}"),
+    ("image/jpeg", '<img src="data:image/jpeg;base64,{}">'),
+    ("text/plain", "<pre>{}</pre>"),
+)
+
+
+@pytest.mark.parametrize("known", [_GITHUB, _GITHUB[2:]], ids=["html", "text only"])
+def test_a_reader_that_knows_no_widgets_shows_the_hint(browser, saved, known):
+    shown = []
+    for output in outputs(saved):
+        kind, written = next((kind, written) for kind, written in known if kind in output.data)
+        html = re.sub(r"<style>.*?</style>", "", output.data[kind], flags=re.DOTALL)
+        shown.append(written.format(re.sub(r' (class|style)="[^"]*"', "", html)))
+    reader = BrowserPage(browser.new_context(viewport={"width": 1100, "height": 900}))
+    reader.page.set_content("".join(f"<div>{one}</div>" for one in shown))
+    assert reader.page.get_by_text(HINT).first.is_visible()
+    if known is _GITHUB:
+        assert_picture_with_boxes(reader.page.locator("img"))
+    reader.screenshot(f"github-{saved.stem}-{len(known)}")
+    reader.close()
+
+
+# Follows one cell frame by frame: when the hint was seen, and where the gallery stood below it.
+_WATCH = """(hint) => {
+    window.watched = { seen: 0, tops: [], frames: 0 };
+    const look = () => {
+        window.watched.frames += 1;
+        for (const one of document.querySelectorAll(".deeplake-nb-hint")) {
+            if (one.checkVisibility({ visibilityProperty: true })) window.watched.seen += 1;
+        }
+        const shown = document.querySelector(".deeplake-nb:not([hidden])");
+        const summary = document.querySelector(".deeplake-nb-summary");
+        if (shown) window.watched.tops.push(shown.getBoundingClientRect().top - summary.getBoundingClientRect().top);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_where_the_gallery_lives_the_hint_is_never_seen_and_nothing_moves(lab):
+    opened = lab.open(CELLS, name="live-hint.ipynb")
+    opened.run(0)
+    opened.page.evaluate(_WATCH)
+    opened.run(1)
+    tile(gallery(opened, 1), 0)
+    opened.page.wait_for_timeout(3000)  # longer than the hint would wait
+    watched = opened.page.evaluate("window.watched")
+    assert opened.output(1).locator(".deeplake-nb-hint").count() == 1
+    assert watched["frames"] > 30
+    assert watched["seen"] == 0
+    assert len(set(watched["tops"])) == 1
+    opened.screenshot("live-hint")
+    opened.close()
 
 
 @pytest.fixture(scope="module")
