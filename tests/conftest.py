@@ -21,8 +21,8 @@ hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, deran
 hypothesis.settings.register_profile("slow", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# Folders whose tests wait more than they compute: they start first.
-_FOLDERS = ("browser", "interop")
+_TOGETHER = ("browser", "interop")  # marked so, and each on one worker: what they start is dear
+_FIRST = (*_TOGETHER, "vectorstore", "benchmarks")  # what takes longest, or installs what other tests need not wait for
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -31,22 +31,22 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 class ByFile(LoadScopeScheduling):
-    """A file's tests stay on one worker, for its fixtures; all tests of the browser on the same one."""
+    """A file's tests stay on one worker, for its fixtures; some folders do as a whole."""
 
     def _split_scope(self, nodeid):
-        file = nodeid.partition("::")[0]
-        return "browser" if file.startswith("tests/browser/") else file
+        return _folder(nodeid) if _folder(nodeid) in _TOGETHER else nodeid.partition("::")[0]
+
+
+def _folder(nodeid):
+    return nodeid.split("/")[1]
 
 
 def pytest_collection_modifyitems(items):
-    def rank(item):
-        folder = item.nodeid.split("/")[1]
-        return _FOLDERS.index(folder) if folder in _FOLDERS else len(_FOLDERS)
-
     for item in items:
-        if rank(item) < len(_FOLDERS):
-            item.add_marker(_FOLDERS[rank(item)])
-    items.sort(key=rank)
+        if _folder(item.nodeid) in _TOGETHER:
+            item.add_marker(_folder(item.nodeid))
+    rank = {folder: index for index, folder in enumerate(_FIRST)}
+    items.sort(key=lambda item: rank.get(_folder(item.nodeid), len(rank)))
 
 
 def pytest_collection_finish():
