@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from deeplake_nb.urls import parse
 from deeplake_nb.widgets import providers
 from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, declared, text_of
 from deeplake_nb.widgets.sign_in_panel import ENVIRON, GoogleSignIn
-from deeplake_nb.widgets.typed_key import TypedKey, outcome_of, test
+from deeplake_nb.widgets.typed_key import TypedKey, is_usable, outcome_of, test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,7 @@ class KeyPanel:
         self._only = only
         self._saved = saved
         self._given_up = given_up
+        self._failed: TypedKey | None = None  # whose test somebody has seen fail
         self._orgs = administered(session) if org is None else (org,)
         self._is_managed = org is not None
         self._sign_in = GoogleSignIn()
@@ -86,6 +88,9 @@ class KeyPanel:
     def act(self, action: str, choice: str, values: Values) -> Outcome:
         """Test or keep what was filled in, or sign in.
 
+        What was not tested is tested before it is kept. What fails is kept if one asks for that once more, or at once
+        with the value ``untested``.
+
         Raises:
             LakeError: it is no such key, or cannot be kept.
         """
@@ -99,11 +104,19 @@ class KeyPanel:
             outcome = self._sign_in.act(action, values)
             return self._signed_in(values) if outcome is None else outcome
         if action == "test":
-            return test(self._session, choice, values)
-        return self._kept(TypedKey.of(choice, values), values)
+            return self._tested(choice, values)
+        self._check_place(values)
+        key = TypedKey.of(choice, values)
+        if key == self._failed or "untested" in values:
+            return self._kept(key, values)
+        outcome = self._tested(choice, values)
+        if is_usable(outcome):
+            return replace(self._kept(key, values), lines=outcome.lines)
+        return replace(outcome, said=f"Not kept: {outcome.said} Save once more to keep it all the same.")
 
     def close(self) -> None:
-        """End a sign-in that is under way."""
+        """End a sign-in that is under way, and forget what was typed."""
+        self._failed = None
         self._sign_in.close()
 
     def _where_to(self) -> tuple[Field, ...]:
@@ -120,13 +133,25 @@ class KeyPanel:
                      options=options, value=_SESSION)  # fmt: skip
         return (keep, name)
 
-    def _kept(self, key: TypedKey, values: Values) -> Outcome:
+    def _tested(self, choice: str, values: Values) -> Outcome:
+        outcome = test(self._session, choice, values)
+        with suppress(CredentialsError):  # what is no key is not kept either
+            self._failed = None if is_usable(outcome) else TypedKey.of(choice, values)
+        return outcome
+
+    def _check_place(self, values: Values) -> str:
+        """Where to keep it."""
         org = text_of(values, "keep", self._orgs[0] if self._is_managed else _SESSION)
+        if org not in (_SESSION, *self._orgs):
+            raise CredentialsError(f"keep these credentials in this session, or in one of {', '.join(self._orgs)}")
+        return org
+
+    def _kept(self, key: TypedKey, values: Values) -> Outcome:
+        org = self._check_place(values)
+        self._failed = None
         if org == _SESSION:
             self._session.keep_creds(key.url, key.creds())
             return self._done(None, f"Kept for {parse(key.url)} in this session.")
-        if org not in self._orgs:
-            raise CredentialsError(f"keep these credentials in this session, or in one of {', '.join(self._orgs)}")
         name = text_of(values, "name")
         made = self._session.hub().add_key(org, name, key.kind, key.fields, prefixes=[key.url])
         return self._done(made.name, f"Kept as the managed key {made.name!r} of {org}, for {parse(key.url)}.")

@@ -64,11 +64,14 @@ class Prompts:
         known = [one for one in content.actions if choice.actions is None or one.name in choice.actions]
         values: dict[str, Secret] = {}
         self._fill(choice.fields, values)
-        if any(one.name == "test" for one in known) and self._yes("Test it first?", is_usual=True):
-            outcome = panel.act("test", choice.name, values)
-            self._tell(outcome)
-            if not outcome.is_good and not self._yes("Keep it all the same?", is_usual=False):
-                raise CredentialsError("nothing was kept")
+        if any(one.name == "test" for one in known):
+            if not self._yes("Test it first?", is_usual=True):
+                values["untested"] = Secret("yes")
+            else:
+                outcome = panel.act("test", choice.name, values)
+                self._tell(outcome)
+                if not outcome.is_good and not self._yes("Keep it all the same?", is_usual=False):
+                    raise CredentialsError("nothing was kept")
         main = next(one for one in known if one.is_main)
         outcome = panel.act(main.name, choice.name, values)
         while outcome.link:

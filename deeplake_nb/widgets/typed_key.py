@@ -70,6 +70,11 @@ def test(session: Session, choice: str, values: Values) -> Outcome:
     return outcome_of(tested(f"typed here: {labels}", kind, parse(text_of(values, "url")), ask))
 
 
+def is_usable(outcome: Outcome) -> bool:
+    """Whether nothing but writing failed: keys for reading are keys."""
+    return {line.name for line in outcome.lines if line.state == "failed"} <= {"write"}
+
+
 def outcome_of(steps: Sequence[Line]) -> Outcome:
     """The steps of a test, with one sentence."""
     came_to = verdict(steps)

@@ -126,13 +126,28 @@ def test_the_steps_say_what_a_reader_may_not_and_the_right_it_needs(session, ope
 def test_a_wrong_secret_says_so_and_is_shown_nowhere(session, open_page, store, caplog):
     caplog.set_level(logging.DEBUG)
     page = open_page(KeyPanel(session))
-    for action in ("test", "save"):
+    for action in ("save", "save"):
         outcome = page.act(action, "s3-compatible", typed({**store["owner"], "aws_secret_access_key": CANARY}))
+        if session.keyring.kept() == ():
+            assert outcome["said"].startswith("Not kept: This fails at: signed. Save once more")
     assert "signature" in json.dumps(page.sent[0]).lower()
     assert outcome["done"], "a key that fails is kept if one wants it so"
     failed = session.doctor("s3://bucket/cars")
     assert CANARY not in json.dumps(page.sent) + caplog.text + repr(failed) + repr(page.form.get_state())
     assert CANARY[:12] not in repr(vars(page.form)) + repr(session.keyring._kept)
+
+
+def test_what_was_not_tested_is_tested_before_it_is_kept(session, open_page, store):
+    page = open_page(KeyPanel(session))
+    outcome = page.act("save", "s3-compatible", typed({**store["owner"], "aws_secret_access_key": CANARY}))
+    assert (outcome["good"], outcome["done"], session.keyring.kept()) == (False, False, ())
+    assert [line[1] for line in outcome["lines"] if line[0] == "failed"] == ["signed"]
+    outcome = page.act("save", "s3-compatible", typed({**store["owner"], "aws_secret_access_key": f"{CANARY}2"}))
+    assert not outcome["done"], "another key is another matter"
+    outcome = page.act("save", "s3-compatible", typed(store["reader"]))
+    assert outcome["done"], "a key for reading is a key"
+    assert [line[1] for line in outcome["lines"] if line[0] == "failed"] == ["write"]
+    assert len(session.load("s3://bucket/cars")) == 3
 
 
 def test_a_key_for_an_organisation_is_managed_from_then_on(session, open_page, store):

@@ -40,7 +40,7 @@ def session(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_what_is_kept_is_what_was_typed(session, choice, typed, kind, found):
-    KeyPanel(session).act("save", choice, sealed_values(typed.items()))
+    KeyPanel(session).act("save", choice, sealed_values({**typed, "untested": "yes"}.items()))
     assert session.explain(typed["url"])["session key"].state == "in force"
     kept = session.keyring.sources(session.keyring.kept()[0], "w")[0]()
     assert isinstance(kept, kind)
