@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import deeplake_nb as deeplake
 from deeplake_nb.errors import RowError, SampleError, StorageError
 from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.samples import PartialSample, Sample
 from deeplake_nb.format.tiles import bounds, box_of, pieces, tile_shape, whole
 from deeplake_nb.storage.wrappers import Counting
+from tests.format.fuzz import at_most
 
 from .stores import Failing, create, load, memory
 
@@ -397,3 +399,23 @@ def test_versions_keep_what_they_had(kind):
     ds.checkout(first)
     assert all(map(np.array_equal, ds.x.numpy(aslist=True), [SMALL, LARGE]))
     assert chunks <= set(store._objects)
+
+
+@pytest.mark.slow
+def test_a_file_of_numbers_goes_in_and_parts_come_out_in_bounded_memory(tmp_path):
+    """A quarter of a gigabyte that is mapped, not read: tiles are made, read and changed some at a time."""
+    shape, most = (16_384, 16_384), 160 << 20
+    large = np.lib.format.open_memmap(tmp_path / "large.npy", mode="w+", dtype="uint8", shape=shape)
+    for start in range(0, shape[0], 1024):
+        large[start : start + 1024] = (np.arange(start, start + 1024)[:, None] * 7 + np.arange(shape[1])) % 251
+    ds = deeplake.empty(tmp_path / "ds")
+    ds.create_tensor("x", dtype="uint8")
+    with at_most(most):
+        ds.append({"x": large})
+    again = deeplake.load(tmp_path / "ds", read_only=True)
+    with at_most(16 << 20):  # one tile
+        assert np.array_equal(again.x[0, 9_000:9_100, 11_000:11_100].numpy(), large[9_000:9_100, 11_000:11_100])
+    with at_most(most):
+        assert np.array_equal(again.x[0, ::3_000, 5].numpy(), large[::3_000, 5])
+        ds.x[0, 100:200, 100:200] = 7
+        assert (ds.x[0, 90:210:20, 150].numpy() == [*large[90:100, 150][:1], 7, 7, 7, 7, 7]).all()
