@@ -112,7 +112,7 @@ class KeyPanel:
         outcome = self._tested(choice, values)
         if is_usable(outcome):
             return replace(self._kept(key, values), lines=outcome.lines)
-        return replace(outcome, said=f"Not kept: {outcome.said} Save once more to keep it all the same.")
+        return replace(outcome, said=f"Nothing was kept. {outcome.said} Save once more to keep it all the same.")
 
     def close(self) -> None:
         """End a sign-in that is under way, and forget what was typed."""

@@ -129,7 +129,7 @@ def test_a_wrong_secret_says_so_and_is_shown_nowhere(session, open_page, store, 
     for action in ("save", "save"):
         outcome = page.act(action, "s3-compatible", typed({**store["owner"], "aws_secret_access_key": CANARY}))
         if session.keyring.kept() == ():
-            assert outcome["said"].startswith("Not kept: This fails at: signed. Save once more")
+            assert outcome["said"].startswith("Nothing was kept. This fails at: signed. Save once more")
     assert "signature" in json.dumps(page.sent[0]).lower()
     assert outcome["done"], "a key that fails is kept if one wants it so"
     failed = session.doctor("s3://bucket/cars")
