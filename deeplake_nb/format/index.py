@@ -130,8 +130,7 @@ def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:
         chosen = int(rows[at])
         return range(chosen, chosen + 1), True
     wanted = _listed(item, count)
-    all_rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64) if isinstance(rows, range) else rows
-    return all_rows[wanted], False
+    return rows.start + rows.step * wanted if isinstance(rows, range) else rows[wanted], False
 
 
 def _listed(item: Any, count: int) -> Ints:

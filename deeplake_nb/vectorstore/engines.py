@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from deeplake_nb.dataset.dataset import Dataset
-    from deeplake_nb.vectorstore.index import VectorIndex
+    from deeplake_nb.vectorstore.index import Place, VectorIndex
     from deeplake_nb.vectorstore.searching import Search
 
 LEAST_ROWS = 10_000
@@ -24,11 +24,18 @@ LEAST_ROWS = 10_000
 
 
 class Engines:
-    """Runs the searches of one store, and keeps its indexes."""
+    """Runs the searches of one store, and keeps its indexes.
 
-    def __init__(self, params: Mapping[str, Any], find_hub: Callable[[], Any] = lambda: None) -> None:
+    With ``patience`` a search waits for so many rows to be taken into an index, and for more it looks at every vector
+    while that goes on elsewhere.
+    """
+
+    def __init__(
+        self, params: Mapping[str, Any], find_hub: Callable[[], Any] = lambda: None, patience: int | None = None
+    ) -> None:
         self._params = params
         self._find_hub = find_hub
+        self._patience = patience
         self._is_managed: bool | None = None
         self._indexes: dict[tuple[str, str], VectorIndex] = {}
 
@@ -39,10 +46,12 @@ class Engines:
             VectorStoreError: a vector of another width, or no such filter.
             TensorNotFoundError: no such tensor.
         """
-        if search is not None:
+        if search is not None and wanted is not None:  # before rows are looked at for nothing
             search.check_width(embeddings(dataset, search.tensor))
         hub = self._hub(option, dataset, is_plain=not callable(wanted))
         if hub is not None:
+            if search is not None:
+                search.check_width(embeddings(dataset, search.tensor))
             return managed.run(hub, dataset, managed.written(search, wanted))
         rows = matching(dataset, wanted)
         if search is None:
@@ -61,8 +70,8 @@ class Engines:
             return managed.run(hub, dataset, text), names_of(dataset, text)
         return queried(dataset, text, lambda search: self.run(option, dataset, search))
 
-    def run(self, option: str, dataset: Dataset, search: Search) -> Found:
-        """The rows nearest to a vector, found in this process.
+    def run(self, option: str, dataset: Dataset, search: Search, place: Place | None = None) -> Found:
+        """The rows nearest to a vector, found in this process; ``place`` is as of ``VectorIndex.search``.
 
         ``python`` looks at every vector; ``compute_engine`` takes an index where one pays; ``auto`` does where
         ``index_params`` ask for one, and else looks at every vector.
@@ -71,16 +80,20 @@ class Engines:
             VectorStoreError: a vector of another width.
             MissingDependencyError: an index pays, and its library is not installed.
         """
-        if not self._takes_index(option, len(dataset)) or search.metric.faiss is None:
-            return search.exact(dataset)
-        from deeplake_nb.vectorstore.index import VectorIndex
-
         tensor = embeddings(dataset, search.tensor)
         search.check_width(tensor)
-        place = tensor.key, search.metric.name
-        if place not in self._indexes:
-            self._indexes[place] = VectorIndex(tensor, search, dict(self._params["additional_params"]))
-        return self._indexes[place].search(tensor, search)
+        if search.metric.faiss is None or not self._takes_index(option, len(tensor)):
+            return search.exact(tensor)
+        from deeplake_nb.vectorstore.index import VectorIndex
+
+        of = tensor.key, search.metric.name
+        if of not in self._indexes:
+            self._indexes[of] = VectorIndex(tensor, search, dict(self._params["additional_params"]))
+        index = self._indexes[of]
+        if self._patience is not None and not index.is_ready(tensor, self._patience):
+            index.follow_soon(tensor, place)
+            return search.exact(tensor)
+        return index.search(tensor, search, place)
 
     def _hub(self, option: str, dataset: Dataset, *, is_plain: bool = True) -> managed.RunsQueries | None:
         """The hub that is to run a search, where one is; ``is_plain`` says whether it can be told what is asked.

@@ -51,7 +51,7 @@ class Graph:
         self._metric = metric
         self._hnsw = library.IndexHNSWFlat(width, int(params.get("M", M)), getattr(library, metric.faiss))
         self._hnsw.hnsw.efConstruction = int(params.get("efConstruction", EF_CONSTRUCTION))
-        self._ef = int(params.get("efSearch", EF_SEARCH))
+        self._hnsw.hnsw.efSearch = self._ef = int(params.get("efSearch", EF_SEARCH))
 
     def __len__(self) -> int:
         return int(self._hnsw.ntotal)
@@ -70,14 +70,17 @@ class Graph:
         if not count:
             return np.empty(0, np.int64)
         chosen = None if among is None else library.IDSelectorBitmap(np.packbits(among, bitorder="little"))
-        target = self._direction(query[None])
         share = count / len(self)
+        params: Any = None
         if share < _FEW or k > count * _FEW:
-            only = library.SearchParameters(sel=chosen) if chosen is not None else None
-            nodes = self._hnsw.storage.search(target, min(k, count), params=only)[1][0]
+            index, k = self._hnsw.storage, min(k, count)
+            if chosen is not None:
+                params = library.SearchParameters(sel=chosen)
         else:
-            ef = int(max(self._ef, 2 * k) / share)
-            nodes = self._hnsw.search(target, k, params=library.SearchParametersHNSW(efSearch=ef, sel=chosen))[1][0]
+            index, ef = self._hnsw, int(max(self._ef, 2 * k) / share)
+            if chosen is not None or ef != self._ef:  # what is usual the graph knows by itself
+                params = library.SearchParametersHNSW(efSearch=ef, sel=chosen)
+        nodes = index.search(self._direction(query[None]), k, params=params)[1][0]
         found: Ints = nodes[nodes >= 0]
         return found
 
@@ -113,13 +116,13 @@ class Graph:
         storage.add(self._direction(vectors))
         made.storage = storage
         made.own_fields = False
-        made.hnsw.efConstruction = old.hnsw.efConstruction
+        made.hnsw.efConstruction, made.hnsw.efSearch = old.hnsw.efConstruction, self._ef
         self._hnsw, self._storage = made, storage  # the second keeps it alive
 
     def _direction(self, vectors: Singles) -> Singles:
         vectors = np.ascontiguousarray(vectors, np.float32)
         if not self._metric.is_by_angle:
             return vectors
-        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-        directions: Singles = (vectors / lengths).astype(np.float32)
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        directions: Singles = (vectors / lengths[:, None]).astype(np.float32)
         return directions

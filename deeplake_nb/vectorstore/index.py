@@ -23,12 +23,15 @@ from deeplake_nb.vectorstore.graph import Graph
 from deeplake_nb.vectorstore.searching import Found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.vectorstore.searching import Search
 
+    Place = Callable[[], StorageProvider | None]
     Ints = NDArray[np.int64]
     Digests = NDArray[np.uint64]
     Singles = NDArray[np.float32]
@@ -54,19 +57,41 @@ class VectorIndex:
         self._digests = np.empty(0, np.uint64)
         self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, or no direction
         self._seen: tuple[Ints, Ints] | None = None  # the chunk table that all this is of
+        self._has_gone = False
         self._saved = 0
         self._lock = threading.Lock()
         self._folder = f"{keys.BESIDE}hnsw/{tensor.key}/{search.metric.name}/"
 
-    def search(self, tensor: Tensor, search: Search) -> Found:
+    def is_ready(self, tensor: Tensor, patience: int) -> bool:
+        """Whether a search would take in so many rows at most before it begins."""
+        if self._lock.locked():
+            return False
+        blocks = Blocks.of(tensor)
+        return blocks.rows - (self._common(_table(blocks)) or 0) <= patience
+
+    def follow_soon(self, tensor: Tensor, place: Place | None) -> None:
+        """Take in what is new, on a thread of its own, unless that is under way."""
+        if not self._lock.locked():
+            threading.Thread(target=self._follow_alone, args=(tensor, place), name="index", daemon=True).start()
+
+    def _follow_alone(self, tensor: Tensor, place: Place | None) -> None:
+        try:
+            with self._lock:
+                self._follow(tensor, place)
+        except LakeError as error:  # nobody waits for it; the next search tries again
+            _log.warning("an index could not be made: %s", error)
+
+    def search(self, tensor: Tensor, search: Search, place: Place | None = None) -> Found:
         """The rows nearest to a vector, among all or among ``search.rows``; those of no place come last.
+
+        ``place`` gives where to keep the index; by default beside the dataset, if that may be written.
 
         Raises:
             LakeError: the embeddings cannot be read.
         """
         with self._lock:
-            self._follow(tensor)
-            graph, rows, odd = self._graph, self._rows, self._odd
+            self._follow(tensor, place)
+            graph, rows, odd, has_gone = self._graph, self._rows, self._odd, self._has_gone
         assert graph is not None
         wanted = search.rows
         among = None
@@ -75,7 +100,7 @@ class VectorIndex:
             mask[wanted] = True
             among = mask[rows] & (rows != _GONE)
             odd = odd[mask[odd]]
-        elif (rows == _GONE).any():
+        elif has_gone:
             among = rows != _GONE
         nodes = graph.search(search.query, search.k, among)
         vectors = graph.vectors(nodes).astype(np.float64)
@@ -87,27 +112,29 @@ class VectorIndex:
 
     # ------------------------------------------------------------------ following the tensor
 
-    def _follow(self, tensor: Tensor) -> None:
+    def _follow(self, tensor: Tensor, place: Place | None) -> None:
         blocks = Blocks.of(tensor)
-        ids = blocks.state.tables(blocks.tensor).ids
-        now = ids.ids.view(np.int64), ids.lasts
-        if self._seen is not None and all(map(np.array_equal, self._seen, now)):
-            return
-        storage = blocks.state.storage
+        now = _table(blocks)
+        if self._seen is None or not all(map(np.array_equal, self._seen, now)):
+            self._take_in(blocks, now)
+        if len(self._rows) > self._saved * (1 + _SAVED_GROWTH):
+            self._save(blocks, place)
+
+    def _take_in(self, blocks: Blocks, now: tuple[Ints, Ints]) -> None:
         if self._graph is None:
-            self._load(blocks, storage)
+            self._load(blocks, blocks.state.storage)
         known = self._common(now)
         if known is None:
             self._match(blocks)
         else:
             self._extend(blocks, known)
         self._seen = now[0].copy(), now[1].copy()
-        alive = int((self._rows != _GONE).sum())
-        if len(self._rows) - alive > _STALE * len(self._rows):
+        gone = int((self._rows == _GONE).sum())
+        if gone > _STALE * len(self._rows):
             self._clear(blocks)
             self._extend(blocks, 0)
-        if len(self._rows) > self._saved * (1 + _SAVED_GROWTH) and not blocks.state.is_read_only:
-            self._save(storage)
+            gone = 0
+        self._has_gone = gone > 0
 
     def _common(self, now: tuple[Ints, Ints]) -> int | None:
         """How many first rows are as they were; None where more has changed than what is added at the end."""
@@ -199,14 +226,26 @@ class VectorIndex:
         self._rows = np.full(len(digests), _GONE, np.int64)
         self._saved = len(digests)
 
-    def _save(self, storage: StorageProvider) -> None:
-        """Store the graph under new names, then the head that names them; then the old ones go."""
+    def _save(self, blocks: Blocks, place: Place | None) -> None:
+        """Store the graph, if there is somewhere to store it."""
         assert self._graph is not None
+        state = blocks.state
+        try:
+            storage = (None if state.is_read_only else state.storage) if place is None else place()
+            if storage is None:
+                return
+            self._put(storage, self._graph)
+        except LakeError as error:  # whoever may not write may search all the same
+            _log.warning("the index of %s was not stored: %s", state.storage.url, error)
+        self._saved = len(self._rows)
+
+    def _put(self, storage: StorageProvider, graph: Graph) -> None:
+        """Store it under new names, then the head that names them; then the old ones go."""
         token = secrets.token_hex(8)
-        edges = memoryview(self._graph.dump())
+        edges = memoryview(graph.dump())
         is_gone = self._rows == _GONE
         digests = np.where(is_gone, np.uint64(0), self._digests)
-        gone = self._graph.vectors(np.flatnonzero(is_gone))
+        gone = graph.vectors(np.flatnonzero(is_gone))
         parts = {
             f"{token}.{at}": edges[start : start + _PART_NBYTES]
             for at, start in enumerate(range(0, len(edges), _PART_NBYTES))
@@ -219,17 +258,19 @@ class VectorIndex:
             "digests": f"{token}.digests",
             "gone": f"{token}.gone",
         }
-        try:
-            for name, data in (parts | others).items():
-                storage.put(self._folder + name, data)
-            storage.put(f"{self._folder}head.json", encode_json(head))
-            for entry in list(storage.list(self._folder)):
-                name = entry.key.removeprefix(self._folder)
-                if name != "head.json" and not name.startswith(token):
-                    storage.delete(entry.key)
-        except LakeError as error:  # whoever may not write may search all the same
-            _log.warning("the index of %s was not stored: %s", storage.url, error)
-        self._saved = len(self._rows)
+        for name, data in (parts | others).items():
+            storage.put(self._folder + name, data)
+        storage.put(f"{self._folder}head.json", encode_json(head))
+        for entry in list(storage.list(self._folder)):
+            name = entry.key.removeprefix(self._folder)
+            if name != "head.json" and not name.startswith(token):
+                storage.delete(entry.key)
+
+
+def _table(blocks: Blocks) -> tuple[Ints, Ints]:
+    """The chunk table, which tells one version of a tensor from others."""
+    ids = blocks.state.tables(blocks.tensor).ids
+    return ids.ids.view(np.int64), ids.lasts
 
 
 def _batches(blocks: Blocks, start: int) -> Any:

@@ -6,7 +6,6 @@ faiss's take them there. Without it they are copied a few at a time, which stays
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 _PART_NBYTES = 1 << 20
 """Two looks at as many vectors cost one way through memory."""
+_LIBRARY: dict[str, Any] = {}
+"""faiss, once it is wanted and loaded."""
 
 
 def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
@@ -36,7 +37,7 @@ def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
 
 def inner(vectors: Singles, query: Singles, out: Singles) -> None:
     """A measure: products with the query, and each vector's with itself."""
-    library = sys.modules.get("faiss")
+    library = _LIBRARY.get("faiss")
     if library is None:
         out[0], out[1] = dots(vectors, query), dots(vectors, vectors)
         return
@@ -49,7 +50,7 @@ def inner(vectors: Singles, query: Singles, out: Singles) -> None:
 
 def squares(vectors: Singles, query: Singles, out: Singles) -> None:
     """A measure: squared distances from the query."""
-    library = sys.modules.get("faiss")
+    library = _LIBRARY.get("faiss")
     if library is None:
         apart = vectors - query
         out[0] = dots(apart, apart)
@@ -61,7 +62,7 @@ def measured(vectors: NDArray[Any], query: Singles, measure: Measure) -> Singles
     """What a measure says of vectors ``(n, d)`` of any numbers: an array ``(2, n)``."""
     out = np.empty((2, len(vectors)), np.float32)
     fits = vectors.dtype == np.float32 and vectors.flags.c_contiguous
-    if fits and measure in {inner, squares} and "faiss" in sys.modules:
+    if fits and measure in {inner, squares} and _LIBRARY:
         measure(vectors, query, out)
         return out
     room = None
@@ -83,6 +84,7 @@ def _parts(count: int, width: int) -> Iterator[slice]:
 def load() -> None:
     """Have faiss's products from now on, if it is installed: its loading pays where there is much to look at."""
     try:
-        import faiss  # noqa: F401 - is looked up by name
+        import faiss
     except ImportError:
         return
+    _LIBRARY["faiss"] = faiss

@@ -45,14 +45,8 @@ class Search:
     metric: Metric
     rows: Ints | None = None
 
-    def exact(self, dataset: Dataset) -> Found:
-        """By looking at every vector.
-
-        Raises:
-            VectorStoreError: a vector of another width.
-        """
-        tensor = embeddings(dataset, self.tensor)
-        self.check_width(tensor)
+    def exact(self, tensor: Tensor) -> Found:
+        """By looking at every vector."""
         found = scan(Blocks.of(tensor), self.metric, self.query, self.k, self.rows)
         return Found(found.rows, found.scores().tolist())
 
@@ -99,16 +93,18 @@ def check_k(k: Any, rows: int) -> int:
     return int(k)
 
 
-def check_not_empty(dataset: Dataset) -> None:
-    """Refuse to search where nothing is; the message is v3's, which clients know.
+def check_not_empty(dataset: Dataset) -> int:
+    """The number of rows. Refuses to search where nothing is; the message is v3's, which clients know.
 
     Raises:
         VectorStoreError: no rows.
     """
-    if not len(dataset):
+    count = len(dataset)
+    if not count:
         error = VectorStoreError("specified dataset is empty")
         error.add_note(f"{dataset.path} has no rows yet: add() some, then search")
         raise error
+    return count
 
 
 def check_query(option: str, *others: Any) -> None:

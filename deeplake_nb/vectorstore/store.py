@@ -256,7 +256,7 @@ class VectorStore:
             raise VectorStoreError("search for something: give an embedding, embedding_data, a filter or a query")
         if return_tql:
             raise UnsupportedError("return_tql: no query is made of a search here")
-        searching.check_not_empty(self._dataset)
+        rows = searching.check_not_empty(self._dataset)
         if query is not None:
             searching.check_query(option, wanted, filter, return_tensors)
             found, tensors = self._engines.query(option, self._dataset, query)
@@ -264,7 +264,7 @@ class VectorStore:
             search = None
             if wanted is not None:
                 metric = metric_named(distance_metric or self.index_params["distance_metric"])
-                search = Search(embedding_tensor, wanted, searching.check_k(k, len(self)), metric)
+                search = Search(embedding_tensor, wanted, searching.check_k(k, rows), metric)
             found = self._engines.find(option, self._dataset, search, filter)
         return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
 
@@ -278,9 +278,9 @@ class VectorStore:
         """
         wanted = query_vector(None, words, None, self.embedding_function)
         assert wanted is not None  # there are words
-        searching.check_not_empty(self._dataset)
+        rows = searching.check_not_empty(self._dataset)
         metric = metric_named(self.index_params["distance_metric"])
-        search = Search(embedding_tensor, wanted, searching.check_k(k, len(self)), metric)
+        search = Search(embedding_tensor, wanted, searching.check_k(k, rows), metric)
         found = self._engines.find(self._exec_option, self._dataset, search, None)
         return found.rows, found.scores or []
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplake_nb.errors import VectorStoreError
+from deeplake_nb.vectorstore import products
 from deeplake_nb.vectorstore.metrics import METRICS, metric_named
 from deeplake_nb.vectorstore.nearest import Nearest
 
@@ -23,6 +24,17 @@ def brute(name, vectors, query):
             "cos": lambda: b @ a / (np.linalg.norm(a) * np.linalg.norm(b, axis=1)),
             "dot": lambda: b @ a,
         }[name]()
+
+
+@pytest.fixture(params=["faiss", "numpy"], autouse=True, scope="module")
+def _library(request):
+    """The products of either library."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "_LIBRARY", {})
+        if request.param == "faiss":
+            pytest.importorskip("faiss")
+            products.load()
+        yield
 
 
 def found(name, vectors, query, k, block=64):

@@ -13,6 +13,7 @@ from deeplake_nb.dataset import blocks
 from deeplake_nb.errors import LakeError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.wrappers import Counting, innermost
+from deeplake_nb.vectorstore import products
 from deeplake_nb.vectorstore.metrics import METRICS
 from deeplake_nb.vectorstore.store import VectorStore
 from tests.vectorstore.test_nearest import brute, is_descending
@@ -47,9 +48,11 @@ def way(request, monkeypatch):
 
 @pytest.fixture(params=["faiss", "numpy"])
 def library(request, monkeypatch):
-    pytest.importorskip("faiss")
-    if request.param == "numpy":
-        monkeypatch.delitem(sys.modules, "faiss")
+    monkeypatch.setattr(products, "_LIBRARY", {})
+    if request.param == "faiss":
+        pytest.importorskip("faiss")
+        products.load()
+        assert products._LIBRARY
     return request.param
 
 
