@@ -167,11 +167,14 @@ def file_infos(values: Any) -> list[dict[str, Any]] | None:
 def file_info(sample: Sample) -> dict[str, Any]:
     """Description of one file as the original words it."""
     probe = sample.probe
-    is_picture = COMPRESSIONS[probe.compression].kind == "image" if probe.compression else False
-    shape = (*probe.shape, 1) if is_picture and len(probe.shape) == 2 else probe.shape  # noqa: PLR2004 - grey
+    kind, shape = probe.compression, probe.shape
+    is_picture = COMPRESSIONS[kind].kind == "image" if kind else False
+    shape = (*shape, 1) if is_picture and len(shape) == 2 else shape  # noqa: PLR2004 - grey
     name = (sample.path or "").replace("\\", "/").rpartition("/")[2]
-    info: dict[str, Any] = {"shape": list(shape), "format": probe.compression, "filename": name, "modified": False}
-    return {**files.describe(sample.buffer, probe.compression, sample.what), **info} if probe.compression else info
+    info: dict[str, Any] = {"shape": list(shape), "format": kind, "filename": name, "modified": False}
+    if is_picture and kind != "dcm":
+        return {"exif": {}, **info}  # which is not read
+    return {**files.describe(sample.buffer, kind, sample.what), **info} if kind else info
 
 
 def stored_info(info: dict[str, Any]) -> bytes:

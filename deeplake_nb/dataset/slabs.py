@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from deeplake_nb.format.meta import TensorMeta
 
-_FILES_AT_ONCE = 64
+_FILES_AT_ONCE, _SMALL_FILES_AT_ONCE = 64, 512
+_SLAB_NBYTES = 4 * 2**20
 _VALUES_AT_ONCE = 8192
 
 
@@ -40,13 +41,30 @@ def slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
         size = _FILES_AT_ONCE if heavy and meta.sample_compression else max(len(values), 1)
         yield from (values[start : start + size] for start in range(0, len(values), size))
         return
-    if isinstance(values, Sequence):
-        if len(values) and heavy and isinstance(values[0], (int, float, np.number)):
-            yield values
-            return
-        size = _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE
-        yield from (values[start : start + size] for start in range(0, len(values), size))
+    if isinstance(values, Sequence) and len(values) and heavy and isinstance(values[0], (int, float, np.number)):
+        yield values
+        return
+    if heavy:
+        yield from _heavy(values, meta)
         return
     rest = iter(values)
-    while slab := list(islice(rest, _FILES_AT_ONCE if heavy else _VALUES_AT_ONCE)):
+    while slab := list(islice(rest, _VALUES_AT_ONCE)):
+        yield slab
+
+
+def _heavy(values: Iterable[Any], meta: TensorMeta) -> Iterator[list[Any]]:
+    """Files that are stored as they are, loaded, up to `_SLAB_NBYTES`; of values whose bytes nobody knows, a few."""
+    slab: list[Any] = []
+    left = _SLAB_NBYTES
+    for given in values:
+        nbytes = _SLAB_NBYTES // _FILES_AT_ONCE
+        value = given.loaded() if type(given) is Sample else given
+        if type(value) is Sample and value.compression == meta.sample_compression:
+            nbytes = len(value.buffer)
+        slab.append(value)
+        left -= max(nbytes, _SLAB_NBYTES // _SMALL_FILES_AT_ONCE)
+        if left <= 0:
+            yield slab
+            slab, left = [], _SLAB_NBYTES
+    if slab:
         yield slab

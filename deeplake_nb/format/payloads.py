@@ -90,7 +90,7 @@ class Encoder:
         Raises:
             SampleError: a value whose type, dtype or rank does not fit; names its position.
         """
-        alike = self._uniform(values) or self._texts(values)
+        alike = self._uniform(values) or self._texts(values) or self._files(values)
         if alike is not None:
             return alike
         payloads: list[Buffer | Apart] = []
@@ -138,6 +138,22 @@ class Encoder:
         except UnicodeEncodeError:
             return None  # the general way says which
         return Varied(payloads, [(1,)] * len(payloads))
+
+    def _files(self, values: Any) -> Varied | None:
+        """Nothing but picture files of the tensor's kind, dtype and rank, which are stored as they are."""
+        is_other = not self.is_image_file or self.row.mode is not None or set(map(type, values)) != {Sample}
+        if is_other or not all(value.is_file for value in values):
+            return None
+        heads = [value.probe for value in values]
+        shapes: list[Shape | None] = [self._channelled(head.shape) for head in heads]
+        rank = len(self.meta.max_shape) or len(shapes[0] or ())
+        is_like = {(head.compression, head.dtype) for head in heads} == {
+            (self.meta.sample_compression, self.meta.dtype)
+        }
+        if not is_like or {len(shape or ()) for shape in shapes} != {rank}:
+            return None  # the general way says which does not fit
+        buffers = [value.buffer for value in values]
+        return None if max(map(len, buffers)) > self.tile_limit >= 0 else Varied([*buffers], shapes)
 
     def one(self, value: Any) -> tuple[Buffer | Apart, Shape | None]:
         """Payload and shape of one sample."""

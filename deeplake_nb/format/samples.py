@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,13 +83,15 @@ class Sample:
                 self._probe = self._look(data) or files.probe(data, self.what, self._kind)
         return self._probe
 
-    @cached_property
+    @property
     def what(self) -> str:
         """Names it in errors, without what a url may hold."""
         return redact(self.path) if self.path else "a sample"
 
     def _look(self, data: memoryview) -> images.Probe | None:
         """Find out what kind of file it is; a picture is probed in the same go."""
+        if self._compression is None and (found := images.glanced(data)) is not None:
+            return found
         row = compression(self._compression)
         self._kind = row.name if row else files.sniffed(data) or files.suffix_kind(self.path or "")
         if self._kind is None:

@@ -87,9 +87,7 @@ def decode(data: Buffer, kind: str, shape: tuple[int, ...], what: str) -> NDArra
 
 
 def describe(data: Buffer, kind: str, what: str) -> dict[str, Any]:
-    """What is kept of a file beside its shape: nothing but ``exif`` of pictures, which is not read."""
-    if TABLE[kind].kind == "image" and kind != "dcm":
-        return {"exif": {}}
+    """What is kept of a file that is no picture, beside its shape."""
     found: dict[str, Any] = _call("describe", kind)(memoryview(data).cast("B"), what)
     return found
 

@@ -48,10 +48,13 @@ def probe(data: Buffer, what: str) -> Probe:
         FormatError: not an image that can be read.
     """
     view = memoryview(data).cast("B")
-    found = (
-        _probe_jpeg(view) if bytes(view[:2]) == b"\xff\xd8" else _probe_png(view) if bytes(view[:8]) == _PNG else None
-    )
-    return found or _probe_pillow(view, what)
+    return glanced(view) or _probe_pillow(view, what)
+
+
+def glanced(view: memoryview) -> Probe | None:
+    """`probe` of the common JPEG and PNG files; None of others, and of those that are not what they begin as."""
+    head = view[:8].tobytes()
+    return _probe_jpeg(view) if head.startswith(b"\xff\xd8") else _probe_png(view) if head == _PNG else None
 
 
 def _probe_jpeg(view: memoryview) -> Probe | None:
