@@ -12,6 +12,8 @@ from deeplake_nb.format.codecs import media, solids
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from deeplake_nb.dataset.selection import Selection
     from deeplake_nb.format.samples import StoredSample
 
@@ -36,6 +38,27 @@ def stamps(selection: Selection) -> Any:
         return found[inner]
 
     return _each(selection, of_one)
+
+
+def is_film(stored: Any) -> bool:
+    """Whether parts of a sample are frames that need not all be decoded."""
+    return getattr(stored, "htype", "") == "video" and stored.compression is not None
+
+
+def frames(stored: StoredSample, items: tuple[Any, ...]) -> tuple[NDArray[Any], tuple[Any, ...]] | None:
+    """The frames of a film that ``items`` begin with, and what is left to select of them.
+
+    None where that is something else than one frame or a slice.
+    """
+    count, first = stored.shape[0], items[0] if items else None
+    if isinstance(first, slice):
+        chosen = range(count)[first]
+        wanted, rest = (chosen, slice(None)) if chosen.step > 0 else (chosen[::-1], slice(None, None, -1))
+    elif type(first) is int and -count <= first < count:
+        wanted, rest = range(first % count, first % count + 1), 0  # type: ignore[assignment]
+    else:
+        return None
+    return media.decode_video(stored.data, stored.shape, stored.what, wanted), (rest, *items[1:])
 
 
 def cloud(selection: Selection) -> Any:

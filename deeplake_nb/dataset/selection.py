@@ -11,6 +11,7 @@ import numpy as np
 
 from deeplake_nb.dataset import reader
 from deeplake_nb.dataset.links import linked_items, stored_links
+from deeplake_nb.dataset.media import frames, is_film
 from deeplake_nb.dataset.texts import read_texts
 from deeplake_nb.dataset.tiled import TiledSample
 from deeplake_nb.errors import DynamicShapeError, LakeError, LinkError, RowError
@@ -81,7 +82,7 @@ class Selection:
         """
         is_each = keeps_broken and self.tensor.meta.is_link
         found = self.each_link() if is_each else self.whole()
-        if self.index.sub and any(isinstance(one, TiledSample) for one in found):
+        if self.index.sub and any(isinstance(one, TiledSample) or is_film(one) for one in found):
             narrow = partial(_narrowed, sub=self.index.sub)
             return [reader.attempt(narrow, one) if is_each else narrow(one) for one in found]
         decode: Callable[[list[Any]], list[Any]] = reader.decode_each if is_each else reader.decode_all
@@ -301,9 +302,13 @@ def _is_plain(sub: tuple[Any, ...]) -> bool:
 
 
 def _narrowed(stored: StoredSample, sub: tuple[Any, ...]) -> Any:
-    """A part of a sample, of which no more is read than that, where it is in tiles."""
+    """A part of a sample, of which no more is read than that where it is in tiles, or decoded of a film."""
     first, rest = sub[0], sub[1:]
-    array = stored.part(first) if isinstance(stored, TiledSample) else _part(stored.array(), first)
+    if isinstance(stored, TiledSample):
+        array = stored.part(first)
+    else:
+        found = frames(stored, first) if is_film(stored) else None
+        array = _part(*found) if found is not None else _part(stored.array(), first)
     for items in rest:
         array = _part(array, items)
     return array

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from deeplake_nb.format.codecs import library
 from deeplake_nb.format.codecs.images import Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -73,25 +73,68 @@ def describe_video(data: memoryview, what: str) -> dict[str, Any]:
         return {"duration": duration, "fps": float(stream.guessed_rate or 0), "timebase": unit}
 
 
-def decode_video(data: memoryview, shape: tuple[int, ...], what: str) -> NDArray[np.uint8]:
-    """The first ``shape[0]`` frames, in order of their time; those that the file lacks of what its head says are zero.
+def decode_video(data: memoryview, shape: tuple[int, ...], what: str, wanted: range | None = None) -> NDArray[np.uint8]:
+    """Frames of a film of ``shape`` in order of their time; those that the file lacks of what its head says are zero.
 
-    Costs the frames asked for, decoded one after the other.
+    Costs the frames up to the last one wanted, from the key frame before the first one on where the file can tell.
+
+    Args:
+        data: the file.
+        shape: of the whole film.
+        what: names it in errors.
+        wanted: numbers of frames, rising; None for all.
 
     Raises:
         FormatError: corrupt, or frames of another size.
     """
+    numbers = range(shape[0]) if wanted is None else wanted
     with _opened(data, "video", what) as (container, stream):
         stated = _video_shape(container, stream)
         if shape[1:] != stated[1:] or shape[0] > stated[0] + _SPARE:
             raise FormatError(f"{what}: expected video of {shape}, the file has {stated}")
-        out = np.zeros(shape, np.uint8)
-        stream.thread_type = "AUTO"
-        for at, frame in zip(range(len(out)), container.decode(stream), strict=False):
-            if (frame.height, frame.width) != shape[1:3]:
-                raise FormatError(f"{what}: a frame of {frame.width} x {frame.height} among {shape[2]} x {shape[1]}")
-            out[at] = frame.to_ndarray(format="rgb24")
-        return out
+        out = np.zeros((len(numbers), *shape[1:]), np.uint8)
+        times = _times(container, stream) if len(numbers) and numbers[0] else []
+    if len(numbers) and numbers[0] < len(times):
+        known = {time: number for number, time in enumerate(times)}
+        with suppress(FormatError), _opened(data, "video", what) as (container, stream):
+            container.seek(times[numbers[0]], stream=stream)
+            named = ((known.get(frame.pts, -1), frame) for frame in _decoded(container, stream))
+            if _fill(out, numbers, named, what) == sum(number < len(times) for number in numbers):
+                return out
+        out[:] = 0  # decoding from the start says what is wrong, if anything is
+    with _opened(data, "video", what) as (container, stream):
+        _fill(out, numbers, enumerate(_decoded(container, stream)), what)
+    return out
+
+
+def _times(container: Any, stream: Any) -> list[int]:
+    """When each frame is shown, in order; nothing where packets do not tell frames apart."""
+    packets = [packet for packet in container.demux(stream) if packet.size]
+    times = sorted({packet.pts for packet in packets if packet.pts is not None})
+    is_odd = stream.frames not in {0, len(times)} or any(packet.is_discard for packet in packets)
+    return [] if is_odd or len(times) != len(packets) else times
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    stream.thread_type = "AUTO"
+    frames: Iterator[Any] = container.decode(stream)
+    return frames
+
+
+def _fill(out: NDArray[np.uint8], numbers: range, frames: Iterable[tuple[int, Any]], what: str) -> int:
+    """Put numbered frames, rising, to their places; gives how many were there."""
+    found = 0
+    for number, frame in frames if len(numbers) else ():
+        if (frame.height, frame.width) != out.shape[1:3]:
+            raise FormatError(
+                f"{what}: a frame of {frame.width} x {frame.height} among {out.shape[2]} x {out.shape[1]}"
+            )
+        if number in numbers:
+            out[numbers.index(number)] = frame.to_ndarray(format="rgb24")
+            found += 1
+        if number >= numbers[-1]:
+            break
+    return found
 
 
 def timestamps(data: memoryview, count: int, what: str) -> NDArray[np.float32]:
