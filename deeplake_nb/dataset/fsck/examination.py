@@ -90,7 +90,7 @@ def _metas(shelf: Shelf, tree: VersionTree) -> dict[str, dict[str, TensorMeta]]:
     out: dict[str, dict[str, TensorMeta]] = {}
     for commit, node in tree.commits.items():
         pending = leftovers.unfinished(shelf, commit)
-        found = history.metas(shelf, node, pending)
+        found = history.metas(shelf, tree, node, pending)
         if found is not None:
             out[commit] = found[1]
     for commit, tensors in out.items():

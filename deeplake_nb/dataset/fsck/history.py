@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.dataset.fsck.rebuilding import Rebuilding
 from deeplake_nb.errors import FormatError, LakeError
 from deeplake_nb.format import keys
 from deeplake_nb.format.diffs import CommitDiff, DatasetDiff
+from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.meta import DatasetMeta, TensorMeta, decode_json, encode_json
 from deeplake_nb.format.versions import MAIN, Commit, VersionTree
 
@@ -115,7 +117,7 @@ def _check_tree(shelf: Shelf, found: VersionTree) -> None:
 
 
 def metas(
-    shelf: Shelf, commit: Commit, unfinished: dict[str, bytes | None]
+    shelf: Shelf, found_tree: VersionTree, commit: Commit, unfinished: dict[str, bytes | None]
 ) -> tuple[DatasetMeta, dict[str, TensorMeta]] | None:
     """A version's metadata; None where it cannot be understood."""
     key = keys.dataset_meta(commit.id)
@@ -128,17 +130,42 @@ def metas(
         how = "build it from the tensors that are there (empty groups are not among them)"
         shelf.mendable(key, said, how, lambda: shelf.put(key, meta.encode()))
     tensors: dict[str, TensorMeta] = {}
+    lost: dict[str, str] = {}
     for tensor in meta.tensors:
         path = keys.tensor_meta(commit.id, tensor)
         found = unfinished.get(path) or shelf.read(path)
         try:
             tensors[tensor] = TensorMeta.decode(b"" if found is None else found, path, tensor)
         except FormatError as error:
-            said = str(error) if found is not None else "it is missing, though the dataset names its tensor"
-            shelf.wrong(path, said, _RESET if commit.is_head and commit.parent else "restore it from a backup")
+            lost[tensor] = str(error) if found is not None else "it is missing, though the dataset names its tensor"
+    for tensor, said in lost.items():
+        path = keys.tensor_meta(commit.id, tensor)
+        anew = Rebuilding(shelf, found_tree, commit).meta(tensor, meta, tensors)
+        if anew is None:
+            remedy = _RESET if commit.is_head and commit.parent else "restore it from a backup"
+            shelf.wrong(path, f"{said}; what the tensor is (htype, dtype, compression) stands nowhere else", remedy)
+            continue
+        tensors[tensor], source = anew
+        shelf.mendable(path, said, f"build it from {source}", partial(shelf.put, path, tensors[tensor].encode()))
     if len(tensors) < len(meta.tensors):
         return None
+    for tensor in tensors:
+        _table(shelf, found_tree, commit, tensor, tensors)
     return meta, tensors
+
+
+def _table(shelf: Shelf, found_tree: VersionTree, commit: Commit, tensor: str, known: dict[str, TensorMeta]) -> None:
+    """Build a lost table of chunks, if it can be; else whoever opens the version says what is wrong."""
+    path, length = keys.chunk_ids(commit.id, tensor), known[tensor].length
+    data = shelf.read(path)
+    try:
+        rows = 0 if data is None else len(ChunkIds.decode(data, path))
+        said = f"the table of chunks ends at row {rows}, but there are {length}"
+    except FormatError as error:
+        rows, said = -1, str(error)
+    anew = Rebuilding(shelf, found_tree, commit).ids(tensor, known) if rows < length else None
+    if anew is not None:
+        shelf.mendable(path, said, "build it from the chunks", lambda: shelf.put(path, anew.encode()))
 
 
 def _dataset_meta(shelf: Shelf, commit: str) -> DatasetMeta:

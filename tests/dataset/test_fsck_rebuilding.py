@@ -1,0 +1,201 @@
+"""Metadata and tables of tensors that are lost: built anew from what else says the same, and from nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deeplake_nb.format import keys
+from deeplake_nb.format.encoders import ChunkIds
+from deeplake_nb.format.meta import TensorMeta
+
+from .stores import create, load, memory, objects
+from .test_fsck import contents, fsck, kept_aside, restored
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Objects of a dataset with tensors of many kinds, in three versions and a branch."""
+    store = memory()
+    ds = create(store)
+    with ds:
+        ds.create_tensor("x", dtype="int32", max_chunk_size=80)
+        ds.create_tensor("varied", dtype="uint8")
+        ds.create_tensor("packed", dtype="int16", chunk_compression="lz4")
+        ds.create_tensor("group/text", htype="text")
+        ds.create_tensor("label", htype="class_label", class_names=["a", "b"])
+        ds.create_tensor("image", htype="image", sample_compression="png")
+        ds.create_tensor("large", dtype="uint8", tiling_threshold=200)
+        ds.create_tensor("seq", htype="sequence[text]")
+        ds.create_tensor("empty", htype="bbox")
+    add(ds, 5)
+    ds.commit("five")
+    add(ds, 3)
+    ds.commit("eight")
+    ds.checkout("side", create=True)
+    add(ds, 2)
+    ds.checkout("main")
+    add(ds, 1)
+    ds.close()
+    return objects(store)
+
+
+def add(ds, count):
+    with ds:
+        for at in range(count):
+            ds.append(
+                {
+                    "x": [at, at + 1, at + 2],
+                    "varied": np.full((at, 2), at, "uint8"),
+                    "packed": np.full(50, at, "int16"),
+                    "group/text": f"row {at}",
+                    "label": at % 2,
+                    "image": np.full((2, 3, 3), at, "uint8"),
+                    "large": np.full((40 + at, 10), at, "uint8"),
+                    "seq": ["a", "b"][: at % 3],
+                },
+                skip_ok=True,
+            )
+
+
+def versions(store):
+    return list(load(store, read_only=True)._state.tree.commits)
+
+
+def metas(store, commit):
+    state = load(store, address=commit, read_only=True)._state
+    return {key: tensor.meta for key, tensor in state.tensors.items()}
+
+
+DAMAGE = [None, b"", b"{"]
+
+
+def hurt(store, path, damage):
+    store.delete(path) if damage is None else store.put(path, damage)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_the_metadata_of_a_tensor(whole, damage):
+    store = restored(whole)
+    commit = versions(store)[-1]
+    for key in ("x", "packed", "image", "_image_info"):
+        path, meta = keys.tensor_meta(commit, key), metas(store, commit)[key]
+        hurt(store, path, damage)
+        found = fsck(store, quick=True)
+        assert {one.key for one in found.wrong} == {path}
+        found = fsck(store, repair=True, quick=True)
+        assert [one.key for one in found.mended] == [path]
+        assert found
+        assert TensorMeta.decode(store.get(path), path, key) == meta
+        assert damage is None or damage in kept_aside(store).values()
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_the_metadata_of_all_tensors_of_a_version(whole, at):
+    store = restored(whole)
+    expected = contents(store)
+    commit = versions(store)[at]
+    before = metas(store, commit)
+    for number, key in enumerate(before):
+        hurt(store, keys.tensor_meta(commit, key), DAMAGE[number % 3])
+    assert fsck(store, repair=True)
+    assert metas(store, commit) == before
+    assert contents(store) == expected
+    assert list(fsck(store)) == []
+
+
+def test_hidden_tensors_of_a_dataset_without_a_history():
+    store = memory()
+    with create(store) as ds:
+        ds.create_tensor("x", htype="image", sample_compression="png")
+        ds.create_tensor("seq", htype="sequence[generic]", dtype="int32")
+        ds.x.extend([np.full((2, 3 + at, 3), at, "uint8") for at in range(4)])
+        ds.seq.extend([[[1], [2]], [], [[3]]])
+    ds.close()
+    expected = contents(store)
+    before = metas(store, keys.FIRST_COMMIT)
+    hidden = [key for key, meta in before.items() if meta.hidden]
+    assert len(hidden) == 5
+    for key in hidden:
+        store.delete(keys.tensor_meta(keys.FIRST_COMMIT, key))
+    assert fsck(store, repair=True)
+    assert metas(store, keys.FIRST_COMMIT) == before
+    assert contents(store) == expected
+    store.delete(keys.tensor_meta(keys.FIRST_COMMIT, "x"))
+    found = fsck(store, repair=True)
+    assert not found
+    assert "what the tensor is (htype, dtype, compression) stands nowhere else -> restore it from a backup" in repr(
+        found
+    )
+
+
+def test_a_tensor_made_anew_is_not_what_one_of_its_name_was():
+    store = memory()
+    ds = create(store)
+    ds.create_tensor("x", dtype="int32", max_chunk_size=80).extend(np.arange(9))
+    ds.commit()
+    ds.delete_tensor("x")
+    ds.create_tensor("x", htype="text").extend(["a", "b"])
+    ds.close()
+    state = load(store)._state
+    store.delete(keys.tensor_meta(state.commit.id, state.tensor("x").key))
+    found = fsck(store, repair=True)
+    assert not found
+    assert "stands nowhere else -> go back to the last commit" in repr(found)
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_tables_of_chunks(whole, at):
+    """Of the first version, of one that adds a chunk, and of one that adds nothing: what can be built is as it was."""
+    store = restored(whole)
+    expected, mended = contents(store), set()
+    commit = versions(store)[at]
+    for number, key in enumerate(sorted(metas(store, commit))):
+        path = keys.chunk_ids(commit, key)
+        if path not in whole:
+            continue
+        hurt(store, path, DAMAGE[number % 3])
+        found = fsck(store, repair=True, quick=True)
+        if found:
+            assert [one.remedy for one in found.mended] == ["build it from the chunks"]
+            assert bytes(store.get(path)) == whole[path]
+            mended.add(key)
+        else:
+            assert found.wrong
+            store.put(path, whole[path])
+    assert mended > {"varied", "packed", "group/text", "label", "image", "seq", "_x_id"}
+    assert not mended & {"large"}, "tiles"
+    assert contents(store) == expected
+
+
+def test_the_order_of_several_chunks_is_not_guessed():
+    store = memory()
+    ds = create(store)
+    ds.create_tensor("x", dtype="int64", max_chunk_size=64).extend(np.arange(40))
+    ds.close()
+    path = keys.chunk_ids(keys.FIRST_COMMIT, "x")
+    assert len(ChunkIds.decode(store.get(path), path).ids) > 5
+    before = objects(store)
+    store.delete(path)
+    found = fsck(store, repair=True)
+    assert not found
+    assert "rows are lost: restore it from a backup" in repr(found)
+    assert path not in objects(store)
+    store.put(path, before[path])
+    assert load(store).x.numpy().reshape(-1).tolist() == list(range(40))
+
+
+@pytest.mark.parametrize("key", ["x", "_x_shape"])
+def test_a_chunk_that_came_in_the_place_of_another_is_not_guessed(key):
+    store = memory()
+    ds = create(store)
+    ds.create_tensor("x", dtype="int64").extend([[at] * (at + 1) for at in range(4)])
+    ds.commit()
+    ds.x[1] = [9, 9, 9, 9, 9]
+    ds.close()
+    path = keys.chunk_ids(load(store)._state.commit.id, key)
+    store.delete(path)
+    found = fsck(store, repair=True)
+    assert not found
+    assert path in {one.key for one in found.wrong}
+    assert path not in objects(store)
