@@ -21,7 +21,8 @@ SHOWN_AFTER_SECONDS = 1.0
 _PAUSE_SECONDS = 0.25
 _OFF = {"0", "no", "off", "false"}
 _IN_SHELLS = "deeplake_nb.widgets.progress_bar"
-"""Named, not imported: what shells show is the business of a layer above."""
+_IN_MARIMO = "deeplake_nb.widgets.marimo_bar"
+"""Named, not imported: what notebooks show is the business of a layer above."""
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +131,10 @@ def ticker() -> Ticker:
 
 def default_display() -> Callable[[Progress], Display | None] | None:
     """How jobs of this thread are shown where nobody has said otherwise; None where they cannot be: asked often."""
+    if "marimo" in sys.modules and not _is_off():
+        in_cell: Callable[[Progress], Display | None] | None = import_module(_IN_MARIMO).display_in_cell()
+        if in_cell is not None:
+            return in_cell
     if threading.get_ident() != threading.main_thread().ident:
         return None  # what works for a page, or beside the user's work, has no place in a cell or on a line
     if "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty()):
@@ -138,7 +143,7 @@ def default_display() -> Callable[[Progress], Display | None] | None:
 
 
 def _display(job: Progress) -> Display | None:
-    if os.environ.get("DEEPLAKE_NB_PROGRESS", "").strip().lower() in _OFF:
+    if _is_off():
         return None
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
@@ -148,3 +153,7 @@ def _display(job: Progress) -> Display | None:
     from deeplake_nb.progress.terminal import TerminalLine
 
     return TerminalLine(sys.stderr)
+
+
+def _is_off() -> bool:
+    return os.environ.get("DEEPLAKE_NB_PROGRESS", "").strip().lower() in _OFF

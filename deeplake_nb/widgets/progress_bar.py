@@ -49,17 +49,16 @@ class NotebookBar:
 
     def draw(self, stand: Stand) -> None:
         """Draw the bar anew; the first time with its button."""
-        self._show(_bar(stand), f"{stand.what}: {stand.now()}")
+        self._show(bar_html(stand), f"{stand.what}: {stand.now()}")
         if self._button is None:
             self._button = self._cancel_button()
 
     def end(self, stand: Stand, *, is_passing: bool) -> None:
         """One line in its place, or nothing."""
-        words = f"{stand.what}: {stand.end()}"
         if is_passing and not stand.ending:
             self._publish({}, transient={"display_id": self._place.name}, update=True)
         else:
-            self._show(f'<div style="{_ROW}">{escape(words)}</div>', words)
+            self._show(line_html(stand), f"{stand.what}: {stand.end()}")
         if self._button is not None:
             self._publish({}, transient={"display_id": self._button_place}, update=True)
             self._button.close()
@@ -125,8 +124,15 @@ def _place(cell: int, what: str) -> _Place:
     return places.setdefault((cell, what), _Place())
 
 
-def _bar(stand: Stand) -> str:
+def bar_html(stand: Stand, hint: str = "") -> str:
+    """A bar, with words that say how far it is; needs no style sheet."""
     share = stand.share
     value = "" if share is None else f' value="{share:.3f}" max="1"'
     bar = f'<progress{value} aria-label="{escape(stand.what)}" style="{_BAR}"></progress>'
-    return f'<div style="{_ROW}"><span>{escape(stand.what)}</span>{bar}<span>{escape(stand.now())}</span></div>'
+    more = f"<small>{escape(hint)}</small>" if hint else ""
+    return f'<div style="{_ROW}"><span>{escape(stand.what)}</span>{bar}<span>{escape(stand.now())}</span>{more}</div>'
+
+
+def line_html(stand: Stand) -> str:
+    """How it ended."""
+    return f'<div style="{_ROW}">{escape(f"{stand.what}: {stand.end()}")}</div>'
