@@ -111,6 +111,9 @@ describe("tiles", () => {
     expect(waiting.at(-1)).toBe("short");
     await vi.advanceTimersByTimeAsync(200);
     expect(waiting.at(-1)).toBe("long");
+    tiles.want([0]); // as when the page is laid out anew
+    await vi.advanceTimersByTimeAsync(200);
+    expect(waiting.at(-1)).toBe("long");
     answer(1, [0]);
     await vi.advanceTimersByTimeAsync(0);
     expect(waiting.at(-1)).toBe("no");

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
-from tests.browser.test_gallery import at, gallery, near
+from tests.browser.gallery import at, gallery, near
 from tests.browser.test_gallery_viewer import open_filters
 from tests.widgets.conftest import BLUE, RED, file, film, song, tone
 
@@ -66,6 +66,29 @@ def test_stored_files_are_played(notebook, shown, name):
     notebook.screenshot(f"player-{name}")
     notebook.page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("name", ["wavs", "songs", "flacs"])
+def test_the_tile_of_a_sound_is_its_waveform_and_so_is_its_field(notebook, shown, name):
+    shown.get_by_label("Tensor shown").select_option(name)
+    cell = shown.locator('.dl-painted[data-row="0"]')
+    cell.wait_for()
+    assert near(at(cell, 0.3, 0.44), (0x2F, 0x8F, 0xD8), 30), "above the middle"
+    assert near(at(cell, 0.3, 0.4), (0x2F, 0x8F, 0xD8), 30), "loud, above the middle"
+    assert not near(at(cell, 0.3, 0.2), (0x2F, 0x8F, 0xD8), 60), "as wide as the tile, and less high"
+    assert cell.get_attribute("aria-label").startswith("Row 0, red, sound, ")
+    cell.click()
+    dialog = shown.get_by_role("dialog")
+    dialog.locator(".dl-large:not([hidden])").first.wait_for()
+    other = "flacs" if name == "wavs" else "wavs"
+    thumbnail = dialog.get_by_alt_text(f"{other} of this row")
+    notebook.page.wait_for_function("(image) => image.naturalWidth === 240", arg=thumbnail.element_handle())
+    for theme in ("dark", "light"):
+        notebook.set_theme(theme)
+        notebook.screenshot(f"waveform-{name}-{theme}")
+    notebook.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    shown.get_by_label("Tensor shown").select_option("images")
 
 
 def test_the_tile_of_a_film_is_its_first_frame(shown):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.gallery import at, gallery, near, tile
 from tests.browser.notebook import pixel
+from tests.suites.notebook import luminances
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
 PREPARE = """
@@ -266,6 +267,47 @@ def test_keys_zoom_pan_and_leave_and_the_dialog_keeps_the_keyboard(notebook, sho
     keys.press("Escape")
     dialog.wait_for(state="hidden")
     assert notebook.page.evaluate("document.activeElement.dataset.row") == "1"
+
+
+def test_keys_read_single_pixels(notebook, shown):
+    dialog = view(shown, "depth")
+    keys = notebook.page.keyboard
+    readout = dialog.locator(".dl-readout").first
+    keys.press("Shift+ArrowRight")
+    readout.get_by_text("1201, 800  uint16 3000").wait_for()
+    assert readout.get_attribute("aria-live") == "polite"
+    keys.press("Shift+ArrowLeft")
+    readout.get_by_text("1200, 800  uint16 41235").wait_for()
+    keys.press("Shift+ArrowUp")
+    readout.get_by_text("1200, 799  uint16 1000").wait_for()
+    for _ in range(12):
+        keys.press("+")
+    stage = dialog.locator(".dl-frame").first
+    assert float(stage.get_attribute("data-zoom")) > 8
+    for _ in range(60):
+        keys.press("Shift+ArrowRight")
+    readout.get_by_text("1260, 799  uint16 1000").wait_for()
+    notebook.screenshot("viewer-pixel-by-key")
+    canvas = dialog.locator(".dl-large").first
+    found = canvas.evaluate(
+        "(canvas) => new Uint32Array(canvas.getContext('2d')"
+        ".getImageData(0, 0, canvas.width, canvas.height).data.buffer).includes(0xffffffff)"
+    )
+    assert found, "the pixel's frame is in sight"
+    assert dialog.get_attribute("aria-label").startswith("Row 0 ")
+    keys.press("Escape")
+    dialog.wait_for(state="hidden")
+
+
+def test_the_open_viewer_follows_the_theme_when_it_is_switched(notebook, shown):
+    dialog = view(shown, "depth")
+    grounds = {}
+    for theme in ("dark", "light"):
+        notebook.set_theme(theme)
+        grounds[theme] = luminances(dialog)
+    notebook.page.keyboard.press("Escape")
+    (dark, bright_ink), (bright, dark_ink) = grounds["dark"], grounds["light"]
+    assert (dark < 0.2, bright_ink > 0.6, bright > 0.9, dark_ink < 0.3) == (True,) * 4, grounds
 
 
 def test_a_sequence_is_stepped_through(notebook, shown):

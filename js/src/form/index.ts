@@ -69,7 +69,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     sheet?.keep(drawn.kept);
     sheet?.complain(outcome.problems);
     if (outcome.link === "") {
-      signIn?.close();
+      if (signIn?.close()) title.focus();
       signIn = undefined;
     } else if (signIn?.link === outcome.link) {
       signIn.seconds = outcome.seconds;

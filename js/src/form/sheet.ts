@@ -17,12 +17,17 @@ export class Sheet {
   #rows: FieldRow[] = [];
   #choice: ChoiceMessage | undefined;
   #typed: Record<string, string> = {};
+  #isOn = true;
 
   constructor(
     readonly drawn: DrawnMessage,
     private readonly events: SheetEvents,
   ) {
     const { content } = drawn;
+    const refuse = (event: Event) => {
+      if (!this.#isOn && (event.target as Element).closest("button") !== null) event.stopPropagation();
+    };
+    this.root.addEventListener("click", refuse, true);
     if (content.choices.length > 1) this.root.append(this.#chooser());
     if (content.table !== undefined) {
       const act = (action: string, row: string) => this.events.act(action, row, this.typed());
@@ -62,8 +67,10 @@ export class Sheet {
     for (const row of this.#rows) row.isKept = names.includes(row.field.name);
   }
 
+  /** Off, its buttons do nothing and keep the keyboard: one that is `disabled` would lose it to the notebook. */
   enable(isOn: boolean): void {
-    for (const one of this.root.querySelectorAll<HTMLButtonElement>("button")) one.disabled = !isOn;
+    this.#isOn = isOn;
+    for (const one of this.root.querySelectorAll("button")) one.setAttribute("aria-disabled", String(!isOn));
   }
 
   close(): void {
@@ -145,7 +152,7 @@ export class Sheet {
   }
 
   #main(): void {
-    const main = this.#buttons.querySelector<HTMLButtonElement>(".dl-main-button:not(:disabled)");
+    const main = this.#buttons.querySelector<HTMLButtonElement>(".dl-main-button");
     main?.click();
   }
 }

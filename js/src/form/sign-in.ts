@@ -71,10 +71,13 @@ export class SignIn {
     this.#end = Date.now() + left * 1000;
   }
 
-  close(): void {
+  /** It is over; whether the keyboard was here. */
+  close(): boolean {
+    const hadFocus = this.root.contains(this.root.ownerDocument.activeElement);
     clearInterval(this.#ticking);
     this.#pasted.value = "";
     this.root.remove();
+    return hadFocus;
   }
 
   #show(): void {

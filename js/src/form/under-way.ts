@@ -11,7 +11,8 @@ export class UnderWay {
 
   constructor(cancel: () => void) {
     this.#cancel = button("Cancel what is under way", "Cancel", () => {
-      this.#cancel.disabled = true;
+      if (this.#cancel.ariaDisabled === "true") return;
+      this.#cancel.ariaDisabled = "true"; // and not `disabled`, which would lose the keyboard to the notebook
       cancel();
     });
     this.root.append(this.#bar, this.#said, this.#cancel);
@@ -28,7 +29,7 @@ export class UnderWay {
   hide(): boolean {
     const hadFocus = this.root.contains(this.root.ownerDocument.activeElement);
     this.root.hidden = true;
-    this.#cancel.disabled = false;
+    this.#cancel.ariaDisabled = "false";
     return hadFocus;
   }
 }

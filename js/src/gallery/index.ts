@@ -54,7 +54,7 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
         show();
         grid.arrived(row);
       },
-      waiting: (state) => toolbar.say(state),
+      waiting: (state) => toolbar.say("tiles", state),
     });
 
   const selection = new Selection(channel, {
@@ -92,7 +92,7 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     () => tensor,
     () => read(model, "length"),
     () => overlays,
-    { closed: (row) => grid.reveal(row, true) },
+    { closed: (row) => grid.reveal(row, true), waiting: (state) => toolbar.say("sample", state) },
   );
   const filters = new Filters(channel);
   const code = new CodeBox(channel);
@@ -152,7 +152,7 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
   root.append(
     toolbar.root,
     filters.root,
-    element("div", "dl-main", {}, grid.root, toolbar.selected, viewer.root),
+    element("div", "dl-main", {}, grid.root, toolbar.selected, viewer.root, toolbar.busy),
     code.root,
   );
   el.append(root);

@@ -4,6 +4,7 @@ import type { Channel, Request } from "../channel.ts";
 import { KernelError, type TileMessage } from "../messages.ts";
 import { close, nbytes, picture } from "../shared/bitmap.ts";
 import type { Picture } from "../shared/paint.ts";
+import { BUSY_MS, type Waiting } from "../shared/waiting.ts";
 
 const BATCH = 12;
 const KEPT = 1000;
@@ -14,7 +15,6 @@ const LOST_MS = 1500;
 /** While scrolling, rows are asked for that often; flying over rows, once there is that much rest. */
 const PACE_MS = 50;
 const SHORT_MS = 150;
-const BUSY_MS = 900;
 
 export interface Tile {
   readonly message: TileMessage;
@@ -25,9 +25,6 @@ interface Batch {
   readonly rows: readonly number[];
   readonly request: Request<"tiles">;
 }
-
-/** Not at all, for a moment, or longer than a kernel takes that is free. */
-export type Waiting = "no" | "short" | "long";
 
 export interface TilesEvents {
   /** A row has come, or has failed. */
@@ -43,6 +40,7 @@ export class Tiles {
   #near: readonly number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busyTimer: ReturnType<typeof setTimeout> | undefined;
+  #isWatched = false;
   #asked = -Infinity;
   #nbytes = 0;
   #isClosed = false;
@@ -147,6 +145,7 @@ export class Tiles {
     }
     this.#batches.delete(batch);
     if (this.#batches.size === 0 && !this.#isClosed) this.#ask();
+    this.#isWatched = false; // who answers is not busy
     this.#watch();
   }
 
@@ -174,9 +173,13 @@ export class Tiles {
     this.#kept.delete(row);
   }
 
+  /** Tell how long nothing has come; asking for more rows meanwhile is no answer. */
   #watch(): void {
+    const isWaiting = !this.#isClosed && this.#batches.size > 0;
+    if (isWaiting && this.#isWatched) return;
     clearTimeout(this.#busyTimer);
-    if (this.#isClosed || this.#batches.size === 0) {
+    this.#isWatched = isWaiting;
+    if (!isWaiting) {
       this.events.waiting("no");
       return;
     }

@@ -3,7 +3,7 @@
 import type { Model } from "../channel.ts";
 import { button, element, plural } from "../shared/dom.ts";
 import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
-import type { Waiting } from "./tiles.ts";
+import type { Waiting } from "../shared/waiting.ts";
 import { read } from "./traits.ts";
 
 const SMALLEST = 72;
@@ -24,9 +24,10 @@ export interface ToolbarEvents {
 export class Toolbar {
   readonly root = element("div", "dl-bar dl-toolbar", { role: "toolbar", "aria-label": "Gallery" });
   readonly #count = element("span", "dl-title", { role: "status" });
-  readonly #state = element("span", "dl-busy", { role: "status" });
-  /** Lies over the grid, so that nothing moves when it comes. */
+  /** These two lie over what is below, so that nothing moves when they come. */
+  readonly busy = element("span", "dl-busy", { role: "status" });
   readonly selected: HTMLButtonElement;
+  readonly #waiting = new Set<string>();
   readonly #goTo = element("input", "dl-goto", {
     type: "number",
     min: 0,
@@ -41,7 +42,7 @@ export class Toolbar {
   ) {
     this.selected = button("Select nothing", "", () => events.deselect(), "dl-selected");
     this.root.append(this.#count, this.#tensor(), ...this.#switches());
-    this.root.append(element("span", "dl-space"), this.#state);
+    this.root.append(element("span", "dl-space"));
     const filter = button("Filter, sort and sample rows", "filter", () => {
       filter.setAttribute("aria-expanded", String(events.filter()));
     });
@@ -71,11 +72,13 @@ export class Toolbar {
     this.selected.textContent = `${count.toLocaleString("en-US")} selected ✕`;
   }
 
-  /** Whether tiles are being waited for. */
-  say(state: Waiting): void {
-    this.root.classList.toggle("dl-loading", state !== "no");
-    const words = state === "long" ? "kernel busy" : "";
-    if (this.#state.textContent !== words) this.#state.textContent = words;
+  /** Whether tiles, or what a viewer shows, are being waited for. */
+  say(what: "tiles" | "sample", state: Waiting): void {
+    if (what === "tiles") this.root.classList.toggle("dl-loading", state !== "no");
+    if (state === "long") this.#waiting.add(what);
+    else this.#waiting.delete(what);
+    const words = this.#waiting.size > 0 ? "kernel busy" : "";
+    if (this.busy.textContent !== words) this.busy.textContent = words;
   }
 
   /** Another tensor is shown. */

@@ -62,11 +62,12 @@ export class Fields {
 
   /** A player for a stored file: asked for when it is wanted, as such files are large. */
   #player(field: FieldMessage, item: Item): Node {
-    const root = element("div", "dl-player");
+    const root = element("div", "dl-player", { tabindex: -1 });
     const isVideo = field.media.startsWith("video/");
     const play = button(`Load ${field.name} and play it`, isVideo ? "▶ video" : "▶ audio", () => void load());
     root.append(play);
     const load = async () => {
+      root.focus({ preventScroll: true }); // the keyboard stays in the dialog, also when the button goes
       play.disabled = true;
       try {
         const { content, buffers } = await this.channel.ask("file", item).reply;

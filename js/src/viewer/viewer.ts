@@ -5,6 +5,7 @@ import { type FieldMessage, type Item, type Pair, spokenError } from "../message
 import { picture } from "../shared/bitmap.ts";
 import { button, element } from "../shared/dom.ts";
 import type { Overlays } from "../shared/paint.ts";
+import { BUSY_MS, type Waiting } from "../shared/waiting.ts";
 import type { Camera } from "./camera.ts";
 import { Fields } from "./fields.ts";
 import { Levels } from "./levels.ts";
@@ -23,6 +24,8 @@ const PIXELS: Readonly<Record<string, Pair>> = {
 export interface ViewerEvents {
   /** Left with Escape or the button; where the row that was open stands. */
   closed(row: number): void;
+  /** Whether a row is being waited for. */
+  waiting(state: Waiting): void;
 }
 
 export class Viewer {
@@ -54,6 +57,7 @@ export class Viewer {
   #window: Pair | null = null;
   #row = -1;
   #item = 0;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
 
   constructor(
     readonly channel: Channel,
@@ -106,6 +110,7 @@ export class Viewer {
     if (!this.isOpen) return;
     this.root.hidden = true;
     this.#request?.cancel();
+    this.#wait(undefined);
     this.#closeBeside();
     this.#stage.show(null, null, { width: 0, height: 0 }, "", "");
     this.#fields.show([], [], [], null);
@@ -119,6 +124,7 @@ export class Viewer {
 
   dispose(): void {
     this.#request?.cancel();
+    this.#wait(undefined);
     this.#beside?.cancel();
     this.#stage.dispose();
     this.#second.dispose();
@@ -130,12 +136,25 @@ export class Viewer {
     const asked: Item = { tensor: this.tensor(), row: this.#row, item };
     const request = this.channel.ask("sample", { ...asked, box: BOX_PX });
     this.#request = request;
-    const waiting = setTimeout(() => this.root.classList.add("dl-waiting"), WAIT_MS);
+    this.#wait(request);
     void this.#receive(request, asked).finally(() => {
-      clearTimeout(waiting);
-      if (this.#request === request) this.root.classList.remove("dl-waiting");
+      if (this.#request === request) this.#wait(undefined);
     });
     if (this.#besideTensor) void this.#loadBeside();
+  }
+
+  /** Say so while a request is waited for; nothing is for none. */
+  #wait(request: Request<"sample"> | undefined): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+    if (request === undefined) {
+      this.root.classList.remove("dl-waiting");
+      this.events.waiting("no");
+      return;
+    }
+    this.#timers.push(
+      setTimeout(() => this.root.classList.add("dl-waiting"), WAIT_MS),
+      setTimeout(() => this.events.waiting("long"), BUSY_MS),
+    );
   }
 
   async #receive(request: Request<"sample">, asked: Item): Promise<void> {
