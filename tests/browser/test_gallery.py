@@ -109,6 +109,58 @@ def test_nothing_below_moves_when_the_gallery_takes_the_place_of_the_picture(not
     assert max(heights) - min(heights) <= 8, sorted(set(heights))
 
 
+# Watches shifts of the layout from the frame in which a cell has its three outputs, until a while after the first tiles
+# are painted, and the viewer has been opened and closed. Those soon after a key or click are wanted, and do not count.
+_SHIFTS = """async (index) => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    panel.content.activeCellIndex = index;
+    const { node } = panel.content.widgets[index];
+    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+    const until = async (is) => {
+        for (let waited = 0; waited < 20000; waited += 20) {
+            if (is()) return;
+            await pause(20);
+        }
+        throw new Error(`not in 20 s: ${is}`);
+    };
+    await pause(600);
+    const shifts = [];
+    const watch = new PerformanceObserver((list) => {
+        for (const one of list.getEntries()) {
+            const sources = one.sources.map(({ node, previousRect, currentRect }) =>
+                `${node?.className ?? node?.nodeName}: ${JSON.stringify(previousRect)} ${JSON.stringify(currentRect)}`);
+            if (!one.hadRecentInput) shifts.push([one.value, sources.join("; ")]);
+        }
+    });
+    watch.observe({ type: "layout-shift" });
+    window.jupyterapp.commands.execute("notebook:run-cell");
+    const gallery = () => node.querySelector(".deeplake-nb");
+    while (node.querySelectorAll(".jp-OutputArea-child").length < 3) await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame); // what is below has made room: JupyterLab's doing, for any output
+    shifts.length = 0;
+    watch.takeRecords();
+    await until(() => gallery()?.querySelectorAll(".dl-painted").length > 11);
+    await pause(1000);
+    gallery().querySelector(".dl-painted").click();
+    await until(() => gallery().querySelector(".dl-viewer .dl-field"));
+    await pause(500);
+    gallery().querySelector(".dl-viewer [aria-label^=Close]").click();
+    await pause(500);
+    watch.disconnect();
+    return shifts;
+}"""
+
+
+@pytest.mark.parametrize("source", ["colours", "million"])
+def test_the_layout_does_not_shift_from_the_output_to_the_viewer(notebook, source):
+    index = notebook.append(source)
+    notebook.cell(index).scroll_into_view_if_needed()
+    shifts = notebook.page.evaluate(_SHIFTS, index)
+    total = sum(value for value, _ in shifts)
+    print(f"layout shift of {source}: {total:.5f}")  # noqa: T201 - a measurement
+    assert total <= 0.01, shifts
+
+
 def test_a_row_near_the_end_of_a_million_is_shown(notebook):
     shown = gallery(notebook, 2)
     assert near(at(tile(shown, 7), 0.5, 0.5), colour_of(7), 0)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
 import pytest
 
+import deeplake_nb as deeplake
 from tests.browser.gallery import at, gallery, near, tile
 from tests.browser.hosts.marimo import Marimo
+from tests.fakes.web import web_server
 from tests.suites.notebook import KEYS, PREPARE, RED, NotebookSuite, cells, questions
+from tests.widgets.conftest import BLUE, file
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +24,6 @@ def notebook(browser, store, tmp_path_factory):
 
 class TestMarimo(NotebookSuite):
     answers_meanwhile = False
-    says_busy = False  # not each time
     keeps_picture = False
 
 
@@ -41,3 +46,132 @@ def test_an_app_asks_none_of_its_visitors_for_keys(browser, tmp_path):
     assert page.page.locator(".deeplake-nb-form").count() == 0
     running.close()
     assert "nobody can answer here: set AWS_ACCESS_KEY_ID" in running.log()
+
+
+SLOW = """
+import time
+from collections.abc import Sequence
+import numpy as np
+import deeplake_nb as lake
+
+class Slow(Sequence):
+    "Samples that take their time; a slice of them, as long as all of it."
+
+    def __init__(self, count, seconds):
+        self.count, self.seconds = count, seconds
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, item):
+        rows = range(self.count)[item]
+        if not isinstance(item, slice):
+            return np.zeros(4, "float32")
+        time.sleep(self.seconds * len(rows))
+        return list(np.zeros((len(rows), 4), "float32"))
+
+ds = lake.empty("mem://slow")
+ds.create_tensor("x", dtype="float32")
+linked = lake.empty("mem://linked")
+linked.create_tensor("photos", htype="link[image]", sample_compression="png")
+"""
+INGEST, TWICE = "ds.x.extend(Slow(6400, 0.005))", "[ds.x.extend(Slow(640, 0.003)) for _ in range(2)]"
+ROWS = "len(ds.x)"
+COPY, READ, LINK = (
+    "len(lake.copy('many', 'copied', overwrite=True))",
+    "lake.load('{url}/far', read_only=True).images.numpy().shape",
+    "linked.photos.extend([lake.link(f'{url}/{{number}}.png') for number in range(200)])",
+)
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory):
+    """A web server with a dataset of many objects, and with files to link to, each of which takes its time."""
+    folder = tmp_path_factory.mktemp("far") / "ds"
+    with deeplake.empty(folder) as ds:
+        ds.create_tensor("images", htype="image", sample_compression="png", max_chunk_size=4096)
+        ds.images.extend([file(RED, 24 + row % 7, 24) for row in range(1500)])
+    ds.close()
+    with web_server() as web:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        web.files = {f"far/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
+        web.files |= {f"{number}.png": bytes(file(BLUE).buffer) for number in range(200)}
+        answer = web.answer
+
+        def late(handler):
+            if "/images/chunks/" in handler.path or handler.path.endswith(".png"):
+                time.sleep(0.4)
+            answer(handler)
+
+        web.answer = late
+        yield web
+
+
+@pytest.fixture(scope="module")
+def progress(browser, far, tmp_path_factory):
+    questions = [one.format(url=far.endpoint) for one in (INGEST, TWICE, ROWS, COPY, READ, LINK)]
+    folder = tmp_path_factory.mktemp("progress")
+    with deeplake.empty(folder / "many") as ds:
+        ds.create_tensor("x", dtype="uint8", max_chunk_size=1024).extend(np.zeros((4000, 1000), "uint8"))
+    ds.close()
+    running = Marimo(folder, browser, [SLOW], questions)
+    notebook = running.open()
+    assert notebook.ask(ROWS) == "0"
+    yield notebook
+    assert notebook.errors == []
+    running.close()
+
+
+def bar(notebook):
+    """The one that is there, with its words."""
+    found = notebook.page.locator("div:has(> progress)")
+    found.wait_for(timeout=20_000)
+    return found
+
+
+def test_a_long_job_has_a_bar_and_the_button_that_stops_the_cell_cancels_it(progress):
+    number = progress.begin(INGEST)
+    row = bar(progress)
+    progress.page.wait_for_function("(one) => one.querySelector('progress').value > 0.02", arg=row.element_handle())
+    words = " ".join(row.inner_text().split())
+    assert words.startswith("add to mem://slow")
+    assert " of 6,400 samples, " in words
+    assert "/s, " in words
+    assert words.endswith(" s left stop the cell to cancel")
+    for theme in ("dark", "light"):
+        progress.set_theme(theme)
+        progress.screenshot(f"marimo-progress-{theme}")
+    assert progress.is_running(number)
+    progress.page.locator("[data-testid=interrupt-button]").click()
+    row.wait_for(state="detached", timeout=10_000)
+    assert progress.ask(ROWS) == "0", "nothing was added"
+
+
+def test_one_place_is_kept_for_all_jobs_of_a_name(progress):
+    progress.begin(TWICE)
+    bar(progress)
+    line = progress.page.get_by_text("add to mem://slow: 640 samples in ")
+    line.wait_for(timeout=20_000)
+    bar(progress)
+    assert line.count() == 0, "the next one is shown there"
+    progress.page.locator("progress").wait_for(state="detached", timeout=20_000)
+    assert int(progress.ask(ROWS)) == 1280
+
+
+@pytest.mark.parametrize(
+    ("job", "begins", "counts"),
+    [
+        (COPY, "copy to ", " of 4."),
+        (READ, "read ", " of 1,500 samples"),
+        (LINK, "add to mem://linked", " of 200 "),
+    ],
+    ids=["copy", "download", "links"],
+)
+def test_copies_downloads_and_the_verification_of_links_have_one_too(progress, far, job, begins, counts):
+    progress.begin(job.format(url=far.endpoint))
+    row = bar(progress)
+    words = " ".join(row.inner_text().split())
+    assert words.startswith(begins)
+    assert counts in words
+    assert "/s" in words
+    progress.page.locator("progress").wait_for(state="detached", timeout=60_000)
