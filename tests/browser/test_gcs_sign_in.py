@@ -221,6 +221,9 @@ def test_a_notebook_that_nobody_watches(lab, environ, tmp_path):
 # a form
 
 
+HAS_FOCUS = "(one) => one.ownerDocument.activeElement === one"
+
+
 def signing_in_by_form(lab):
     notebook = lab.open(["%load_ext deeplake_nb", "%lake signin gcs://bucket/signed-in"])
     notebook.run(0)
@@ -296,8 +299,10 @@ def test_a_form_that_nobody_answers_says_so_at_the_end_of_its_time_and_begins_an
     for second in (4, 2):
         left.get_by_text(f"0:0{second} left").wait_for(timeout=10_000)
     notebook.screenshot("sign-in-ends-light")
+    shown.get_by_label("Address of the page on which the browser ended").focus()
     shown.locator(".dl-said.dl-bad", has_text="nobody signed in within 6 s: sign in again").wait_for(timeout=30_000)
     assert left.count() == 0
+    assert shown.locator(".dl-title").evaluate(HAS_FOCUS), "the keyboard stays in the form"
     assert shown.get_by_role("link", name="Open the sign-in page").count() == 0
     notebook.screenshot("sign-in-over-light")
     notebook.set_theme("dark")
