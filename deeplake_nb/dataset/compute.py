@@ -12,6 +12,7 @@ from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.values import values_of
 from deeplake_nb.errors import LakeError, SampleError, is_of_input
 from deeplake_nb.progress import Progress
+from deeplake_nb.storage.parallel import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,8 +91,8 @@ class Pipeline:
         self,
         data_in: Any,
         ds_out: Any = None,
-        num_workers: int = 0,  # noqa: ARG002 - v3's argument
-        scheduler: str = "threaded",  # noqa: ARG002 - v3's argument
+        num_workers: int = 0,
+        scheduler: str = "threaded",
         progressbar: bool = True,
         skip_ok: bool = False,
         check_lengths: bool = True,
@@ -103,8 +104,9 @@ class Pipeline:
         Args:
             data_in: a dataset, or anything with a length and numbered items.
             ds_out: where to; without it rows of ``data_in`` get the new values, one for each.
-            num_workers: changes nothing.
-            scheduler: changes nothing.
+            num_workers: so many threads run the functions, each on a sample of its own; the order stays the same.
+                None for fewer than two. Pays where functions let other threads run, as numpy and Pillow do.
+            scheduler: ``"serial"`` for no threads; every other one is threads.
             progressbar: show how far it is.
             skip_ok: the functions may leave tensors out.
             check_lengths: they must give as many values for each tensor.
@@ -119,9 +121,15 @@ class Pipeline:
             raise SampleError("without ds_out the data must be a dataset, whose rows get the new values")
         with target, Progress(f"compute into {target.path}", "samples", len(data_in), is_shown=progressbar) as told:
             columns: dict[str, list[Any]] = {}
-            first = 0
-            for at in range(len(data_in)):
-                given = self._given(data_in, at, list(target.tensors), ignore_errors=ignore_errors)
+            first, names = 0, list(target.tensors)
+            workers = 0 if scheduler == "serial" else num_workers
+            if workers > 1 and isinstance(data_in, Rows):
+                _settle(data_in)
+
+            def run(at: int) -> dict[str, list[Any]] | None:
+                return self._given(data_in, at, names, ignore_errors=ignore_errors)
+
+            for at, given in enumerate(in_order(run, range(len(data_in)), workers)):
                 if given is not None:
                     self._check(given, at, target, skip_ok=skip_ok, check=check_lengths, one=ds_out is None)
                     for name, values in given.items():
@@ -193,6 +201,12 @@ def compute(fn: Callable[..., Any], name: str | None = None) -> Compute:  # noqa
 def compose(functions: Sequence[Pipeline]) -> Pipeline:
     """One pipeline of several: each reads what the one before has written."""
     return Pipeline([step for one in functions for step in one._steps])  # noqa: SLF001 - of this file
+
+
+def _settle(data: Rows) -> None:
+    """Store rows that are not yet: other threads than the one that appended them see those that are stored."""
+    for tensor in data.tensors.values():
+        tensor._selection()  # noqa: SLF001 - which flushes what it reads
 
 
 def _append(ds: Any, columns: dict[str, list[Any]], *, skip_ok: bool) -> None:

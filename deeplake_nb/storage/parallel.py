@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from deeplake_nb.errors import LakeError
@@ -154,6 +155,31 @@ def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Gen
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             yield from _results(done)
     finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def in_order(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
+    """What ``task`` gives for each item, in their order, ``workers`` at once; no threads for fewer than two.
+
+    Work runs ahead of the consumer by twice as many items as there are workers. The first error, in order, is raised,
+    and when this generator ends, for whatever reason, nothing is under way any more.
+    """
+    if workers <= 1:
+        yield from map(task, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="in_order")
+    under_way: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(task, item))
+            if len(under_way) > 2 * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        under_way.clear()
         pool.shutdown(cancel_futures=True)
 
 

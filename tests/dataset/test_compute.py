@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -102,3 +105,61 @@ def test_errors(ds, tmp_path):
     less().eval([0], made, progressbar=False, skip_ok=True)
     with pytest.raises(SampleError, match="without ds_out"):
         less().eval([0], progressbar=False)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_workers_change_nothing_but_who_works(tmp_path, workers):
+    """Also of rows that are not stored yet, and where a later sample is done first."""
+    threads = set()
+
+    @deeplake.compute
+    def slow(sample, out):
+        threads.add(threading.get_ident())
+        number = float(sample.x.numpy()[0])
+        time.sleep(0.002 * (3 - number % 4))
+        out.y.append(number * 2)
+
+    ds, made = (deeplake.empty(tmp_path / name) for name in ("in", "out"))
+    made.create_tensor("y", dtype="float64")
+    ds.create_tensor("x", dtype="float64")
+    with ds:
+        for at in range(90):
+            ds.x.append([float(at)])
+        slow().eval(ds, made, num_workers=workers, progressbar=False)
+        assert made.y.numpy().ravel().tolist() == [2.0 * at for at in range(90)]
+    assert (threading.get_ident() in threads) == (workers < 2)
+    assert len(threads) == 1 if workers < 2 else 1 < len(threads) <= workers
+
+
+def test_workers_work_at_the_same_time(tmp_path):
+    both = threading.Barrier(2, timeout=30)
+
+    @deeplake.compute
+    def meet(sample, out):
+        both.wait()
+        out.y.append(sample)
+
+    ds = deeplake.empty(tmp_path / "ds")
+    ds.create_tensor("y")
+    meet().eval([1, 2, 3, 4], ds, num_workers=2, progressbar=False)
+    assert ds.y.numpy().tolist() == [[1], [2], [3], [4]]
+    both.abort()
+    with pytest.raises(threading.BrokenBarrierError):
+        meet().eval([1, 2], ds, num_workers=2, scheduler="serial", progressbar=False)
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_the_first_sample_that_fails_is_named(tmp_path, workers):
+    @deeplake.compute
+    def fails(sample, out):
+        if sample >= 100:
+            raise ZeroDivisionError(sample)
+        out.y.append(sample)
+
+    ds = deeplake.empty(tmp_path / "ds")
+    ds.create_tensor("y")
+    with pytest.raises(ZeroDivisionError) as failed:
+        fails().eval(range(200), ds, num_workers=workers, progressbar=False)
+    assert failed.value.args == (100,)
+    assert failed.value.__notes__ == ["in compute, sample 100 of the input"]
+    assert ds.y.numpy().ravel().tolist() == list(range(64))

@@ -240,3 +240,23 @@ def test_an_error_keeps_nothing_alive(memory):
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_in_order_gives_answers_in_order_and_runs_a_little_ahead():
+    begun = []
+
+    def square(number):
+        begun.append(number)
+        time.sleep(0.01 if number % 3 == 0 else 0)
+        return number * number
+
+    results = parallel.in_order(square, iter(range(100)), 3)
+    assert [next(results) for _ in range(10)] == [number * number for number in range(10)]
+    assert max(begun) <= 9 + 2 * 3 + 1
+    results.close()
+    stopped = len(begun)
+    time.sleep(0.05)
+    assert len(begun) == stopped < 30
+    assert list(parallel.in_order(square, [4, 5], 0)) == [16, 25]
+    with pytest.raises(TypeError):
+        list(parallel.in_order(lambda number: number + None, range(50), 3))
