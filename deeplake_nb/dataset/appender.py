@@ -100,14 +100,18 @@ class Appender:
         kept = (values if files is None else files) if companions.has_copies(tensor.meta) else None
         return Encoded(encoder.batch(values), counts, codes, infos, shapes, kept)
 
-    def extend(self, values: Any, progress: Callable[[int], None] = lambda _: None) -> companions.Added:
+    def extend(
+        self, values: Any, progress: Callable[[int], None] = lambda _: None, *, is_ours: bool = False
+    ) -> companions.Added:
         """Append rows, telling how many as chunks take them; returns what hidden companion tensors need to know.
+
+        ``is_ours`` says that nobody else can change the values afterwards.
 
         Raises:
             SampleError: a value that does not fit; the caller restores the mark it took before.
         """
         new = self.encoded(values)
-        self.tail.add(new.batch, progress if new.counts is None else lambda _: None)
+        self.tail.add(new.batch, progress if new.counts is None else lambda _: None, is_ours=is_ours)
         self.count(new, new.items)
         if new.codes is not None:
             self.tables.creds = (self.tables.creds or CredsCodes()).extended(new.codes)

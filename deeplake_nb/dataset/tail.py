@@ -14,7 +14,7 @@ import numpy as np
 
 from deeplake_nb.errors import LakeError, UnsupportedError
 from deeplake_nb.format import keys, packing
-from deeplake_nb.format.batch import Apart, Uniform, Varied
+from deeplake_nb.format.batch import Apart, Joined, Uniform, Varied
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.plans import Phase, Put
@@ -67,8 +67,11 @@ class Tail:
 
     # ------------------------------------------------------------------ filling
 
-    def add(self, batch: Batch, progress: Callable[[int], None]) -> None:
-        """Put samples into chunks, and let the table cover them; ``progress`` is told how many, chunk by chunk."""
+    def add(self, batch: Batch | Joined, progress: Callable[[int], None], *, is_ours: bool = False) -> None:
+        """Put samples into chunks, and let the table cover them; ``progress`` is told how many, chunk by chunk.
+
+        What stays in memory is copied, but for what ``is_ours``.
+        """
         if isinstance(batch, Uniform):
             done = 0
             while done < batch.count:
@@ -79,10 +82,12 @@ class Tail:
                 self._cover(take)
                 done += take
                 progress(take)
+        elif isinstance(batch, Joined):
+            self._add_joined(batch, progress)
         else:
             self._add_varied(batch, progress)
         if self._builder is not None:
-            self._builder.own()
+            self._builder.own(is_copied=not is_ours)
 
     def _add_varied(self, batch: Varied, progress: Callable[[int], None]) -> None:
         """Samples in runs that a chunk takes together; those with chunks of their own stand between runs."""
@@ -121,6 +126,20 @@ class Tail:
                 builder.add_varied(payloads[part], np.array(shapes[part], np.int64), sizes[part])
             self._cover(take)
             done += take
+            progress(take)
+
+    def _add_joined(self, batch: Joined, progress: Callable[[int], None]) -> None:
+        stops, payload = np.cumsum(batch.sizes), memoryview(batch.payload)
+        done = start = 0
+        while done < len(stops):
+            builder, _ = self._open(batch.shape, int(batch.sizes[done]))
+            room = packing.limit(self._tensor.meta) - builder.nbytes
+            take = max(int(np.searchsorted(stops, start + room, side="right")) - done, 1)
+            stop = int(stops[done + take - 1])
+            shapes = np.tile(np.array(batch.shape, np.int64), (take, 1))
+            builder.add_varied([payload[start:stop]], shapes, batch.sizes[done : done + take])
+            self._cover(take)
+            done, start = done + take, stop
             progress(take)
 
     def _add_apart(self, sample: Apart) -> None:

@@ -15,6 +15,7 @@ from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.tiled import with_part
 from deeplake_nb.errors import SampleError
+from deeplake_nb.format.batch import Joined
 from deeplake_nb.format.edits import Edit
 from deeplake_nb.format.index import Index
 
@@ -180,7 +181,8 @@ def _ids(writer: Writer, tensor: TensorState, rows: Ints) -> NDArray[np.uint64] 
 
 
 def _carry_out(jobs: list[_Job]) -> None:
-    batches = [None if job.new is None else job.new.batch for job in jobs]
+    given = [None if job.new is None else job.new.batch for job in jobs]
+    batches = [batch.separate() if isinstance(batch, Joined) else batch for batch in given]
     loaded = [job.appender.rewriter.load(job.items, batch) for job, batch in zip(jobs, batches, strict=True)]
     for job, batch, chunks in zip(jobs, batches, loaded, strict=True):
         appender, new = job.appender, job.new

@@ -228,14 +228,20 @@ class Writer(Flushing):
                 raise
 
     def _extend_one(
-        self, appender: Appender, values: Any, known: companions.Known | None, told: Callable[[int], None]
+        self,
+        appender: Appender,
+        values: Any,
+        known: companions.Known | None,
+        told: Callable[[int], None],
+        *,
+        is_companion: bool = False,
     ) -> None:
         links = appender.tensor.meta.links
-        added = appender.extend(values, told)
+        added = appender.extend(values, told, is_ours=is_companion)
         added = added if known is None else known.told(added)
         for key, link in links.items():
             values = companions.told(self.state, key, link, added, appender.tensor.meta.htype)
-            self._extend_one(self.appenders[key], values, None, lambda _: None)
+            self._extend_one(self.appenders[key], values, None, lambda _: None, is_companion=True)
 
     # ------------------------------------------------------------------ info
 

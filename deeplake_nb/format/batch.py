@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.tiles import Tiles
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Buffer
 
 Shape = tuple[int, ...]
@@ -35,6 +38,21 @@ class Varied:
 
     payloads: list[Buffer | Apart]
     shapes: list[Shape | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Samples of one shape and of ``sizes`` bytes, one after the other in ``payload``: no work per sample."""
+
+    payload: bytes
+    sizes: NDArray[np.int64]
+    shape: Shape
+
+    def separate(self) -> Varied:
+        """The same, one by one."""
+        stops = np.cumsum(self.sizes)
+        spans = zip((stops - self.sizes).tolist(), stops.tolist(), strict=True)
+        return Varied([self.payload[start:stop] for start, stop in spans], [self.shape] * len(self.sizes))
 
 
 Batch = Uniform | Varied

@@ -277,9 +277,9 @@ class ChunkBuilder:
             self._unshaped = 0
         self.rank = rank
 
-    def own(self) -> None:
-        """Copy bytes that still belong to the caller, who may change them after an append."""
-        for place in range(self._owned, len(self._payloads)):
+    def own(self, *, is_copied: bool = True) -> None:
+        """Copy bytes that still belong to the caller, who may change them after an append; or take them over."""
+        for place in range(self._owned, len(self._payloads)) if is_copied else ():
             payload = self._payloads[place]
             if isinstance(payload, memoryview) and not isinstance(payload.obj, bytes):
                 self._payloads[place] = bytes(payload)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import SampleError
-from deeplake_nb.format.batch import Uniform, Varied
+from deeplake_nb.format.batch import Joined, Uniform, Varied
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.encoders import Tiling
@@ -84,7 +84,7 @@ class Encoder:
         self.tile_limit = meta.tiling_threshold or TILING_THRESHOLD
         """Bytes from which a sample is cut into tiles; negative where none is."""
 
-    def batch(self, values: Any) -> Batch:
+    def batch(self, values: Any) -> Batch | Joined:
         """Payloads of several samples (the first axis of an array, or a sequence of values).
 
         Raises:
@@ -129,15 +129,18 @@ class Encoder:
             images.check_holds(array[0], str(packing(self.meta)), self.what)
         return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
 
-    def _texts(self, values: Any) -> Varied | None:
-        """Nothing but strings, with no work per row but their encoding."""
+    def _texts(self, values: Any) -> Joined | None:
+        """Nothing but strings, with no work per row but its length, or its encoding."""
         if self.row.payload != "text" or self.compression or self.meta.is_link or set(map(type, values)) != {str}:
             return None
+        text = "".join(values)
+        if text.isascii():
+            return Joined(text.encode(), np.fromiter(map(len, values), np.int64, len(values)), (1,))
         try:
-            payloads: list[Buffer | Apart] = [text.encode() for text in values]
+            payloads = [one.encode() for one in values]
         except UnicodeEncodeError:
             return None  # the general way says which
-        return Varied(payloads, [(1,)] * len(payloads))
+        return Joined(b"".join(payloads), np.fromiter(map(len, payloads), np.int64, len(payloads)), (1,))
 
     def _files(self, values: Any) -> Varied | None:
         """Nothing but picture files of the tensor's kind, dtype and rank, which are stored as they are."""
