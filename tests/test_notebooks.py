@@ -155,6 +155,19 @@ def test_versions_are_kept_compared_and_merged(tmp_path):
     assert is_painted(picture)
 
 
+def test_a_vector_store_is_asked(tmp_path):
+    cells = execute("vectors", tmp_path)
+    outputs = of(cells, "%lake search")
+    summary, picture = displayed(outputs)
+    assert "4 rows" in summary
+    assert is_painted(picture)
+    (table,) = [o.data["text/plain"] for o in outputs if o.get("data", {}).get("text/plain", "").startswith("nearest")]
+    assert "a rocket on its way into space" in table.splitlines()[2]
+    assert "galaxies" in value(of(cells, 'store.search(embedding_data="space"'))
+    assert "a cup of coffee" in value(of(cells, "store.search(query="))
+    assert is_painted(displayed(of(cells, "text = "))[1])
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_stored_notebook_has_no_outputs_and_no_state(name):
     nb = nbformat.read(FOLDER / f"{name}.ipynb", 4)

@@ -75,8 +75,8 @@ class VectorStore:
             dataset: in place of that, an open dataset which is a vector store.
             tensor_params: arguments of ``create_tensor`` for each tensor of a new store; by default ``text``,
                 ``metadata`` (JSON), ``embedding`` (float32) and ``id``.
-            embedding_function: what makes embeddings of texts: a function of a list of texts, or an object with
-                ``embed_documents`` and ``embed_query``.
+            embedding_function: what makes embeddings of texts: a function of a list of texts (and of a single one,
+                which a search has, as in v3), or an object with ``embed_documents`` and ``embed_query``.
             read_only: refuse to write.
             ingestion_batch_size: texts that the embedding function gets at once.
             index_params: ``threshold`` (rows from which on searches take an index; -1 for never), ``distance_metric``
