@@ -345,10 +345,7 @@ class Hub(Protocol):
         """
 
     def try_key(self, org: str, name: str, url: str | None = None) -> Trial:
-        """Try a key out below ``url`` (its first prefix) with real requests, from where the hub is.
-
-        The outcome is remembered.
-        """
+        """Try a key out below ``url`` (its first prefix), from where the hub is; the outcome is remembered."""
 
     def lend(self, org: str, name: str, *, url: str | None = None, mode: Mode = "r", fresh: bool = False) -> Lent:
         """Credentials of a managed key: for reading linked files below its prefixes, or for ``url`` only.
@@ -395,7 +392,4 @@ class Hub(Protocol):
         """Refuse a token from now on."""
 
     def audit(self, org: str, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
-        """What was done in an organisation, oldest first; ``""`` stands for the hub itself (administrators only).
-
-        So is what was refused: the same thing once an hour, and no more than 60 things an hour of the same user.
-        """
+        """What was done or refused in an organisation, oldest first; ``""``: in the hub itself, for administrators."""
