@@ -103,8 +103,8 @@ def test_the_example_of_a_vector_store_runs(tmp_path, monkeypatch):
         "embed": lambda given: [
             [float(len(text)), float(text.count("f"))] for text in ([given] if isinstance(given, str) else given)
         ],
-        "texts": ["fish", "fowl", "foolscap and more"],
-        "names": ["a.txt", "b.txt", "a.txt"],
+        "texts": ["fish", "fowl", "foolscap and more", "tea leaves"],
+        "names": ["a.txt", "b.txt", "a.txt", "b.txt"],
     }
     for statement in (made, added):
         exec(compile(ast.unparse(statement), "README.md", "exec"), names)
