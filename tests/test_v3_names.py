@@ -6,7 +6,6 @@ import inspect
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import deeplake_nb
@@ -68,17 +67,8 @@ def test_what_is_not_here_says_what_to_do_instead():
     for value in (ds, x):
         with pytest.raises(AttributeError):
             _ = value.nothing_of_that_name
-    ds.create_tensor("pytorch").extend([1, 2])
-    assert len(ds.pytorch) == 2, "a tensor may have such a name"
-
-
-def test_what_stands_for_torch_works_as_it_says():
-    """The advice: rows by number, and a length."""
-    ds = deeplake_nb.empty("mem://v3-loader", overwrite=True)
-    ds.create_tensor("x", dtype="float32").extend(np.arange(6).reshape(3, 2))
-    batch = np.stack([ds[at].x.numpy() for at in [2, 0]])
-    assert batch.tolist() == [[4, 5], [0, 1]]
-    assert len(ds) == 3
+    ds.create_tensor("tensorflow").extend([1, 2])
+    assert len(ds.tensorflow) == 2, "a tensor may have such a name"
 
 
 def test_loading_what_is_damaged(tmp_path):

@@ -8,11 +8,6 @@ from deeplake_nb.errors import AbsentError
 
 _INDEX = "its similarity indexes are written by a closed library; VectorStore searches, and keeps an index of its own"
 _INSIDE = "it is part of the original's inside"
-_LOADER = (
-    "a dataset has a length and numbered rows, as torch.utils.data.DataLoader wants them: pass it with a collate_fn "
-    "that takes rows, such as lambda rows: torch.stack([torch.tensor(row.x.numpy()) for row in rows])"
-)
-
 ABSENT: Final[dict[str, dict[str, str]]] = {
     "deeplake_nb": {
         "config": _INSIDE,
@@ -26,10 +21,9 @@ ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "Dataset": {
         "client": "it belongs to a closed service; deeplake_nb.hub() is the hub in force",
-        "dataloader": _LOADER,
+        "dataloader": "it is part of a closed library; pytorch() gives batches",
         "fix_vc": "fsck(repair=True) mends this and more",
         "maybe_flush": "flush() writes what is not written yet",
-        "pytorch": _LOADER,
         "rechunk": "chunks are of a good size after every change; copy(tensors=...) writes all of them anew",
         "regenerate_vdb_indexes": _INDEX,
         "set_token": "load the dataset with token=",

@@ -14,7 +14,7 @@ from deeplake_nb.format.index import Index
 from deeplake_nb.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 _SHOWN: Registry[Callable[[Any], Any]] = Registry("display", {"marimo": "deeplake_nb.widgets.marimo:shown"})
@@ -88,6 +88,74 @@ class Dataset(Placed, Keyed, Changeable, Views):
         from deeplake_nb.preview.summary import summary_text
 
         print(summary_text(*summary(self)))  # noqa: T201 - v3's method prints
+
+    def pytorch(  # noqa: PLR0917 - v3's signature
+        self,
+        transform: Callable[..., Any] | Mapping[str, Callable[[Any], Any] | None] | None = None,
+        tensors: Sequence[str] | None = None,
+        num_workers: int = 1,
+        batch_size: int | None = 1,
+        drop_last: bool = False,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
+        shuffle: bool = False,
+        buffer_size: int = 2048,  # noqa: ARG002 - v3's argument
+        use_local_cache: bool = False,  # noqa: ARG002 - v3's argument
+        progressbar: bool = False,  # noqa: ARG002 - v3's argument
+        return_index: bool = True,
+        pad_tensors: bool = False,
+        transform_kwargs: Mapping[str, Any] | None = None,
+        decode_method: Mapping[str, str] | None = None,
+        cache_size: int = 0,  # noqa: ARG002 - v3's argument
+        **options: Any,
+    ) -> Any:
+        """These rows as a ``torch.utils.data.DataLoader``: each row a dictionary by tensor, each batch one of tensors.
+
+        A batch costs one reading of each tensor for all its rows. Unsigned numbers of 16 bits and more become signed
+        ones of 32 or 64, as in v3; text, JSON and bytes stay lists. Each worker is a process, forked.
+
+        Args:
+            transform: of each row (a dictionary), or by tensor of its value (None: as it is; others are not read).
+            tensors: which tensors to read; all, if none are given.
+            num_workers: processes that read and transform; 0 does it here.
+            batch_size: rows in a batch; None gives single rows as they are.
+            drop_last: leave out a last batch with fewer rows.
+            collate_fn: makes a batch of a list of rows.
+            pin_memory: hand tensors over in memory that is pinned for a GPU.
+            shuffle: in another order each time: of all rows, not of those in a buffer.
+            buffer_size: changes nothing.
+            use_local_cache: changes nothing.
+            progressbar: changes nothing.
+            return_index: also give ``index``, the number of each row in the dataset.
+            pad_tensors: as many rows as the longest tensor has; others are empty there.
+            transform_kwargs: further arguments of ``transform``.
+            decode_method: by tensor what to read: ``numpy``, ``data``, ``tobytes`` or ``pil``.
+            cache_size: changes nothing.
+            options: further arguments of the ``DataLoader``.
+
+        Raises:
+            MissingDependencyError: torch is not installed.
+            SampleError: ``index`` as a tensor, or no such ``decode_method``.
+            TensorNotFoundError: no such tensor.
+        """
+        from deeplake_nb.dataset.training import loader
+
+        return loader(
+            self,
+            transform=transform,
+            transform_kwargs=transform_kwargs,
+            tensors=tensors,
+            decode_method=decode_method,
+            return_index=return_index,
+            pad_tensors=pad_tensors,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            collate_fn=collate_fn,
+            drop_last=drop_last and batch_size is not None,
+            pin_memory=pin_memory,
+            shuffle=shuffle,
+            **options,
+        )
 
     # ------------------------------------------------------------------ finding tensors and rows
 

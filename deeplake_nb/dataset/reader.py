@@ -353,6 +353,10 @@ def _decoders() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="deeplake-nb-decode")
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_decoders.cache_clear)  # threads stay behind
+
+
 def stack(arrays: list[NDArray[Any]], what: str) -> NDArray[Any]:
     """One array ``(n, *shape)``.
 

@@ -1,0 +1,194 @@
+"""Rows for training: a dataset as a ``DataLoader`` of PyTorch.
+
+Torch asks for the rows of a batch at once, so each tensor is read once for each batch: chunks, ranges and links side by
+side. A worker process opens the version for itself, as locks and caches of the process it was forked from are not its
+own; forked, because what opens a storage (credentials) is not to be pickled.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplake_nb.errors import HtypeError, LakeError, MissingDependencyError, SampleError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from deeplake_nb.dataset.dataset import Dataset
+
+INDEX = "index"
+_SIGNED = {"uint16": "int32", "uint32": "int64", "uint64": "int64"}
+"""What torch has no dtype for, or no arithmetic, and what v3 gives instead."""
+
+
+def loader(
+    ds: Dataset,
+    *,
+    transform: Callable[..., Any] | Mapping[str, Callable[[Any], Any] | None] | None,
+    transform_kwargs: Mapping[str, Any] | None,
+    tensors: Sequence[str] | None,
+    decode_method: Mapping[str, str] | None,
+    return_index: bool,
+    pad_tensors: bool,
+    batch_size: int | None,
+    num_workers: int,
+    collate_fn: Callable[[list[Any]], Any] | None,
+    **options: Any,
+) -> Any:
+    """A ``torch.utils.data.DataLoader``; see ``Dataset.pytorch``."""
+    try:
+        from torch.utils import data
+    except ImportError as error:
+        raise MissingDependencyError("pytorch() needs torch: run `pip install 'deeplake_nb[torch]'`") from error
+    ds.flush()
+    rows = Samples(
+        ds.max_view if pad_tensors else ds,
+        _chosen(ds, transform, tensors),
+        dict(decode_method or {}),
+        transform=partial(transform, **transform_kwargs) if callable(transform) and transform_kwargs else transform,
+        return_index=return_index,
+    )
+    if num_workers:
+        if not hasattr(os, "fork"):
+            raise UnsupportedError("workers are forked, which this system cannot do: pass num_workers=0")
+        options["multiprocessing_context"] = "fork"
+    collate_fn = collate_fn or (collate if batch_size is not None else _as_it_is)
+    return data.DataLoader(rows, batch_size=batch_size, num_workers=num_workers, collate_fn=collate_fn, **options)
+
+
+def _chosen(ds: Dataset, transform: Any, tensors: Sequence[str] | None) -> list[str]:
+    if tensors is None:
+        given = transform if not callable(transform) else None
+        tensors = list(ds.tensors) if given is None else [name for name in given if name != INDEX]
+    if INDEX in tensors:
+        raise SampleError(f"{INDEX!r} is no tensor: return_index=True gives the numbers of rows")
+    return [name for name in tensors if ds[name] is not None]
+
+
+class Samples:
+    """Rows of a dataset as torch wants them: numbered, and many at once.
+
+    Args:
+        ds: the rows.
+        tensors: which tensors; each row is a dictionary of them.
+        methods: by tensor ``numpy`` (the default), ``data``, ``tobytes`` or ``pil``.
+        transform: of each row, or by tensor of its value.
+        return_index: whether a row has its number in the dataset, too.
+
+    Raises:
+        SampleError: no such method, or one for a tensor that is not asked for.
+        HtypeError: ``pil`` of a tensor without pictures.
+    """
+
+    def __init__(
+        self, ds: Dataset, tensors: list[str], methods: dict[str, str], *, transform: Any, return_index: bool
+    ) -> None:
+        for name, method in methods.items():
+            if method not in _METHODS or name not in tensors:
+                raise SampleError(
+                    f"decode_method {method!r} of tensor {name!r}: there are {', '.join(_METHODS)}, "
+                    f"for {', '.join(tensors)}"
+                )
+            if method == "pil" and (ds[name].base_htype or "").partition(".")[0] != "image":
+                raise HtypeError(f"tensor {name!r} has htype {ds[name].htype}; decode_method 'pil' is for images")
+        self._ds = ds
+        self._tensors = tensors
+        self._methods = methods
+        self._transform = transform
+        self._return_index = return_index
+        self._process = os.getpid()
+
+    def __len__(self) -> int:
+        return len(self._ds)
+
+    def __getitem__(self, row: int) -> Any:
+        """One row."""
+        return self.__getitems__([row])[0]
+
+    def __getitems__(self, rows: list[int]) -> list[Any]:
+        """Rows; each tensor is read once for all of them.
+
+        Raises:
+            LakeError: a row that cannot be read.
+        """
+        if self._process != os.getpid():
+            self._ds, self._process = _reopened(self._ds), os.getpid()
+        view = self._ds[rows]
+        columns = {name: _METHODS[self._methods.get(name, "numpy")](view[name]) for name in self._tensors}
+        for values in columns.values():
+            for value in values:
+                if isinstance(value, LakeError):
+                    raise value
+        if self._return_index:
+            columns[INDEX] = [np.array([row]) for row in view.sample_indices]
+        return [self._made(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+
+    def _made(self, sample: dict[str, Any]) -> Any:
+        if self._transform is None or callable(self._transform):
+            return sample if self._transform is None else self._transform(sample)
+        return {name: sample[name] if work is None else work(sample[name]) for name, work in self._transform.items()}
+
+
+def _reopened(ds: Dataset) -> Dataset:
+    """The same rows, read by this process alone."""
+    state = ds._state  # noqa: SLF001 - of this package
+    return type(ds)(state.at(state.commit.id), None, ds.index, ds._group)  # noqa: SLF001
+
+
+def _pictures(tensor: Any) -> list[Any]:
+    from PIL import Image
+
+    return [Image.open(io.BytesIO(data)) for data in _files(tensor)]
+
+
+def _files(tensor: Any) -> list[bytes]:
+    found = tensor.stored(tensor.index.resolve(max(tensor._tensor.length, tensor.index.padded)))  # noqa: SLF001
+    for one in found:
+        if isinstance(one, LakeError):
+            raise one
+    return [bytes(one.data) for one in found]
+
+
+def _described(tensor: Any) -> list[Any]:
+    return [tensor[at].data() for at in range(len(tensor))]
+
+
+_METHODS: dict[str, Callable[[Any], list[Any]]] = {
+    "numpy": lambda tensor: tensor.numpy(aslist=True),
+    "data": _described,
+    "tobytes": _files,
+    "pil": _pictures,
+}
+
+
+# ------------------------------------------------------------------ batches
+
+
+def collate(samples: list[Any]) -> Any:
+    """A batch: numbers stacked as tensors; text, JSON, bytes and pictures as lists.
+
+    Raises:
+        RuntimeError: numbers of several shapes, from torch: a transform makes them alike, or ``collate_fn`` a list.
+    """
+    first = samples[0]
+    if isinstance(first, dict):
+        return {name: collate([one[name] for one in samples]) for name in first}
+    if isinstance(first, np.ndarray):
+        if first.dtype.kind in "OSU":
+            return [one.item() if one.size == 1 else one.tolist() for one in samples]
+        signed = _SIGNED.get(first.dtype.name)
+        samples = samples if signed is None else [one.astype(signed) for one in samples]
+    elif isinstance(first, str | bytes) or type(first).__module__.startswith("PIL."):
+        return samples
+    from torch.utils.data import default_collate
+
+    return default_collate(samples)
+
+
+def _as_it_is(sample: Any) -> Any:
+    return sample

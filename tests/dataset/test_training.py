@@ -1,0 +1,213 @@
+"""Rows for training: what a loader is given, without torch; and with it, in the slow profile."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplake_nb as deeplake
+from deeplake_nb.dataset.training import Samples, collate
+from deeplake_nb.errors import HtypeError, LinkError, MissingDependencyError, SampleError
+from deeplake_nb.storage.wrappers import Counting
+from tests.environments import environment
+
+from .stores import create, load, memory
+
+ROWS = 10
+
+
+def filled(ds):
+    with ds:
+        ds.create_tensor("image", htype="image", sample_compression="png")
+        ds.create_tensor("label", htype="class_label", class_names=["a", "b", "c"])
+        ds.create_tensor("text", htype="text")
+        ds.create_tensor("x", dtype="uint16")
+        ds.image.extend([np.full((4, 5, 3), at, "uint8") for at in range(ROWS)])
+        ds.label.extend([at % 3 for at in range(ROWS)])
+        ds.text.extend([f"row {at}" for at in range(ROWS)])
+        ds.x.extend(np.arange(2 * ROWS, dtype="uint16").reshape(ROWS, 2) + 65_000)
+    return ds
+
+
+@pytest.fixture
+def ds():
+    return filled(create(memory()))
+
+
+def samples(ds, tensors=("image", "text"), methods=None, *, transform=None, return_index=True):
+    return Samples(ds, list(tensors), methods or {}, transform=transform, return_index=return_index)
+
+
+def test_rows_by_number(ds):
+    rows = samples(ds)
+    assert len(rows) == ROWS
+    found = rows.__getitems__([7, 2, 7])
+    assert [one["image"][0, 0, 0] for one in found] == [7, 2, 7]
+    assert [one["text"].tolist() for one in found] == [["row 7"], ["row 2"], ["row 7"]]
+    assert [one["index"].tolist() for one in found] == [[7], [2], [7]]
+    assert rows[3]["text"] == ["row 3"]
+    assert list(samples(ds, return_index=False)[0]) == ["image", "text"]
+    view = samples(ds[4:8])
+    assert len(view) == 4
+    assert view[1]["index"].tolist() == [5]
+
+
+def test_a_batch_reads_each_tensor_once(ds):
+    ds.close()
+    store = Counting(ds._state.storage)
+    rows = samples(load(store, read_only=True), ("image", "label", "text", "x"))
+    rows.__getitems__([1])
+    store.reset()
+    rows.__getitems__([9, 0, 4, 5])
+    assert store.requests["get"] <= 4
+
+
+def test_what_is_read(ds):
+    methods = {"image": "pil", "text": "tobytes", "label": "data"}
+    row = samples(ds, ("image", "text", "label", "x"), methods)[4]
+    assert isinstance(row["image"], Image.Image)
+    assert np.asarray(row["image"])[0, 0].tolist() == [4, 4, 4]
+    assert row["text"] == b"row 4"
+    assert row["label"]["text"] == ["b"]
+    assert row["x"].tolist() == [65_008, 65_009]
+    assert samples(ds, ("image",), {"image": "tobytes"})[4]["image"] == ds.image[4].tobytes()
+
+
+def test_transforms(ds):
+    assert samples(ds, transform=lambda row: (row["text"][0], int(row["image"].max())))[6] == ("row 6", 6)
+    by_tensor = {"image": np.mean, "text": None}
+    assert samples(ds, transform=by_tensor, return_index=False)[6] == {"image": 6, "text": np.array(["row 6"])}
+
+
+def test_shorter_tensors_are_padded(ds):
+    ds.text.append("more")
+    rows = samples(ds.max_view)
+    assert len(rows) == ROWS + 1
+    assert rows[ROWS]["image"].size == 0
+    assert rows[ROWS]["text"] == ["more"]
+
+
+def test_what_makes_no_sense_is_refused(ds):
+    with pytest.raises(SampleError, match="decode_method 'png' of tensor 'image': there are numpy, data, tobytes, pil"):
+        samples(ds, methods={"image": "png"})
+    with pytest.raises(SampleError, match="of tensor 'x'"):
+        samples(ds, methods={"x": "numpy"})
+    with pytest.raises(HtypeError, match="'pil' is for images"):
+        samples(ds, methods={"text": "pil"})
+
+
+def test_a_broken_link_is_told_with_its_path(ds, tmp_path):
+    ds.create_tensor("linked", htype="link[image]", sample_compression="png", verify=False)
+    Image.fromarray(np.zeros((2, 2, 3), "uint8")).save(tmp_path / "a.png")
+    ds.linked.extend([deeplake.link(str(tmp_path / f"{name}.png")) for name in ("a", "gone")])
+    rows = samples(ds, ("linked",))
+    assert rows[0]["linked"].shape == (2, 2, 3)
+    with pytest.raises(LinkError, match=r"gone\.png"):
+        rows.__getitems__([0, 1])
+
+
+def test_text_and_bytes_stay_lists():
+    assert collate([{"t": np.array(["a"])}, {"t": np.array(["b"])}]) == {"t": ["a", "b"]}
+    assert collate([b"a", b"b"]) == [b"a", b"b"]
+    value = np.empty(1, object)
+    value[0] = {"k": 1}
+    assert collate([value]) == [{"k": 1}]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked, where there is a fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_worker_opens_the_version_for_itself(tmp_path):
+    """Also when its parent has decoded with threads, which are not there any more."""
+    rows = samples(filled(deeplake.empty(tmp_path / "ds")))
+    assert len(rows.__getitems__(list(range(ROWS)))) == ROWS
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+
+    def work():
+        found = rows.__getitems__([8, 1, 3])
+        answers.put([int(one["image"].max()) for one in found])
+
+    worker = context.Process(target=work)
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert answers.get() == [8, 1, 3]
+
+
+def test_without_torch(ds, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependencyError, match=r"run `pip install 'deeplake_nb\[torch\]'`"):
+        ds.pytorch()
+
+
+# ------------------------------------------------------------------ with torch: five gigabytes, in the slow profile
+
+PROGRAM = """
+import json, sys, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+import torch
+import deeplake_nb as deeplake
+
+ds = deeplake.load(sys.argv[1], read_only=True)
+out = {}
+for workers in (0, 2):
+    batches = list(ds.pytorch(batch_size=4, num_workers=workers))
+    out[f"index {workers}"] = torch.cat([one["index"] for one in batches]).reshape(-1).tolist()
+    out[f"image {workers}"] = torch.cat([one["image"] for one in batches])[:, 0, 0, 0].tolist()
+    out[f"text {workers}"] = [text for one in batches for text in one["text"]]
+    out[f"dtypes {workers}"] = [str(batches[0][name].dtype) for name in ("image", "label", "x")]
+    out[f"x {workers}"] = torch.cat([one["x"] for one in batches]).tolist()
+    epoch = ds.pytorch(batch_size=3, num_workers=workers, shuffle=True, drop_last=True, tensors=["x"])
+    out[f"shuffled {workers}"] = [torch.cat([one["index"] for one in epoch]).reshape(-1).tolist() for _ in range(2)]
+single = ds.pytorch(batch_size=None, num_workers=0, transform={"image": lambda one: one.mean(), "text": None})
+out["single"] = [[float(one["image"]), one["text"].tolist()[0]] for one in single]
+pil = ds.pytorch(num_workers=0, batch_size=5, decode_method={"image": "pil"}, tensors=["image"], return_index=False)
+out["pil"] = [len(one["image"]) for one in pil]
+own = ds.pytorch(num_workers=1, batch_size=2, transform=lambda row, by: int(row["x"][0]) * by,
+                 transform_kwargs={"by": 2}, collate_fn=sum, persistent_workers=True)
+out["own"] = list(own)
+out["view"] = [one["index"].reshape(-1).tolist() for one in ds[5:].pytorch(num_workers=0, batch_size=3)]
+print(json.dumps(out))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "slow", reason="torch takes 5 GB: HYPOTHESIS_PROFILE=slow")
+def test_batches_of_torch(tmp_path):
+    root = Path(__file__).parents[2]
+    needed = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    python = environment((*needed["dependencies"], *needed["optional-dependencies"]["torch"])) / "python"
+    filled(deeplake.empty(tmp_path / "ds")).close()
+    done = subprocess.run(
+        [python, "-c", PROGRAM, tmp_path / "ds"],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    check(json.loads(done.stdout))
+
+
+def check(out):
+    numbers = list(range(ROWS))
+    for workers in (0, 2):
+        assert out[f"index {workers}"] == out[f"image {workers}"] == numbers
+        assert out[f"text {workers}"] == [f"row {at}" for at in numbers]
+        assert out[f"dtypes {workers}"] == ["torch.uint8", "torch.int64", "torch.int32"]
+        assert out[f"x {workers}"] == [[65_000 + 2 * at, 65_001 + 2 * at] for at in numbers]
+        for epoch in out[f"shuffled {workers}"]:
+            assert len(set(epoch)) == len(epoch) == 9
+    assert out["single"] == [[at, f"row {at}"] for at in numbers]
+    assert out["pil"] == [5, 5]
+    assert out["own"] == [2 * (65_000 + 4 * at + 65_002 + 4 * at) for at in range(5)]
+    assert out["view"] == [[5, 6, 7], [8, 9]]
