@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deeplake_nb.dataset.cache import ChunkCache
 from deeplake_nb.errors import FormatError, LakeError
 from deeplake_nb.storage.wrappers import Wrapper
 
@@ -110,6 +111,20 @@ def test_a_batch_of_64_random_rows_takes_two_rounds(kept):
     rest = [number for number, (_, is_part, size) in enumerate(store.reads) if is_part and size != 1024]
     assert max(heads) < min(rest)  # all headers first, then all rows
     assert len(heads) <= 8  # of as many chunks
+
+
+def test_headers_that_are_kept_are_bounded(kept):
+    """Rows far apart of a long tensor: the headers seen longest ago are forgotten, and what is read stays right."""
+    limit = 130_000  # two of these headers
+    ds = load(Watched(kept))
+    heads = (cache := ChunkCache(heads_limit=limit)).heads
+    ds._state.chunks = cache
+    for rows in ([5, 9_000], [12_000, 3_000, 7_000], [5, 12_001]):
+        assert ds.text[rows].text() == [TEXTS[row] for row in rows]
+        assert len(heads._values) == 2
+        assert heads._nbytes == sum(nbytes for _, nbytes in heads._values.values()) <= limit
+    assert [ds.text[row].text() for row in range(0, 20_000, 700)] == TEXTS[::700]
+    assert heads._nbytes <= limit
 
 
 @pytest.mark.parametrize("damage", ["gone", "short", "header"])
