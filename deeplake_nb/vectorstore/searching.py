@@ -172,7 +172,9 @@ def refuse_deep_memory(asked: Any) -> None:
         UnsupportedError: it is asked for.
     """
     if asked:
-        raise UnsupportedError("deep_memory needs models trained by a service that is gone; search without it")
+        raise UnsupportedError(
+            "deep_memory needs a model that a service of Activeloop's trained, and is not here: search without it"
+        )
 
 
 _INDEX_PARAMS: Mapping[str, Any] = {"threshold": None, "distance_metric": "COS", "additional_params": {}}

@@ -255,7 +255,7 @@ class VectorStore:
         if wanted is None and filter is None and query is None:
             raise VectorStoreError("search for something: give an embedding, embedding_data, a filter or a query")
         if return_tql:
-            raise UnsupportedError("return_tql: no query is made of a search here")
+            raise UnsupportedError("return_tql: a search here is no query; leave it out, or give a query of your own")
         rows = searching.check_not_empty(self._dataset)
         if query is not None:
             searching.check_query(option, wanted, filter, return_tensors)
