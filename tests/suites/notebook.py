@@ -113,6 +113,8 @@ class NotebookSuite:
         pictures = notebook.output(DATASET).locator("img")
         assert pictures.count() == self.keeps_picture
         assert not any(picture.is_visible() for picture in pictures.all())
+        notebook.page.wait_for_timeout(2100)  # for so long the hint to run the cell waits for a gallery
+        assert not any(hint.is_visible() for hint in notebook.output(DATASET).locator(".deeplake-nb-hint").all())
 
     def test_the_theme_is_followed_when_it_is_switched(self, notebook):
         shown = gallery(notebook, GALLERY)
