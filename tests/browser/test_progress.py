@@ -27,6 +27,7 @@ class Slow(Sequence):
     def __getitem__(self, item):
         rows = range(self.count)[item]
         if not isinstance(item, slice):
+            time.sleep(self.seconds)
             return np.zeros(4, "float32")
         time.sleep(self.seconds * len(rows))
         return list(np.zeros((len(rows), 4), "float32"))
