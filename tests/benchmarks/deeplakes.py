@@ -105,12 +105,18 @@ def _vectors(root, scale):
     one_by_one = lambda: [np.array(mapped[row]) for row in rows]  # noqa: E731
     yield Job(f"{len(rows):,} random rows", ("read_rows", {"rows": rows}), of=ingest, limit=one_by_one)
     update = ("update_rows", {"rows": rows, "values": str(root / "new.npy")})
-    yield Job(f"update {len(rows):,} rows at random", update, of=ingest)
+    yield Job(f"update {len(rows):,} rows at random", update, of=ingest, limit=lambda: _copied(root), wanted="1.5 x")
     few = min(2_000, scale.rows)
     np.save(root / "few.npy", vectors[:few])
     labels = random.integers(0, 1000, few).tolist()
     append = ("append_rows", {"labels": labels, "values": str(root / "few.npy")})
     yield Job(f"append {few:,} rows one by one", append)
+
+
+def _copied(root):
+    """The least that changing rows of every chunk costs, as the format has a chunk in one file: all of them copied."""
+    shutil.rmtree(root / "chunks", ignore_errors=True)
+    shutil.copytree(root / "ours" / "ds" / "x" / "chunks", root / "chunks")
 
 
 def _values(root, scale):
