@@ -51,6 +51,51 @@ def shown(notebook):
     return found
 
 
+LAYERS = """
+import numpy as np
+street = deeplake.empty("mem://street", overwrite=True)
+with street:
+    street.create_tensor("image", htype="image", sample_compression=None, dtype="uint8")
+    street.image.append(np.full((96, 96, 3), 40, "uint8"))
+    for left, thing in ((0, "car"), (48, "person")):
+        mask = np.zeros((96, 96, 1), bool)
+        mask[:48, left : left + 48] = True
+        street.create_tensor(f"{thing}_labels", htype="class_label", class_names=[f"{thing} {n}" for n in range(6)])
+        street[f"{thing}_labels"].append(2 if left else 4)
+        street.create_tensor(f"{thing}_boxes", htype="bbox", coords={"type": "pixel", "mode": "LTRB"})
+        street[f"{thing}_boxes"].append(np.array([[left + 8, 56, left + 40, 88]], "float32"))
+        street.create_tensor(f"{thing}_masks", htype="binary_mask", sample_compression="lz4").append(mask)
+street
+"""
+FIFTH, THIRD = (0xC8, 0xA6, 0xFF), (0xFF, 0x8F, 0xA3)  # colours of the palette
+
+
+def test_all_masks_and_boxes_of_a_picture_are_painted_in_the_colours_of_their_own_classes(notebook):
+    index = notebook.append(LAYERS)
+    notebook.run(index)
+    street = gallery(notebook, index)
+    cell = street.locator('.dl-painted[data-row="0"]')
+    cell.wait_for()
+    street.get_by_label("Opacity of masks").fill("100")
+    assert near(at(cell, 0.2, 0.1), FIFTH)
+    assert near(at(cell, 0.8, 0.1), THIRD)
+    assert near(at(cell, 40 / 96, 0.75), FIFTH, 12), "the right edge of the car's box"
+    assert near(at(cell, 88 / 96, 0.75), THIRD, 12), "and of the person's"
+    street.get_by_role("checkbox", name="masks").uncheck()
+    street.get_by_role("checkbox", name="boxes").uncheck()
+    for x in (0.2, 0.8):
+        assert near(at(cell, x, 0.1), (40, 40, 40))
+    assert near(at(cell, 40 / 96, 0.75), (40, 40, 40))
+    street.get_by_role("checkbox", name="masks").check()
+    street.get_by_role("checkbox", name="boxes").check()
+    assert cell.get_attribute("aria-label") == "Row 0, car 4, person 2, 2 boxes, with a mask, 96 by 96 pixels"
+    street.get_by_label("Opacity of masks").fill("50")
+    cell.click()
+    street.get_by_role("dialog").locator("td", has_text="person 2").wait_for()
+    notebook.screenshot("layers")
+    notebook.page.keyboard.press("Escape")
+
+
 @pytest.mark.parametrize("name", list(_FILES))
 def test_stored_files_are_played(notebook, shown, name):
     shown.locator('.dl-cell[data-row="0"]').click()
@@ -76,7 +121,7 @@ def test_the_tile_of_a_sound_is_its_waveform_and_so_is_its_field(notebook, shown
     assert near(at(cell, 0.3, 0.44), (0x2F, 0x8F, 0xD8), 30), "above the middle"
     assert near(at(cell, 0.3, 0.4), (0x2F, 0x8F, 0xD8), 30), "loud, above the middle"
     assert not near(at(cell, 0.3, 0.2), (0x2F, 0x8F, 0xD8), 60), "as wide as the tile, and less high"
-    assert cell.get_attribute("aria-label").startswith("Row 0, red, sound, ")
+    assert cell.get_attribute("aria-label").startswith("Row 0, sound, ")
     cell.click()
     dialog = shown.get_by_role("dialog")
     dialog.locator(".dl-large:not([hidden])").first.wait_for()
