@@ -89,6 +89,21 @@ def boxes(
     )
 
 
+def boxes_at(
+    sample: StoredSample, coords: Mapping[str, Any] | None, size: tuple[int, int], pixel: tuple[int, int]
+) -> list[int]:
+    """Numbers of the boxes that the middle of a pixel of a picture lies in, the smallest box first.
+
+    Raises:
+        FormatError: see ``boxes``.
+    """
+    left, top, right, bottom = _edges(sample, coords or {}, *size).T
+    across, down = ((at + 0.5) / max(length, 1) for at, length in zip(pixel, size, strict=True))
+    hit = np.flatnonzero((left <= across) & (across < right) & (top <= down) & (down < bottom))
+    areas = ((right - left) * (bottom - top))[hit]
+    return [int(box) for box in hit[np.argsort(areas, kind="stable")]]
+
+
 def box_rows(sample: StoredSample) -> np.ndarray:
     """The numbers of a bbox sample, float64 ``(n, columns)``; a single box is one row, no boxes are ``(0, 4)``.
 

@@ -66,7 +66,7 @@ def value(array: np.ndarray, x: int, y: int) -> str:
     if array.ndim < _PLANE or not (0 <= y < array.shape[0] and 0 <= x < array.shape[1]):
         raise FormatError(f"no pixel {x}, {y} in an array of shape {array.shape}")
     values = np.ravel(array[y, x])
-    shown = " ".join(_exact(one) for one in values[:_MOST_VALUES])
+    shown = " ".join(exact(one) for one in values[:_MOST_VALUES])
     more = f" and {values.size - _MOST_VALUES} more" if values.size > _MOST_VALUES else ""
     return f"{array.dtype} {shown}{more}"
 
@@ -84,6 +84,6 @@ def mask_value(array: np.ndarray, htype: str, x: int, y: int, class_names: Seque
     return f"{words} ({', '.join(label.text for label in overlays.labels(ids, class_names))})"
 
 
-def _exact(one: Any) -> str:
+def exact(one: Any) -> str:
     """All digits that tell the value from its neighbours of the same dtype."""
     return np.format_float_positional(one, trim="0") if one.dtype.kind == "f" else str(one)

@@ -2,7 +2,7 @@
 
 ``source`` turns rows of a dataset into tiles: ``annotations`` says which tensors belong to a picture (``belonging``: by
 names, groups and counts, as the format has no word for it), ``drawing`` draws them over it; ``rows`` says which rows
-are shown, by an ``expression`` over ``columns`` of values; ``inspector`` looks at one sample closely. ``gallery`` is
+are shown, by an ``expression`` over ``columns`` of values; ``inspector`` looks at one sample closely, ``pointer`` at the boxes under the pointer. ``gallery`` is
 the widget, ``answers`` its replies, ``dispatch`` runs them on worker threads so that none blocks another, ``requests``
 and ``messages`` are the wire; ``display`` decides what a cell shows, as ``settings`` say. Long jobs are shown by
 ``progress_bar``, and in marimo by ``marimo_bar``.

@@ -34,8 +34,9 @@ def _shared(name: str, other: str) -> tuple[int, int]:
         if one != another:
             break
         groups += 1
-    return groups, len(_words(name) & _words(other))
+    return groups, len(words(name) & words(other))
 
 
-def _words(name: str) -> set[str]:
+def words(name: str) -> set[str]:
+    """The words that a tensor's name is made of, small and without the s of many."""
     return {word.lower().rstrip("s") for word in _WORD.findall(name)}

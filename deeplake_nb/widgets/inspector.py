@@ -9,6 +9,7 @@ from deeplake_nb.errors import LakeError, SampleError
 from deeplake_nb.preview import pixels
 from deeplake_nb.preview.fields import PLAYABLE
 from deeplake_nb.preview.render import MASK_HTYPES
+from deeplake_nb.widgets.pointer import Spot, boxes_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class Inspector:
         return pixels.part(self._array(name, row, item), region, box_px, window)
 
     def values(self, name: str, row: int, item: int, x: int, y: int) -> list[tuple[str, str]]:
-        """The stored values of the picture and of the masks of its size under a pixel, by the names of their tensors.
+        """What is stored under a pixel, by names of tensors: of the picture, of the masks of its size, of the boxes.
 
         Raises:
             LakeError: the picture cannot be read, or has no such pixel.
@@ -58,7 +59,8 @@ class Inspector:
                     out.append((other, pixels.mask_value(mask, tensor.base_htype, x, y, names)))
             except LakeError as error:
                 out.append((other, str(error)))
-        return out
+        height, width = picture.shape[:2]
+        return out + boxes_at(self._source, name, Spot(row, item, (width, height), (x, y)))
 
     def file(self, name: str, row: int, item: int) -> tuple[str, memoryview]:
         """Media type and bytes of a stored file that browsers play.

@@ -88,6 +88,36 @@ def test_true_values_of_picture_and_mask(page):
     assert "x must be a number" in page.refused("values", tensor="depth", row=2, item=0, x="1", y=0)
 
 
+def test_boxes_under_the_pointer_with_their_class_and_score():
+    ds = deeplake.empty("mem://answers-boxes", overwrite=True)
+    with ds:
+        ds.create_tensor("images", htype="image", sample_compression="png")
+        ds.create_tensor("boxes", htype="bbox", coords={"type": "pixel", "mode": "LTWH"})
+        ds.create_tensor("labels", htype="class_label", class_names=["cat", "eye"])
+        ds.create_tensor("scores", dtype="float32")
+        ds.create_tensor("score_of_all", dtype="float32")
+        boxes = np.array([[1, 2, 30, 20], [5, 6, 4, 3], [np.nan, 0, 40, 30]], "float32")
+        scores = np.array([0.25, 0.9, 0.5], "float32")
+        picture = np.zeros((30, 40, 3), "uint8")
+        ds.append({"images": picture, "boxes": boxes, "labels": [0, 1, 0], "scores": scores, "score_of_all": [0.5]})
+        ds.append({"images": picture, "boxes": boxes[:1], "labels": [0, 1], "scores": scores, "score_of_all": [0.5]})
+        ds.append({"images": picture, "boxes": None, "labels": None, "scores": None, "score_of_all": None})
+    page = Page(ds)
+    try:
+        both, one, none, unnamed, empty = (
+            page.ask("values", tensor="images", row=row, item=0, x=x, y=y)[0]["values"][1:]
+            for row, x, y in [(0, 5, 6), (0, 9, 6), (0, 0, 0), (1, 5, 6), (2, 5, 6)]
+        )
+    finally:
+        page.gallery.close()
+    cat = ("boxes", "cat LTWH 1.0, 2.0, 30.0, 20.0 scores 0.25")
+    assert both == [("boxes", "eye LTWH 5.0, 6.0, 4.0, 3.0 scores 0.9"), cat]
+    assert one == [cat], "the right edge is outside"
+    assert none == []
+    assert unnamed == [("boxes", "LTWH 1.0, 2.0, 30.0, 20.0")], "as many names and scores as boxes, or none"
+    assert empty == []
+
+
 def test_a_sample_of_more_than_8_bits_comes_with_its_window(page):
     answer, _ = page.ask("sample", tensor="depth", row=2, item=0, box=100)
     assert (answer["dtype"], answer["window"], answer["extent"]) == ("uint16", (2000.0, 41235.0), (2000.0, 41235.0))
