@@ -130,6 +130,7 @@ def test_the_tile_of_a_sound_is_its_waveform_and_so_is_its_field(notebook, shown
     notebook.page.wait_for_function("(image) => image.naturalWidth === 240", arg=thumbnail.element_handle())
     for theme in ("dark", "light"):
         notebook.set_theme(theme)
+        notebook.page.locator("#jupyterlab-splash").wait_for(state="hidden")
         notebook.screenshot(f"waveform-{name}-{theme}")
     notebook.page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
