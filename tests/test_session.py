@@ -213,8 +213,9 @@ def test_files_of_memory_are_read_too():
     assert bytes(deeplake.read("mem://session-files/deep/a.bin").buffer) == b"bytes"
 
 
-def test_links_keep_what_was_written(picture):
-    assert deeplake.link("rel/a.png") == Link("rel/a.png")
+def test_links_keep_what_was_written_but_for_the_working_folder(picture, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert deeplake.link("rel/a.png") == Link(str(tmp_path / "rel" / "a.png"))
     assert deeplake.link(picture) == Link(str(picture))
     assert deeplake.link("s3://bucket/a.png", creds_key="k") == Link("s3://bucket/a.png", "k")
     with pytest.raises(UrlError):

@@ -13,7 +13,7 @@ from deeplake_nb.errors import FormatError, SampleError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import compression, files, images
 from deeplake_nb.format.htypes import htype_row
-from deeplake_nb.urls import redact
+from deeplake_nb.urls import lasting, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,7 +192,7 @@ def link_tiled(path_array: Any, creds_key: str | None = None) -> LinkTiled:
     """A grid of image files of one shape as one large sample, to append to a ``link[...]`` tensor.
 
     The first axis of ``path_array`` goes down the picture, the second to the right. Reading a part of the sample opens
-    the files that it touches.
+    the files that it touches. Relative paths are kept as whole ones.
 
     Raises:
         SampleError: no paths, or something else among them.
@@ -200,7 +200,8 @@ def link_tiled(path_array: Any, creds_key: str | None = None) -> LinkTiled:
     paths = np.asarray(path_array, object)
     if not paths.size or not paths.ndim or not all(isinstance(path, str) and path for path in paths.reshape(-1)):
         raise SampleError("link_tiled takes a grid of paths: an array, or lists of lists, of texts")
-    return LinkTiled(paths, creds_key)
+    whole = [lasting(path) for path in paths.reshape(-1).tolist()]
+    return LinkTiled(np.array(whole, object).reshape(paths.shape), creds_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from deeplake_nb.session import hubs, naming
 from deeplake_nb.session.arguments import access_of, discreet, sealed_token
 from deeplake_nb.session.ingesting import Ingesting
 from deeplake_nb.session.places import Access
-from deeplake_nb.urls import DiscreetText, parse
+from deeplake_nb.urls import DiscreetText, lasting, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -178,12 +178,14 @@ class Session(Ingesting):
     def link(self, path: Path, creds_key: str | None = None) -> Link:
         """A link to a file, to append to a ``link[...]`` tensor; the file stays where it is.
 
+        A relative path means the file below the working folder of this moment, and is kept as its whole path.
+
         Raises:
             UrlError: a path that cannot be understood.
         """
         path = DiscreetText(path) if isinstance(path, str) else path
         url = parse(path)
-        return Link(str(path) if isinstance(path, str) else url.reveal(), creds_key)
+        return Link(lasting(str(path) if isinstance(path, str) else url.reveal()), creds_key)
 
     def open_links(self, links: Sequence[Link], managed: Collection[str] = ()) -> Sequence[memoryview | LakeError]:
         """The linked files' bytes, in order; one that cannot be had stands as its error. Concurrent per storage."""

@@ -101,3 +101,18 @@ def test_grids_of_links(paths):
     parts = ds.x[:, :, :5].numpy(aslist=True)
     assert [part.shape for part in parts] == [(4, 5, 3)] * 2, "the part lies in the file that is there"
     assert isinstance(ds.x[:, :, 5:].numpy(aslist=True)[1], LinkError)
+
+
+def test_a_relative_path_goes_on_meaning_the_same_file(paths, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ds = create(memory())
+    ds.create_tensor("x", htype="link[image]", sample_compression="png")
+    ds.x.extend([deeplake.link("a.png"), deeplake.link("./b.png"), deeplake.link("~/a.png"), deeplake.link(paths[0])])
+    ds.x.append(deeplake.link_tiled([["a.png", paths[0]]]))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert [one.shape for one in ds.x.numpy(aslist=True)] == [(4, 5, 3), (6, 5, 3), (4, 5, 3), (4, 5, 3), (4, 10, 3)]
+    assert [str(ds.x[at].path()[0]) for at in (0, 1, 3)] == [paths[0], paths[2], paths[0]]
+    assert deeplake.link("s3://bucket/a.png").path == "s3://bucket/a.png"
+    assert deeplake.link("http://host/a.png?b=./c").path == "http://host/a.png?b=./c"

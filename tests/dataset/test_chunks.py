@@ -6,16 +6,17 @@ import io
 import json
 import math
 import struct
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
-from deeplake_nb.errors import FormatError, LakeError, SampleError
+from deeplake_nb.errors import FormatError, LakeError, SampleError, UnsupportedError
 from deeplake_nb.format import keys
 from deeplake_nb.format.chunk import ChunkBuilder
-from deeplake_nb.format.codecs import lz4
+from deeplake_nb.format.codecs import TABLE, lz4
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.keys import FORMAT_VERSION
 from deeplake_nb.storage.local import LocalStorage
@@ -280,3 +281,26 @@ def test_bulk_reads_of_damaged_chunks_are_errors(local, length):
     local.delete(path)
     with pytest.raises(FormatError, match=f"{path} is missing"):
         deeplake.load(str(local.url), read_only=True).x.numpy()
+
+
+@pytest.mark.filterwarnings("ignore:IM image format is deprecated")  # Pillow 15 will not have it
+@pytest.mark.parametrize("which", ["sample_compression", "chunk_compression"])
+@pytest.mark.parametrize("kind", [row.name for row in TABLE.values() if row.kind == "image"])
+def test_pictures_of_any_size_are_taken_or_refused_at_once(kind, which):
+    """Whatever is taken is stored: no flush fails for a picture, or for several of them on one canvas."""
+    noise = np.random.default_rng(0).integers(0, 255, (20, 24, 4), "uint8")
+    for picture in (noise[..., :3], noise, noise[..., :1], noise[..., 0] > 100, noise[:1, :1, :3], noise[..., 0]):
+        store = memory()
+        ds = create(store)
+        ds.create_tensor("x", htype="image", dtype=picture.dtype.name, **{which: kind})
+        taken = 0
+        for _ in range(3):
+            with suppress(SampleError, UnsupportedError):
+                ds.x.append(picture)
+                taken += 1
+        ds.create_tensor("y").append(1)
+        found = load(store).x.numpy(aslist=True)
+        assert len(found) == taken
+        assert taken in {0, 3}
+        if not TABLE[kind].lossy:
+            assert all(np.array_equal(one.reshape(picture.shape), picture) for one in found)

@@ -13,6 +13,7 @@ from PIL import Image
 import deeplake_nb as deeplake
 from deeplake_nb.errors import DynamicShapeError, SampleError
 from deeplake_nb.format.codecs import images
+from deeplake_nb.format.samples import Link
 
 from .stores import create, load, memory
 
@@ -361,9 +362,11 @@ def test_links_are_read_from_where_they_lead(store, linked, files):
     assert again.shape_interval[1] == (4, 10, 5, 3)
 
 
-def test_a_relative_link_is_looked_up_in_the_working_folder(store, linked, files, tmp_path, monkeypatch):
+def test_a_relative_link_of_the_original_is_looked_up_in_the_working_folder(
+    store, linked, files, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    linked.append(deeplake.link("png-RGB.png"))
+    linked.append(Link("png-RGB.png"))
     assert linked[0].path().tolist() == ["png-RGB.png"]
     assert load(store).x[0].numpy().shape == (6, 5, 3)
     monkeypatch.chdir("/")

@@ -98,15 +98,18 @@ def test_a_grid_does_not_show_what_is_in_its_address():
     assert "secret" not in repr(link_tiled([["https://host/a.png?sig=secret"]]))
 
 
-GRID = encode_grid(link_tiled([["a.png", "b.png", "c"], ["d", "e", "f"]]), (4, 5, 3), "x")
+GRID = encode_grid(link_tiled([["/a.png", "/b.png", "s3://c"], ["/d", "/e", "/f"]]), (4, 5, 3), "x")
 
 
 def test_bytes_of_a_grid():
     assert GRID.tiling == ((8, 15, 3), (4, 5, 3))
     head = bytes.fromhex("06332e392e353203020000000300000001000000")
-    assert GRID.payload == head + b"a.png\0b.png\0c\0d\0e\0f\0"
+    assert GRID.payload == head + b"/a.png\0/b.png\0s3://c\0/d\0/e\0/f\0"
     found = decode_grid(memoryview(GRID.payload), "k", "x")
-    assert (found.paths.tolist(), found.creds_key) == ([[["a.png"], ["b.png"], ["c"]], [["d"], ["e"], ["f"]]], "k")
+    assert (found.paths.tolist(), found.creds_key) == (
+        [[["/a.png"], ["/b.png"], ["s3://c"]], [["/d"], ["/e"], ["/f"]]],
+        "k",
+    )
 
 
 @given(st.data())

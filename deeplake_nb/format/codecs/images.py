@@ -18,6 +18,8 @@ from deeplake_nb.errors import FormatError, SampleError, UnsupportedError
 from deeplake_nb.format.codecs import PILLOW_NAMES, TABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
@@ -29,8 +31,12 @@ _MOST_NUMBERS = 1 << 27
 _MODES = {"1": 0, "L": 0, "P": 0, "I": 0, "I;16": 0, "F": 0, "LA": 2, "RGB": 3, "YCbCr": 3, "RGBA": 4, "CMYK": 4}
 
 
-_OPTIONS: dict[str, dict[str, Any]] = {"gif": {"optimize": False}}
-"""Where Pillow's defaults lose values: a GIF of grey tones would get a palette, whose numbers are read as tones."""
+_OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "gif": lambda _: {"optimize": False},
+    "ico": lambda picture: {"sizes": [picture.size]},
+}
+"""Where Pillow's defaults lose values: a GIF of grey tones would get a palette, whose numbers are read as tones; an ICO
+would hold smaller pictures of the usual sizes instead."""
 
 
 class Probe(NamedTuple):
@@ -190,7 +196,7 @@ def encode(array: NDArray[Any], name: str, what: str) -> bytes:
     out = io.BytesIO()
     refusal = f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored as {name}"
     try:
-        picture.save(out, TABLE[name].pillow, **_OPTIONS.get(name, {}))
+        picture.save(out, TABLE[name].pillow, **_OPTIONS.get(name, lambda _: {})(picture))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SampleError(f"{refusal} ({error})") from error
     data = out.getvalue()
@@ -223,7 +229,7 @@ def _holds(name: str, channels: tuple[int, ...], dtype: str) -> bool:
     kind = np.dtype(dtype)
     if kind.kind not in "biu":
         return False
-    noise = np.random.default_rng(0).integers(0, np.iinfo(kind).max if kind.kind != "b" else 1, (32, 32, *channels))
+    noise = np.random.default_rng(0).integers(0, np.iinfo(kind).max if kind.kind != "b" else 1, (33, 35, *channels))
     try:
         encode(noise.astype(kind), name, "")
     except SampleError:
