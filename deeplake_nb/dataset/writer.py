@@ -13,7 +13,7 @@ from deeplake_nb.dataset import commits, companions, updates
 from deeplake_nb.dataset.flushing import Flushing
 from deeplake_nb.dataset.slabs import slabs, total
 from deeplake_nb.dataset.waiting import Kind
-from deeplake_nb.errors import LakeError, SampleError
+from deeplake_nb.errors import LakeError, SampleError, is_of_input
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -195,8 +195,11 @@ class Writer(Flushing):
             self.begin()
             try:
                 for row in zip(*columns.values(), strict=True):
-                    with suppress(SampleError):
+                    try:
                         self.extend({key: [value] for key, value in zip(columns, row, strict=True)}, in_step=in_step)
+                    except LakeError as error:
+                        if not is_of_input(error):
+                            raise
                     progress(len(columns))
             finally:
                 self.end()

@@ -227,3 +227,21 @@ def test_a_link_is_left_out_where_it_is_broken_not_where_its_storage_is(error, i
     with pytest.raises(LinkError, match=f"/bad.png cannot be read: {error}"):
         ds.save_view(id="v", optimize=True, ignore_errors=True)
     assert ds.get_views() == []
+
+
+def test_files_that_cannot_be_read_are_left_out_of_an_extend_storages_that_fail_are_not(tmp_path):
+    Image.fromarray(np.full((3, 3, 3), 7, "uint8")).save(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    files = [deeplake.read(tmp_path / f"{name}.png") for name in ("a", "gone", "bad", "a")]
+    store = Failing(memory())
+    ds = create(store)
+    ds.create_tensor("image", htype="image", sample_compression="png")
+    ds.image.extend(files, ignore_errors=True)
+    ds.extend({"image": files}, ignore_errors=True)
+    assert len(ds.image) == 4
+    store.fail_at(1, for_good=True)
+    with pytest.raises(StorageError):
+        ds.image.extend(files, ignore_errors=True)
+    store.countdown = None
+    ds.flush()
+    assert len(load(store).image) == len(ds.image) == 6, "what is in memory is written by the next flush"
