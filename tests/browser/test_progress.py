@@ -78,7 +78,9 @@ def test_the_bar_says_how_far_how_fast_and_how_long_and_cancel_ends_it_while_the
     assert time.monotonic() - began > 0.8
     cancel(notebook, cell).wait_for(timeout=10_000)
     row = notebook.output(cell).locator("div:has(> progress)").first
-    notebook.page.wait_for_function("(one) => one.querySelector('progress').value > 0.02", arg=row.element_handle())
+    notebook.page.wait_for_function(  # the bar is another element each time it is drawn
+        "(output) => output.querySelector('progress')?.value > 0.02", arg=notebook.output(cell).element_handle()
+    )
     words = " ".join(row.inner_text().split())
     assert words.startswith("add to mem://slow")
     assert " of 6,400 samples, " in words
