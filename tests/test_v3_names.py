@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_queries_of_any_dataset(tmp_path):
         deeplake_nb.query("SELECT * WHERE x > 4")
 
 
-def test_a_gallery_needs_a_notebook():
+def test_a_gallery_needs_a_notebook(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", None)  # of which a former test may have left a shell
     with pytest.raises(UnsupportedError, match="open one, and run %load_ext deeplake_nb"):
         deeplake_nb.empty("mem://v3-visualize", overwrite=True).visualize()

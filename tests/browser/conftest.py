@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 import deeplake_nb
 from tests.browser import chromium
-from tests.browser.lab import Lab
+from tests.browser.lab import FRONT_END
 from tests.fakes.web import web_server
 
 
@@ -23,7 +23,7 @@ def browser():
 @pytest.fixture(scope="package")
 def jupyterlab(browser, tmp_path_factory):
     """A server that is never without its browser."""
-    running = Lab(tmp_path_factory.mktemp("lab"), browser)
+    running = FRONT_END(tmp_path_factory.mktemp("lab"), browser)
     yield running
     running.close()
 

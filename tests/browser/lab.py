@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -115,3 +116,7 @@ class Notebook7(Lab):
     module = "notebook"
     flags = ("--JupyterNotebookApp.expose_app_in_browser=True",)
     path = "notebooks"
+
+
+# What the flows run in. With BROWSER_FRONT_END=notebook it is Notebook 7, where else the suite of all hosts runs.
+FRONT_END = {"lab": Lab, "notebook": Notebook7}[os.environ.get("BROWSER_FRONT_END", "lab")]

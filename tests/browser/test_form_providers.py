@@ -12,7 +12,7 @@ import pytest
 from azure.storage.blob import generate_container_sas
 
 from tests.browser import traces
-from tests.browser.lab import Lab
+from tests.browser.lab import FRONT_END
 from tests.fakes import azurite, entra, gcs, moto, oauth, tls
 from tests.fakes.web import send, web_server
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
@@ -103,7 +103,7 @@ def lab(browser, tmp_path_factory, s3, azure, certificate):
         "REQUESTS_CA_BUNDLE": str(certificate),
         "SSL_CERT_FILE": str(certificate),
     } | {name.upper(): value for name, value in s3.owner.items()}  # who this machine is, for roles
-    running = Lab(folder, browser, env)
+    running = FRONT_END(folder, browser, env)
     yield running
     running.close()
 

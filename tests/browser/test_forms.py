@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.browser import traces
-from tests.browser.lab import Lab
+from tests.browser.lab import FRONT_END
 from tests.fakes import moto
 from tests.fakes.cars import cars
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
@@ -43,7 +43,7 @@ def store():
         yield users["owner"]
 
 
-class TalkativeLab(Lab):
+class TalkativeLab(FRONT_END):
     """A server and kernels that log all they can."""
 
     def _start(self):

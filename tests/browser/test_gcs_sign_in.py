@@ -17,7 +17,7 @@ from deeplake_nb.credentials import gcs_sign_in
 from deeplake_nb.errors import CredentialsError, PermissionDeniedError
 from deeplake_nb.session import Session
 from tests.browser import chromium, traces
-from tests.browser.lab import Lab
+from tests.browser.lab import FRONT_END
 from tests.fakes import gcs, oauth
 
 
@@ -153,7 +153,7 @@ ds.x.numpy().ravel().tolist()
 
 @pytest.fixture(scope="module")
 def lab(browser, environ, tmp_path_factory):
-    running = Lab(tmp_path_factory.mktemp("lab"), browser, environ)
+    running = FRONT_END(tmp_path_factory.mktemp("lab"), browser, environ)
     yield running
     running.close()
 
@@ -323,7 +323,7 @@ def test_a_form_that_nobody_answers_says_so_at_the_end_of_its_time_and_begins_an
 
 
 def test_without_an_oauth_client_the_form_says_what_to_set(browser, tmp_path):
-    running = Lab(tmp_path, browser)
+    running = FRONT_END(tmp_path, browser)
     try:
         notebook = running.open(["%load_ext deeplake_nb", "%lake signin gcs://bucket/x"])
         notebook.run(0)

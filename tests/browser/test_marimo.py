@@ -113,7 +113,7 @@ def progress(browser, far, tmp_path_factory):
     questions = [one.format(url=far.endpoint) for one in (INGEST, TWICE, ROWS, COPY, READ, LINK)]
     folder = tmp_path_factory.mktemp("progress")
     with deeplake.empty(folder / "many") as ds:
-        ds.create_tensor("x", dtype="uint8", max_chunk_size=1024).extend(np.zeros((4000, 1000), "uint8"))
+        ds.create_tensor("x", dtype="uint8", max_chunk_size=1024).extend(np.zeros((12_000, 1000), "uint8"))
     ds.close()
     running = Marimo(folder, browser, [SLOW], questions)
     notebook = running.open()
@@ -162,7 +162,7 @@ def test_one_place_is_kept_for_all_jobs_of_a_name(progress):
 @pytest.mark.parametrize(
     ("job", "begins", "counts"),
     [
-        (COPY, "copy to ", " of 4."),
+        (COPY, "copy to ", " of 12."),
         (READ, "read ", " of 1,500 samples"),
         (LINK, "add to mem://linked", " of 200 "),
     ],

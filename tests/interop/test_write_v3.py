@@ -56,6 +56,8 @@ def test_the_same_program_leaves_the_same_dataset(program, original, written, tm
         shutil.copytree(written / program / "files", "files")
     BOTH[program](deeplake_nb)
     found = assert_reads_equal(original, tmp_path, program)
+    # Links keep whole paths here; the original keeps them as given, and finds them from one working folder only.
+    found = json.loads(json.dumps(found).replace(f"{tmp_path}/", ""))
     different = list(differences(outline(expected(written / program)), outline(found)))
     count, where = NOT_THE_SAME.get(program, (0, ""))
     assert len(different) == count, different

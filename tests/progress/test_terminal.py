@@ -25,6 +25,7 @@ class Slow(Sequence):
         if isinstance(item, slice):
             time.sleep(len(rows) * PAUSE)
             return list(np.zeros((len(rows), 4), "float32"))
+        time.sleep(PAUSE)
         return np.zeros(4, "float32")
 
 ds = lake.empty(WHERE)

@@ -169,7 +169,10 @@ def test_puts_go_side_by_side_up_to_the_limit(distant, memory):
     put_many(distant, [(f"new/{n}", [b"%d" % n, b"!"]) for n in range(20)])
     assert [bytes(memory.get(f"new/{n}")) for n in range(20)] == [b"%d!" % n for n in range(20)]
     assert distant.most == 4
-    put_many(distant, [(f"new/{n}", b"") for n in range(20)], max_workers=9)
+    for _ in range(50):  # threads that begin late leave fewer at once
+        put_many(distant, [(f"new/{n}", b"") for n in range(20)], max_workers=9)
+        if distant.most >= 9:
+            break
     assert distant.most == 9
     put_many(distant, [])
 

@@ -178,9 +178,9 @@ def test_a_name_of_a_hub_whose_dataset_failed_is_free_again(session, open_page):
 def test_a_storage_that_fails_in_the_middle_leaves_nothing(session, open_page, bucket):
     """At each of the puts, once; deletions go through."""
     s3 = moto.client(bucket["endpoint_url"])
-    place = {"url": "s3://bucket/new"}
+    place = {"url": "s3://bucket/halfway"}
     with proxy.fault_proxy(bucket["endpoint_url"]) as between:
-        session.keep_creds("s3://bucket/new", bucket | {"endpoint_url": between.endpoint})
+        session.keep_creds("s3://bucket/halfway", bucket | {"endpoint_url": between.endpoint})
         for number in count():
             puts = count()
             between.always = lambda asked, puts=puts, number=number: (
@@ -192,9 +192,9 @@ def test_a_storage_that_fails_in_the_middle_leaves_nothing(session, open_page, b
             if outcome["done"]:
                 break
             assert "(AccessDenied from" in outcome["said"], outcome
-            assert s3.list_objects_v2(Bucket="bucket", Prefix="new/").get("Contents", []) == [], number
+            assert s3.list_objects_v2(Bucket="bucket", Prefix="halfway/").get("Contents", []) == [], number
     assert number > 5
-    assert list(session.load("s3://bucket/new", creds=bucket).tensors) == ["images", "more"]
+    assert list(session.load("s3://bucket/halfway", creds=bucket).tensors) == ["images", "more"]
     s3.close()
 
 
