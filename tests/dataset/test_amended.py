@@ -145,9 +145,9 @@ def test_samples_of_several_shapes(store, monkeypatch, patch_nbytes):
 def test_a_chunk_that_is_cut_off_stops_the_change(tmp_path):
     store = Counting(LocalStorage(parse(tmp_path / "ds")))
     ds = filled(store)
-    path = next((tmp_path / "ds/x/chunks").iterdir())
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size - 1)
+    for path in (tmp_path / "ds/x/chunks").iterdir():  # not each has rows that are changed
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size - 1)
     before = {one: one.read_bytes() for one in (tmp_path / "ds").rglob("*") if one.is_file() and one.suffix != ".lock"}
     with pytest.raises(FormatError, match="the chunk is cut off"):
         ds.x[::700] = all_of(5, 6)
