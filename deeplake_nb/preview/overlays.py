@@ -80,25 +80,18 @@ def boxes(
     Raises:
         FormatError: another shape, type or mode. A box with a NaN or infinite edge is left out.
     """
-    edges = _edges(sample, coords or {}, width, height)
-    named = names if len(names) == len(edges) else [Label("", color(number))] * len(edges)
+    found = edges(sample, coords, width, height)
+    named = names if len(names) == len(found) else [Label("", color(number))] * len(found)
     return tuple(
         Box(left, top, right, bottom, label.text, label.color)
-        for (left, top, right, bottom), label in zip(edges.tolist(), named, strict=True)
+        for (left, top, right, bottom), label in zip(found.tolist(), named, strict=True)
         if all(map(math.isfinite, (left, top, right, bottom)))
     )
 
 
-def boxes_at(
-    sample: StoredSample, coords: Mapping[str, Any] | None, size: tuple[int, int], pixel: tuple[int, int]
-) -> list[int]:
-    """Numbers of the boxes that the middle of a pixel of a picture lies in, the smallest box first.
-
-    Raises:
-        FormatError: see ``boxes``.
-    """
-    left, top, right, bottom = _edges(sample, coords or {}, *size).T
-    across, down = ((at + 0.5) / max(length, 1) for at, length in zip(pixel, size, strict=True))
+def at(edges: np.ndarray, across: float, down: float) -> list[int]:
+    """Numbers of the boxes, by their ``edges``, that a place of the picture lies in, the smallest box first."""
+    left, top, right, bottom = edges.T
     hit = np.flatnonzero((left <= across) & (across < right) & (top <= down) & (down < bottom))
     areas = ((right - left) * (bottom - top))[hit]
     return [int(box) for box in hit[np.argsort(areas, kind="stable")]]
@@ -121,8 +114,13 @@ def box_rows(sample: StoredSample) -> np.ndarray:
     raise FormatError(f"{sample.what}: boxes of shape {sample.shape}, expected (n, 4)")
 
 
-def _edges(sample: StoredSample, coords: Mapping[str, Any], width: int, height: int) -> np.ndarray:
-    values = box_rows(sample)
+def edges(sample: StoredSample, coords: Mapping[str, Any] | None, width: int, height: int) -> np.ndarray:
+    """Left, top, right and bottom of the boxes of a bbox sample, ``(n, 4)``, in fractions of the picture.
+
+    Raises:
+        FormatError: as ``boxes``.
+    """
+    values, coords = box_rows(sample), coords or {}
     if len(values) and values.shape[1] != len(COLUMNS[DEFAULT_MODE]):
         raise FormatError(f"{sample.what}: boxes of shape {sample.shape} cannot be drawn, expected (n, 4)")
     kind, mode = coords.get("type") or _DEFAULT_TYPE, coords.get("mode") or DEFAULT_MODE
@@ -136,10 +134,10 @@ def _edges(sample: StoredSample, coords: Mapping[str, Any], width: int, height: 
         raise FormatError(f"{sample.what}: unknown mode {mode!r} of boxes, expected one of {', '.join(corners)}")
     if kind not in {"pixel", "fractional"}:
         raise FormatError(f"{sample.what}: unknown type {kind!r} of boxes, expected pixel or fractional")
-    edges = np.stack(corners[mode](), axis=1)
+    found = np.stack(corners[mode](), axis=1)
     if kind == "pixel":
-        edges = edges / [max(width, 1), max(height, 1), max(width, 1), max(height, 1)]
-    x, y = np.sort(edges[:, 0::2], axis=1), np.sort(edges[:, 1::2], axis=1)
+        found = found / [max(width, 1), max(height, 1), max(width, 1), max(height, 1)]
+    x, y = np.sort(found[:, 0::2], axis=1), np.sort(found[:, 1::2], axis=1)
     return np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=1)
 
 

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from deeplake_nb.errors import LakeError, SampleError
 from deeplake_nb.preview import pixels
 from deeplake_nb.preview.fields import PLAYABLE
 from deeplake_nb.preview.render import MASK_HTYPES
-from deeplake_nb.widgets.pointer import Spot, boxes_at
+from deeplake_nb.widgets.pointer import Boxes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     import numpy as np
 
     from deeplake_nb.preview.pixels import Part, Region, Window
+    from deeplake_nb.widgets.drawing import Layer
     from deeplake_nb.widgets.source import Source
 
-    Key = tuple[str, int, int]
+
+Value = TypeVar("Value")
 
 _KEPT = 3
 MOST_FILE_NBYTES = 64_000_000
+
+
+class _Last(Generic[Value]):
+    """The last few values that were asked for. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, Value] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value, made if it is not here; what fails is made again."""
+        with self._lock:
+            found = self._values.pop(key, None)
+        if found is None:
+            found = make()
+        with self._lock:
+            self._values[key] = found
+            for old in list(self._values)[:-_KEPT]:
+                del self._values[old]
+        return found
 
 
 class Inspector:
@@ -28,8 +53,8 @@ class Inspector:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._arrays: dict[Key, np.ndarray] = {}
-        self._lock = threading.Lock()
+        self._arrays: _Last[np.ndarray] = _Last()
+        self._boxes: _Last[Boxes] = _Last()
 
     def part(
         self, name: str, row: int, item: int, *, region: Region | None, box_px: int, window: Window | None
@@ -60,7 +85,16 @@ class Inspector:
             except LakeError as error:
                 out.append((other, str(error)))
         height, width = picture.shape[:2]
-        return out + boxes_at(self._source, name, Spot(row, item, (width, height), (x, y)))
+        for layer in self._source.annotations.of(name).layers:
+            if layer.kind != "boxes" or (layer.pictures and layer.pictures[0] != name):
+                continue  # the last were made on another picture
+            try:
+                boxes = self._over(layer, name, row, item, (width, height))
+                found = boxes.at((x + 0.5) / width, (y + 0.5) / height)
+            except LakeError as error:
+                found = [str(error)]
+            out += [(layer.tensor.name, one) for one in found]
+        return out
 
     def file(self, name: str, row: int, item: int) -> tuple[str, memoryview]:
         """Media type and bytes of a stored file that browsers play.
@@ -80,14 +114,9 @@ class Inspector:
             )
         return media, sample.data
 
+    def _over(self, layer: Layer, name: str, row: int, item: int, size: tuple[int, int]) -> Boxes:
+        make = partial(Boxes.of, self._source, layer, row, item, size)
+        return self._boxes.get((name, layer.tensor.name, row, item), make)
+
     def _array(self, name: str, row: int, item: int) -> np.ndarray:
-        key = (name, row, item)
-        with self._lock:
-            found = self._arrays.pop(key, None)
-        if found is None:
-            found = self._source.item(name, row, item).array()
-        with self._lock:
-            self._arrays[key] = found
-            for old in list(self._arrays)[:-_KEPT]:
-                del self._arrays[old]
-        return found
+        return self._arrays.get((name, row, item), lambda: self._source.item(name, row, item).array())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import LakeError
 from deeplake_nb.preview import overlays, pixels
 from deeplake_nb.widgets.belonging import nearest, words
 from deeplake_nb.widgets.drawing import names_of
@@ -23,63 +23,62 @@ if TYPE_CHECKING:
 _SCORE_WORDS = {"score", "confidence", "conf", "probability", "prob"}
 
 
-class Spot(NamedTuple):
-    """A pixel of a picture of ``size``, width and height: of a row of a source, and of an item of a sequence."""
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The boxes of a layer over one picture, read once for all places the pointer comes to.
 
-    row: int
-    item: int
-    size: tuple[int, int]
-    pixel: tuple[int, int]
-
-
-def boxes_at(source: Source, name: str, spot: Spot) -> list[tuple[str, str]]:
-    """The boxes of a picture that a pixel lies in, smallest first: pairs of their tensor's name and words.
-
-    The words are the class name, the numbers as they are stored with what they mean, and the score, where there is a
-    tensor with one for each box. Boxes that were made on another picture are left out.
-    ``name`` is that of the picture's tensor.
+    Attributes:
+        stored: ``(n, 4)``, as they are.
+        edges: ``(n, 4)``: left, top, right, bottom in fractions of the picture.
+        mode: what the stored numbers mean.
+        names: class names; as many as boxes, or none count.
+        scores: how sure somebody was of each; the same.
+        scored_by: the tensor that these come from.
     """
-    out: list[tuple[str, str]] = []
-    for layer in source.annotations.of(name).layers:
-        if layer.kind == "boxes" and (not layer.pictures or layer.pictures[0] == name):
-            try:
-                found = _found(source, layer, spot)
-            except LakeError as error:
-                found = [str(error)]
-            out += [(layer.tensor.name, one) for one in found]
-    return out
 
+    stored: np.ndarray
+    edges: np.ndarray
+    mode: str
+    names: Sequence[Label]
+    scores: np.ndarray
+    scored_by: str
 
-def _found(source: Source, layer: Layer, spot: Spot) -> list[str]:
-    sample = _stored(source, layer.tensor, spot)
-    coords: Any = layer.tensor.info.get("coords")
-    stored = np.asarray(sample.array()).reshape(-1, 4)
-    hit = overlays.boxes_at(sample, coords, spot.size, spot.pixel)
-    names, scores = _names(source, layer, spot), _scores(source, layer, spot)
-    mode = (coords or {}).get("mode") or overlays.DEFAULT_MODE
-    return [
-        " ".join(
-            [
-                *([names[box].text] if len(names) == len(stored) else []),
-                f"{mode} {', '.join(pixels.exact(one) for one in stored[box])}",
-                *([f"{scores[0]} {pixels.exact(scores[1][box])}"] if scores and len(scores[1]) == len(stored) else []),
-            ]
+    @classmethod
+    def of(cls, source: Source, layer: Layer, row: int, item: int, size: tuple[int, int]) -> Boxes:
+        """The boxes of a row of a source (and of an item of a sequence) over a picture of ``size``, width and height.
+
+        Raises:
+            LakeError: they, their class names or their scores cannot be read.
+        """
+
+        def read(tensor: Tensor) -> StoredSample:
+            return source.item(tensor.name, row, item if tensor.is_sequence else 0)
+
+        sample, labels, scored_by = read(layer.tensor), layer.labels, _scored_by(source, layer)
+        coords: Any = layer.tensor.info.get("coords")
+        edges = overlays.edges(sample, coords, *size)  # which refuses other shapes
+        return cls(
+            np.asarray(sample.array()).reshape(edges.shape),
+            edges,
+            (coords or {}).get("mode") or overlays.DEFAULT_MODE,
+            () if labels is None else names_of(labels, read(labels)),
+            np.ravel(read(source.tensors[scored_by]).array()) if scored_by else np.empty(0),
+            scored_by,
         )
-        for box in hit
-    ]
+
+    def at(self, across: float, down: float) -> list[str]:
+        """The boxes at a place, in fractions of the picture, smallest first: class name, stored numbers, score."""
+        return [self._words(box) for box in overlays.at(self.edges, across, down)]
+
+    def _words(self, box: int) -> str:
+        count = len(self.stored)
+        name = [self.names[box].text] if len(self.names) == count else []
+        numbers = f"{self.mode} {', '.join(map(pixels.exact, self.stored[box]))}"
+        score = [f"{self.scored_by} {pixels.exact(self.scores[box])}"] if len(self.scores) == count else []
+        return " ".join([*name, numbers, *score])
 
 
-def _names(source: Source, layer: Layer, spot: Spot) -> Sequence[Label]:
-    return () if layer.labels is None else names_of(layer.labels, _stored(source, layer.labels, spot))
-
-
-def _scores(source: Source, layer: Layer, spot: Spot) -> tuple[str, np.ndarray] | None:
-    """Of the numbers named as scores are those whose name is nearest to that of the boxes."""
-    named = [one for one, tensor in source.tensors.items() if words(one) & _SCORE_WORDS and not tensor.is_link]
-    for one in nearest(layer.tensor.name, named)[:1]:
-        return one, np.ravel(_stored(source, source.tensors[one], spot).array())
-    return None
-
-
-def _stored(source: Source, tensor: Tensor, spot: Spot) -> StoredSample:
-    return source.item(tensor.name, spot.row, spot.item if tensor.is_sequence else 0)
+def _scored_by(source: Source, layer: Layer) -> str:
+    """Of the tensors named as scores the one whose name is nearest to that of the boxes; empty if there is none."""
+    named = [name for name, tensor in source.tensors.items() if words(name) & _SCORE_WORDS and not tensor.is_link]
+    return next(iter(nearest(layer.tensor.name, named)), "")

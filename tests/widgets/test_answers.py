@@ -13,6 +13,7 @@ import deeplake_nb as deeplake
 from deeplake_nb.errors import CommandError, RowError
 from deeplake_nb.widgets import inspector
 from deeplake_nb.widgets.gallery import Gallery
+from deeplake_nb.widgets.source import Source
 from tests.widgets.conftest import BLUE, RED, file, film, song, tone
 
 SECONDS = 10
@@ -88,7 +89,7 @@ def test_true_values_of_picture_and_mask(page):
     assert "x must be a number" in page.refused("values", tensor="depth", row=2, item=0, x="1", y=0)
 
 
-def test_boxes_under_the_pointer_with_their_class_and_score():
+def test_boxes_under_the_pointer_with_their_class_and_score(monkeypatch):
     ds = deeplake.empty("mem://answers-boxes", overwrite=True)
     with ds:
         ds.create_tensor("images", htype="image", sample_compression="png")
@@ -103,6 +104,8 @@ def test_boxes_under_the_pointer_with_their_class_and_score():
         ds.append({"images": picture, "boxes": boxes[:1], "labels": [0, 1], "scores": scores, "score_of_all": [0.5]})
         ds.append({"images": picture, "boxes": None, "labels": None, "scores": None, "score_of_all": None})
     page = Page(ds)
+    read, items = Source.item, []
+    monkeypatch.setattr(Source, "item", lambda self, *what: items.append(what) or read(self, *what))
     try:
         both, one, none, unnamed, empty = (
             page.ask("values", tensor="images", row=row, item=0, x=x, y=y)[0]["values"][1:]
@@ -116,6 +119,7 @@ def test_boxes_under_the_pointer_with_their_class_and_score():
     assert none == []
     assert unnamed == [("boxes", "LTWH 1.0, 2.0, 30.0, 20.0")], "as many names and scores as boxes, or none"
     assert empty == []
+    assert len(items) == len(set(items)) == 3 * 4, "each of the rows is read once, wherever the pointer goes"
 
 
 def test_a_sample_of_more_than_8_bits_comes_with_its_window(page):
