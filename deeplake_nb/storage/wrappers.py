@@ -268,37 +268,25 @@ class Cached(Wrapper):
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object and forget the old one."""
-        try:
+        with self._changing(key):
             super().put(key, data, if_absent=if_absent)
-        finally:
-            with self._lock:
-                self._forget(key)
 
     def put_parts(
         self, key: str, data: Iterable[Buffer], nbytes: int, *, progress: Callable[[int], None] | None = None
     ) -> None:
         """Replace the object by pieces and forget the old one."""
-        try:
+        with self._changing(key):
             super().put_parts(key, data, nbytes, progress=progress)
-        finally:
-            with self._lock:
-                self._forget(key)
 
     def put_patched(self, key: str, content: Patched) -> None:
         """Replace the object by a patched one and forget the old one."""
-        try:
+        with self._changing(key):
             super().put_patched(key, content)
-        finally:
-            with self._lock:
-                self._forget(key)
 
     def delete(self, key: str) -> None:
         """Remove the object, here too."""
-        try:
+        with self._changing(key):
             super().delete(key)
-        finally:
-            with self._lock:
-                self._forget(key)
 
     def delete_all(self, folder: str = "", *, progress: Callable[[int], None] | None = None) -> None:
         """Remove every object below the folder, here too."""
@@ -313,6 +301,15 @@ class Cached(Wrapper):
         with self._lock:
             whole = self._entries.get((key, _WHOLE))
         return self.inner.size(key) if whole is None else len(whole)
+
+    @contextmanager
+    def _changing(self, key: str) -> Iterator[None]:
+        """Forget an object that is changed, whether that goes well or not."""
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._forget(key)
 
     def _find(self, key: str, wanted: ByteRange) -> memoryview | None:
         for kept in self._ranges.get(key, ()):
