@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 import deeplake_nb
 from tests.browser import chromium
+from tests.browser.held import Held
 from tests.browser.lab import FRONT_END
+from tests.browser.page import WAIT_MS
 from tests.fakes.web import web_server
+
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -35,6 +39,12 @@ def lab(jupyterlab):
     foreign = [url for page in jupyterlab.pages for url in page.foreign]
     jupyterlab.clear()
     assert not foreign, f"the page asked other machines: {foreign}"
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    """For a cell that runs as long as its test wants."""
+    return Held(tmp_path_factory.mktemp("held"))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-SECONDS = 30_000
+import pytest
+
+from tests.eventually import eventually
+
 RED, BLUE = (220, 20, 30), (10, 60, 200)
 BOX = (0x4C, 0xC9, 0xF0)  # the first colour of the palette
 
@@ -35,14 +38,14 @@ with colours:
 
 def gallery(notebook, index):
     found = notebook.output(index).locator(".deeplake-nb")
-    found.wait_for(timeout=SECONDS)
+    found.wait_for()
     found.evaluate("(root) => root.scrollIntoView({ block: 'nearest' })")  # also out of a frame that is out of sight
     return found
 
 
 def tile(shown, row):
     found = shown.locator(f'.dl-cell[data-row="{row}"]')
-    shown.locator(f'.dl-painted[data-row="{row}"]').wait_for(timeout=SECONDS)
+    shown.locator(f'.dl-painted[data-row="{row}"]').wait_for()
     return found
 
 
@@ -67,14 +70,31 @@ _COLOURS = """async (cell) => {
 }"""
 
 
+_MIDDLE = """(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(canvas.width >> 1, canvas.height >> 1, 1, 1);
+    return Array.from(data.slice(0, 3));
+}"""
+
+
 def at(cell, x, y):
     """The colour that is painted at fractions of a tile's width and height."""
     return tuple(cell.evaluate(_COLOUR, [x, y]))
 
 
-def colours(cell):
-    """How many colours a tile has: photographs have many."""
-    return cell.evaluate(_COLOURS)
+def painted(cell, x, y, color, tolerance=6):
+    """Wait until this colour is painted at fractions of a tile's width and height."""
+    eventually(lambda: at(cell, x, y), pytest.approx(color, abs=tolerance))
+
+
+def large(viewer, color):
+    """Wait until the viewer's picture has this colour in its middle."""
+    canvas = viewer.locator(".dl-large:not([hidden])").first
+    eventually(lambda: tuple(canvas.evaluate(_MIDDLE)), pytest.approx(color, abs=6))
+
+
+def photograph(cell):
+    """Wait until a tile is painted with many colours."""
+    eventually(lambda: cell.evaluate(_COLOURS), lambda colours: colours > 200)
 
 
 def near(color, expected, tolerance=6):

@@ -11,6 +11,9 @@ from tests import machine
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
 
+WAIT_MS = 60_000
+"""So long a page is waited for, whatever machine it is on, in all that it does."""
+
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"  # git-ignored
 _PIXEL = """(canvas, [x, y]) => Array.from(canvas.getContext("2d").getImageData(x, y, 1, 1).data)"""
 
@@ -32,6 +35,7 @@ class BrowserPage:
         self.errors: list[str] = []
         self.foreign: list[str] = []
         self._context = context
+        context.set_default_timeout(WAIT_MS)
         self.page: Page = context.new_page()
         self.page.on("pageerror", self._note_error)
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)

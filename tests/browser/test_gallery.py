@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.gallery import BLUE, BOX, RED, at, gallery, go_to, near, pictures, tile
-from tests.browser.notebook import pixel
+from tests.browser.gallery import BLUE, BOX, RED, gallery, go_to, large, painted, pictures, tile
 from tests.browser.transcript import Transcript
+from tests.eventually import eventually
 
 PREPARE = f"""
 %load_ext deeplake_nb
@@ -21,13 +22,14 @@ million.images.extend(np.broadcast_to(rows[:, None, None, :], (1_000_000, 2, 2, 
 """
 
 
-def colour_of(row):
-    return (row >> 16, row >> 8 & 255, row & 255)
+def has_its_colour(shown, row):
+    """Wait for a tile of the million, and for its very own colour."""
+    painted(tile(shown, row), 0.5, 0.5, (row >> 16, row >> 8 & 255, row & 255), 0)
 
 
 @pytest.fixture(scope="module")
-def notebook(lab):
-    opened = lab.open([PREPARE, "colours", "million", "time.sleep(6)"], viewport=(1280, 1000))
+def notebook(lab, held):
+    opened = lab.open([PREPARE, "colours", "million", held.expression], viewport=(1280, 1000))
     opened.run_all()
     return opened
 
@@ -35,12 +37,12 @@ def notebook(lab):
 def test_pictures_boxes_and_classes_are_painted(notebook):
     shown = gallery(notebook, 1)
     first, second = tile(shown, 0), tile(shown, 1)
-    assert near(at(first, 0.1, 0.1), RED)
-    assert near(at(second, 0.1, 0.1), BLUE)
-    assert near(at(first, 0.25, 0.5), BOX), "the left edge of the box, in the colour of its class"
-    assert near(at(first, 0.5, 0.5), RED), "a box is not filled"
-    assert second.locator(".dl-labels").inner_text() == "blue"
-    assert first.get_attribute("aria-label") == "Row 0, red, 1 box, 96 by 96 pixels"
+    painted(first, 0.1, 0.1, RED)
+    painted(second, 0.1, 0.1, BLUE)
+    painted(first, 0.25, 0.5, BOX)  # the left edge of the box, in the colour of its class
+    painted(first, 0.5, 0.5, RED)  # a box is not filled
+    expect(second.locator(".dl-labels")).to_have_text("blue")
+    expect(first).to_have_attribute("aria-label", "Row 0, red, 1 box, 96 by 96 pixels")
 
 
 def test_large_tiles_are_asked_for_with_more_pixels(notebook):
@@ -52,12 +54,17 @@ def test_large_tiles_are_asked_for_with_more_pixels(notebook):
     shown.page.wait_for_function(
         "(root) => root.querySelector('.dl-painted')?.offsetWidth > 400", arg=shown.element_handle()
     )
-    assert near(at(tile(shown, 0), 0.1, 0.1), RED)
+    painted(tile(shown, 0), 0.1, 0.1, RED)
+    eventually(lambda: boxes(heard), {512})
     shown.get_by_label("Tile size").fill("148")
     shown.evaluate("(root) => { root.style.width = ''; }")
-    assert near(at(tile(shown, 1), 0.1, 0.1), BLUE)
-    asked = [one["content"]["box"] for one in heard.messages() if one.get("content", {}).get("kind") == "tiles"]
-    assert set(asked) == {512, 256}
+    eventually(lambda: boxes(heard), {512, 256})
+    painted(tile(shown, 1), 0.1, 0.1, BLUE)
+
+
+def boxes(heard):
+    """In how many pixels tiles were asked for."""
+    return {one["content"]["box"] for one in heard.messages() if one.get("content", {}).get("kind") == "tiles"}
 
 
 def test_boxes_are_switched_off_and_on(notebook):
@@ -65,18 +72,18 @@ def test_boxes_are_switched_off_and_on(notebook):
     first = tile(shown, 0)
     switch = shown.get_by_label("boxes")
     switch.uncheck()
-    assert near(at(first, 0.25, 0.5), RED)
+    painted(first, 0.25, 0.5, RED)
     switch.check()
-    assert near(at(first, 0.25, 0.5), BOX)
+    painted(first, 0.25, 0.5, BOX)
 
 
 def test_the_static_picture_gives_way_without_moving_the_page(notebook):
     gallery(notebook, 1)
     outputs = notebook.output(1).locator(".jp-OutputArea-child")
-    assert outputs.count() == 3
-    assert not outputs.nth(1).is_visible()
-    assert outputs.nth(2).is_visible()
-    assert outputs.nth(0).get_by_text("40 rows · 4 tensors").is_visible()
+    expect(outputs).to_have_count(3)
+    expect(outputs.nth(1)).to_be_hidden()
+    expect(outputs.nth(2)).to_be_visible()
+    expect(outputs.nth(0).get_by_text("40 rows · 4 tensors")).to_be_visible()
 
 
 # Runs a cell again; how high it is in each frame from its three outputs on until a while after the gallery lives.
@@ -87,9 +94,9 @@ _HEIGHTS = """async (index) => {
     const before = node.querySelector(".deeplake-nb");
     window.jupyterapp.commands.execute("notebook:run-cell");
     const heights = [];
-    let end = performance.now() + 20000;
+    let end = performance.now() + 60000;
     let isLive = false;
-    while (performance.now() < end) {
+    while (performance.now() < end || (isLive && heights.length < 30)) {
         await new Promise(requestAnimationFrame);
         const gallery = node.querySelector(".deeplake-nb");
         if (gallery === null || gallery === before) continue;
@@ -105,7 +112,7 @@ _HEIGHTS = """async (index) => {
 
 def test_nothing_below_moves_when_the_gallery_takes_the_place_of_the_picture(notebook):
     heights = notebook.page.evaluate(_HEIGHTS, 1)
-    assert len(heights) > 20
+    assert heights, "it never lived"
     assert max(heights) - min(heights) <= 8, sorted(set(heights))
 
 
@@ -117,11 +124,11 @@ _SHIFTS = """async (index) => {
     const { node } = panel.content.widgets[index];
     const pause = (ms) => new Promise((done) => setTimeout(done, ms));
     const until = async (is) => {
-        for (let waited = 0; waited < 20000; waited += 20) {
+        for (let waited = 0; waited < 60000; waited += 20) {
             if (is()) return;
             await pause(20);
         }
-        throw new Error(`not in 20 s: ${is}`);
+        throw new Error(`not in 60 s: ${is}`);
     };
     await pause(600);
     const shifts = [];
@@ -163,12 +170,12 @@ def test_the_layout_does_not_shift_from_the_output_to_the_viewer(notebook, sourc
 
 def test_a_row_near_the_end_of_a_million_is_shown(notebook):
     shown = gallery(notebook, 2)
-    assert near(at(tile(shown, 7), 0.5, 0.5), colour_of(7), 0)
+    has_its_colour(shown, 7)
     go_to(shown, 900_000)
-    assert at(tile(shown, 900_000), 0.5, 0.5) == colour_of(900_000)
-    assert shown.locator('.dl-cell[data-row="900000"]').evaluate("(cell) => cell === document.activeElement")
+    has_its_colour(shown, 900_000)
+    expect(shown.locator('.dl-cell[data-row="900000"]')).to_be_focused()
     go_to(shown, 999_999)
-    assert at(tile(shown, 999_999), 0.5, 0.5) == colour_of(999_999)
+    has_its_colour(shown, 999_999)
 
 
 def test_the_wheel_and_the_scroll_bar_reach_everything(notebook):
@@ -183,7 +190,7 @@ def test_the_wheel_and_the_scroll_bar_reach_everything(notebook):
     rows = shown.locator(".dl-cell:not([hidden])").evaluate_all("(cells) => cells.map((cell) => +cell.dataset.row)")
     assert 0 < min(rows) < 60, "a turn of the wheel moves by pixels, not by a share of a million rows"
     shown.locator(".dl-scroll").evaluate("(scroll) => { scroll.scrollTop = scroll.scrollHeight; }")
-    assert at(tile(shown, 999_999), 0.5, 0.5) == colour_of(999_999)
+    has_its_colour(shown, 999_999)
 
 
 def test_scrolling_a_million_rows_stays_smooth_and_asks_for_few_of_them(notebook):
@@ -191,11 +198,10 @@ def test_scrolling_a_million_rows_stays_smooth_and_asks_for_few_of_them(notebook
     frames = shown.locator(".dl-scroll").evaluate(
         """(scroll) => new Promise((done) => {
             const frames = [];
-            const start = performance.now();
             const step = (now) => {
                 frames.push(now);
-                scroll.scrollTop = (scroll.scrollHeight * (now - start)) / 4000;
-                if (now - start < 2000) requestAnimationFrame(step);
+                scroll.scrollTop = (scroll.scrollHeight * frames.length) / 240;
+                if (frames.length < 120) requestAnimationFrame(step);
                 else done(frames);
             };
             requestAnimationFrame(step);
@@ -203,10 +209,10 @@ def test_scrolling_a_million_rows_stays_smooth_and_asks_for_few_of_them(notebook
     )
     pace = 1000 * (len(frames) - 1) / (frames[-1] - frames[0])
     print(f"scrolling 1,000,000 rows: {pace:.0f} frames/s")  # noqa: T201 - a measurement, not asserted
-    assert len(frames) > 10
     assert shown.locator(".dl-cell").count() < 200, "cells are used again"
-    row = int(shown.locator(".dl-cell:not([hidden])").first.get_attribute("data-row"))
-    assert at(tile(shown, row), 0.5, 0.5) == colour_of(row)
+    in_sight = shown.locator(".dl-cell:not([hidden])").first
+    row = eventually(lambda: int(in_sight.get_attribute("data-row")), lambda row: row > 400_000)
+    has_its_colour(shown, row)
 
 
 def test_keys_move_and_open_and_leave_the_notebook_alone(notebook):
@@ -216,21 +222,20 @@ def test_keys_move_and_open_and_leave_the_notebook_alone(notebook):
     keys = notebook.page.keyboard
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown"):
         keys.press(key)
-    columns = int(shown.locator(".dl-stage").get_attribute("aria-colcount"))
-    focused = notebook.page.evaluate("document.activeElement.dataset.row")
-    assert int(focused) == columns + 1
+    focused = int(shown.locator(".dl-stage").get_attribute("aria-colcount")) + 1
+    expect(shown.locator(f'.dl-cell[data-row="{focused}"]')).to_be_focused()
     keys.press("Enter")
     viewer = shown.get_by_role("dialog")
     viewer.get_by_text(f"caption of row {focused}", exact=True).wait_for()
-    assert viewer.get_attribute("aria-label") == f"Row {focused} of 0\N{EN DASH}39"
+    expect(viewer).to_have_attribute("aria-label", f"Row {focused} of 0\N{EN DASH}39")
     for key in ("a", "b", "d", "d", "x", "Shift+M"):  # shortcuts of the notebook's command mode
         keys.press(key)
-    assert len(notebook) == cells
     keys.press("ArrowRight")
-    viewer.get_by_text(f"caption of row {int(focused) + 1}", exact=True).wait_for()
+    viewer.get_by_text(f"caption of row {focused + 1}", exact=True).wait_for()
+    assert len(notebook) == cells
     keys.press("Escape")
     viewer.wait_for(state="hidden")
-    assert notebook.page.evaluate("document.activeElement.dataset.row") == str(int(focused) + 1)
+    expect(shown.locator(f'.dl-cell[data-row="{focused + 1}"]')).to_be_focused()
 
 
 def test_a_click_opens_a_sample_with_all_its_tensors(notebook):
@@ -238,44 +243,42 @@ def test_a_click_opens_a_sample_with_all_its_tensors(notebook):
     go_to(shown, 1)
     tile(shown, 1).click()
     viewer = shown.get_by_role("dialog")
-    large = viewer.locator(".dl-large:not([hidden])")
-    large.wait_for()
-    width, height = large.evaluate("(canvas) => [canvas.width, canvas.height]")
-    assert near(pixel(large, width // 2, height // 2)[:3], BLUE)
+    large(viewer, BLUE)
+    expect(viewer.locator("td")).to_have_text(["blue", "0.25", "0.25", "0.75", "0.75"])
     names = viewer.locator(".dl-field h3").all_inner_texts()
     assert [name.split("\n")[0].split(" ")[0] for name in names] == ["images", "labels", "boxes", "captions"]
-    assert viewer.locator("td").all_inner_texts() == ["blue", "0.25", "0.25", "0.75", "0.75"]
     viewer.get_by_label("Close (Escape)").click()
 
 
 def test_the_theme_is_followed_when_it_is_switched(notebook):
     shown = gallery(notebook, 1)
-    ground = "(root) => getComputedStyle(root).backgroundColor"
-    light = shown.evaluate(ground)
+
+    def ground():
+        return sum(map(int, shown.evaluate("(root) => getComputedStyle(root).backgroundColor")[4:-1].split(",")))
+
+    light = eventually(ground, lambda ground: ground > 700)
     notebook.screenshot("gallery-light")
     notebook.set_theme("dark")
-    dark = shown.evaluate(ground)
+    eventually(ground, lambda ground: ground < 200)
     notebook.screenshot("gallery-dark")
     notebook.set_theme("light")
-    assert sum(map(int, light[4:-1].split(","))) > 700
-    assert sum(map(int, dark[4:-1].split(","))) < 200
-    assert shown.evaluate(ground) == light
+    eventually(ground, light)
 
 
-def test_it_answers_while_a_cell_sleeps(notebook):
+def test_it_answers_while_a_cell_sleeps(notebook, held):
     shown = gallery(notebook, 2)
     go_to(shown, 0)
     tile(shown, 0)
-    notebook.start(3)
     times = []
-    for row in (123_456, 345_678, 567_890):
-        begun = time.perf_counter()
-        go_to(shown, row)
-        assert at(tile(shown, row), 0.5, 0.5) == colour_of(row)
-        times.append(time.perf_counter() - begun)
-    assert notebook.is_running(3), "the cell slept all the while"
-    print(f"a tile while a cell sleeps: {max(times) * 1000:.0f} ms at the most")  # noqa: T201
-    assert max(times) < 3
+    with held:
+        notebook.start(3)
+        for row in (123_456, 345_678, 567_890):
+            begun = time.perf_counter()
+            go_to(shown, row)
+            has_its_colour(shown, row)
+            times.append(time.perf_counter() - begun)
+        assert notebook.is_running(3), "the cell slept all the while"
+    print(f"a tile while a cell sleeps: {max(times) * 1000:.0f} ms at the most")  # noqa: T201 - a measurement
     notebook.wait_idle()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import re
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.gallery import at, gallery, near, tile
+from tests.browser.gallery import at, gallery, near, painted, tile
 from tests.browser.notebook import pixel
-from tests.suites.notebook import luminances
+from tests.eventually import eventually
+from tests.suites.notebook import is_themed
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
 PREPARE = """
@@ -65,12 +67,12 @@ with many:
 many = deeplake.load("mem://kinds", read_only=True)
 """
 SHOW = "shown = Gallery(many); shown"
+RED, BLUE = (220, 20, 30), (10, 60, 200)
 
 
 @pytest.fixture(scope="module")
 def notebook(lab):
     opened = lab.open([PREPARE, SHOW, ""], viewport=(1500, 1000))
-    opened.page.set_default_timeout(10_000)
     opened.run_all()
     return opened
 
@@ -83,7 +85,10 @@ def shown(notebook):
     found = gallery(notebook, 1)
     if found.get_by_role("dialog").is_visible():
         found.get_by_label("Close (Escape)").click()
-    tile(found, 0)
+    count(found, "30 rows")
+    expect(found.get_by_label("Tensor shown")).to_have_value("images")
+    expect(found.locator('.dl-cell[aria-selected="true"]')).to_have_count(0)
+    painted(tile(found, 0), 0.9, 0.1, RED)
     return found
 
 
@@ -94,8 +99,9 @@ def python(notebook, code):
     return notebook.text(2).strip()
 
 
-def rows(shown):
-    return shown.locator(".dl-cell:not([hidden]) .dl-number").all_inner_texts()
+def numbers(shown):
+    """Of the rows in sight."""
+    return shown.locator(".dl-cell:not([hidden]) .dl-number")
 
 
 def open_filters(shown):
@@ -105,7 +111,38 @@ def open_filters(shown):
 
 
 def count(shown, words):
-    shown.locator(".dl-toolbar .dl-title", has_text=words).wait_for(timeout=10_000)
+    expect(shown.locator(".dl-toolbar .dl-title")).to_have_text(words)
+
+
+def leave(dialog):
+    dialog.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+
+
+def zoom(stage):
+    return float(stage.get_attribute("data-zoom"))
+
+
+# The reds of a line near the lower edge of a canvas.
+_LOWEST = """(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, canvas.height - 5, canvas.width, 1);
+    return Array.from(data).filter((_, index) => index % 4 === 0);
+}"""
+_HAS_WHITE = """(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return new Uint32Array(data.buffer).includes(0xffffffff);
+}"""
+
+
+def settled(element):
+    """Wait until an element stays where it is, and as large: what is around it has come."""
+
+    def is_still():
+        before = element.bounding_box()
+        element.page.wait_for_timeout(100)
+        return before is not None and element.bounding_box() == before
+
+    eventually(is_still)
 
 
 def view(shown, tensor, row=0):
@@ -119,16 +156,15 @@ def view(shown, tensor, row=0):
 
 def test_masks_and_outlines_are_painted_and_the_slider_changes_how_much(shown):
     first = tile(shown, 0)
-    masked = at(first, 0.1, 0.1)
-    assert not near(masked, (220, 20, 30), 40), "half a mask over red"
-    assert near(at(first, 0.9, 0.1), (220, 20, 30))
+    eventually(lambda: at(first, 0.1, 0.1), lambda masked: not near(masked, RED, 40))  # half a mask over red
+    painted(first, 0.9, 0.1, RED)
+    painted(first, 75 / 96, 0.8, (184, 65, 80), 12)  # a quarter of an outline's colour inside of it
     edge = [at(first, (59 + step / 4) / 96, 0.8) for step in range(9)]
     assert any(red < 120 < blue for red, _, blue in edge), "the left edge of the outline"
-    assert near(at(first, 75 / 96, 0.8), (184, 65, 80), 12), "a quarter of it inside"
     shown.get_by_label("Opacity of masks").fill("0")
-    assert near(at(first, 0.1, 0.1), (220, 20, 30))
+    painted(first, 0.1, 0.1, RED)
     shown.get_by_label("Opacity of masks").fill("100")
-    assert near(at(first, 0.1, 0.1), (0xFF, 0xD1, 0x66))
+    painted(first, 0.1, 0.1, (0xFF, 0xD1, 0x66))
     shown.get_by_label("Opacity of masks").fill("50")
 
 
@@ -138,10 +174,10 @@ def test_a_filter_is_typed_and_python_knows_it(notebook, shown):
     field.fill('labels == "blue" and row > 10')
     field.press("Enter")
     count(shown, "7 of 30 rows")
-    tile(shown, 6)
-    assert rows(shown) == ["11", "14", "17", "20", "23", "26", "29"]
-    assert near(at(tile(shown, 0), 0.9, 0.1), (10, 60, 200))
-    assert python(notebook, "shown.view, len(shown.dataset)") == "{'where': 'labels == \"blue\" and row > 10'} 7"
+    expect(numbers(shown)).to_have_text(["11", "14", "17", "20", "23", "26", "29"])
+    painted(tile(shown, 0), 0.9, 0.1, BLUE)
+    wanted = "{'where': 'labels == \"blue\" and row > 10'} 7"
+    eventually(lambda: python(notebook, "shown.view, len(shown.dataset)"), wanted)
 
 
 def test_a_filter_that_does_not_fit_says_why_and_changes_nothing(shown):
@@ -149,14 +185,12 @@ def test_a_filter_that_does_not_fit_says_why_and_changes_nothing(shown):
     field = shown.get_by_label("Filter", exact=True)
     field.fill('label == "blue"')
     field.press("Enter")
-    alert = shown.get_by_role("alert")
-    alert.wait_for()
-    assert "did you mean 'labels'" in alert.inner_text()
+    expect(shown.get_by_role("alert")).to_contain_text("did you mean 'labels'")
     count(shown, "30 rows")
     field.fill("row > 999")
     field.press("Enter")
     count(shown, "0 of 30 rows")
-    assert shown.get_by_text("No row fits").is_visible()
+    expect(shown.get_by_text("No row fits")).to_be_visible()
     shown.get_by_role("button", name="Show all rows").click()
     count(shown, "30 rows")
 
@@ -165,113 +199,105 @@ def test_a_class_is_a_click_away_and_counted(shown):
     open_filters(shown)
     shown.get_by_role("button", name="Show only green: 10").click()
     count(shown, "10 of 30 rows")
-    shown.get_by_role("button", name="Show only green: 10").wait_for()
-    assert shown.locator(".dl-class").count() == 1
+    expect(shown.locator(".dl-class")).to_have_count(1)
+    expect(shown.get_by_role("button", name="Show only green: 10")).to_be_visible()
 
 
 def test_a_view_set_in_python_moves_the_page(notebook, shown):
     notebook.edit(2, 'shown.view = {"where": "row < 5", "sort": "row", "descending": True}')
     notebook.run(2)
     count(shown, "5 of 30 rows")
-    tile(shown, 4)
-    assert rows(shown) == ["4", "3", "2", "1", "0"]
-    assert shown.get_by_label("Filter", exact=True).input_value() == "row < 5"
+    expect(numbers(shown)).to_have_text(["4", "3", "2", "1", "0"])
+    expect(shown.get_by_label("Filter", exact=True)).to_have_value("row < 5")
 
 
 def test_selected_rows_go_both_ways_and_become_code(notebook, shown):
     tile(shown, 2).click(modifiers=["Control"])
     tile(shown, 5).click(modifiers=["Shift"])
     shown.get_by_role("button", name="Select nothing").get_by_text("4 selected").wait_for()  # the kernel was asked
-    assert python(notebook, "shown.selection") == "[2, 3, 4, 5]"
+    eventually(lambda: python(notebook, "shown.selection"), "[2, 3, 4, 5]")
     shown.get_by_role("button", name="Copy as code").click()
-    code = shown.get_by_label("Python for the rows shown")
-    notebook.page.wait_for_function("(text) => text.value.includes('ds[')", arg=code.element_handle())
-    assert code.input_value().splitlines()[-1] == "ds[2:6]"
+    expect(shown.get_by_label("Python for the rows shown")).to_have_value(re.compile(r"\nds\[2:6\]$"))
     shown.get_by_role("button", name="Close the code").click()
     notebook.edit(2, "shown.selection = [7]")
     notebook.run(2)
     shown.locator('.dl-cell[data-row="7"][aria-selected="true"]').wait_for()
-    assert shown.locator('.dl-cell[aria-selected="true"]').count() == 1
+    expect(shown.locator('.dl-cell[aria-selected="true"]')).to_have_count(1)
     shown.locator('.dl-cell[data-row="7"]').focus()
     notebook.page.keyboard.press("Space")
     shown.locator('.dl-cell[data-row="7"][aria-selected="false"]').wait_for()
-    deadline = time.monotonic() + 10
-    while (selected := python(notebook, "shown.selection")) != "[]" and time.monotonic() < deadline:
-        pass  # the kernel runs a cell and hears of the page side by side
-    assert selected == "[]"
+    eventually(lambda: python(notebook, "shown.selection"), "[]")  # it hears of the page beside running cells
 
 
 def test_the_viewer_zooms_to_single_pixels_and_tells_their_true_values(notebook, shown):
     dialog = view(shown, "depth")
     stage = dialog.locator(".dl-frame").first
     canvas = dialog.locator(".dl-large").first
+    settled(canvas)
     box = canvas.bounding_box()
     middle = {"x": box["width"] / 2 + 1, "y": box["height"] / 2 + 1}  # in the middle is the corner of the bright part
     canvas.hover(position=middle)
     for _ in range(30):
         notebook.page.mouse.wheel(0, -400)
-    notebook.page.wait_for_function("(stage) => Number(stage.dataset.zoom) === 64", arg=stage.element_handle())
+    expect(stage).to_have_attribute("data-zoom", "64.000")
     readout = dialog.locator(".dl-readout").first
     canvas.hover(position={"x": middle["x"] + 10, "y": middle["y"] + 10})
     canvas.hover(position=middle)
-    readout.get_by_text("uint16").wait_for()
-    x, y = (int(part) for part in readout.inner_text().splitlines()[0].split("  ")[0].split(", "))
+    told = eventually(lambda: re.match(r"(\d+), (\d+)  uint16 (\d+)", readout.inner_text()))
+    x, y, value = map(int, told.groups())
     assert abs(x - 1200) <= 12, "it zoomed in where the pointer was, within a pixel of the screen"
     assert abs(y - 800) <= 12
-    stored = {True: "41235"}.get((x, y) == (1200, 800), "3000" if x >= 1200 and y >= 800 else "1000")
-    assert readout.inner_text().splitlines()[0] == f"{x}, {y}  uint16 {stored}"
-    notebook.page.wait_for_timeout(400)  # for the part in sight to come at its full resolution
+    assert value == (41235 if (x, y) == (1200, 800) else 3000 if x >= 1200 and y >= 800 else 1000)
+
+    def is_sharp(line):
+        """Nothing is between the dark pixels and the bright ones; once the part in sight has come in full."""
+        return len(set(line)) == 2 and line == sorted(line)
+
+    eventually(lambda: canvas.evaluate(_LOWEST), is_sharp)
     notebook.screenshot("viewer-pixels")
-    height = canvas.evaluate("(canvas) => canvas.height")
-    line = canvas.evaluate(
-        "(canvas, y) => Array.from(canvas.getContext('2d').getImageData(0, y, canvas.width, 1).data)"
-        ".filter((_, index) => index % 4 === 0)",
-        height - 5,
-    )
-    assert len(set(line)) == 2, "sharp edges: nothing between the dark pixels and the bright ones"
-    assert line == sorted(line)
     dialog.get_by_label("Whole picture (0)").click()
-    assert float(stage.get_attribute("data-zoom")) < 1
-    notebook.page.keyboard.press("Escape")
+    eventually(lambda: zoom(stage), lambda now: now < 1)
+    leave(dialog)
 
 
 def test_window_and_level_change_what_is_black_and_white(notebook, shown):
     dialog = view(shown, "depth")
     canvas = dialog.locator(".dl-large").first
-    width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
-    dark = pixel(canvas, width // 2 + 20, height // 2 + 40)[0]
-    assert dark < 40, "3,000 of 41,235"
+
+    def seen(down):
+        width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
+        red, _, _, alpha = pixel(canvas, width // 2 + 20, height // 2 + down)
+        return red if alpha else None
+
+    eventually(lambda: seen(40), lambda dark: dark is not None and dark < 40)  # 3,000 of 41,235
     dialog.get_by_label("Shown as white").fill("45")
-    notebook.page.wait_for_function(
-        "([canvas, x, y]) => canvas.getContext('2d').getImageData(x, y, 1, 1).data[0] === 255",
-        arg=[canvas.element_handle(), width // 2 + 20, height // 2 + 40],
-    )
-    assert pixel(canvas, width // 2 + 20, height // 2 - 40)[0] < 40
+    eventually(lambda: seen(40), 255)
+    eventually(lambda: seen(-40), lambda dark: dark < 40)
     notebook.screenshot("viewer-window")
     dialog.get_by_label("The window the image came with").click()
-    notebook.page.keyboard.press("Escape")
+    leave(dialog)
 
 
 def test_keys_zoom_pan_and_leave_and_the_dialog_keeps_the_keyboard(notebook, shown):
     dialog = view(shown, "images")
     stage = dialog.locator(".dl-frame").first
     keys = notebook.page.keyboard
-    first = float(stage.get_attribute("data-zoom"))
+    settled(dialog.locator(".dl-large").first)
+    first = zoom(stage)
     for key in "++":
         keys.press(key)
-    zoomed = float(stage.get_attribute("data-zoom"))
-    assert zoomed > first
-    keys.press("ArrowRight")
-    assert dialog.get_attribute("aria-label").startswith("Row 0 "), "arrows pan while zoomed"
+    eventually(lambda: zoom(stage), lambda now: now > first)
+    keys.press("ArrowRight")  # pans while zoomed
     keys.press("0")
+    eventually(lambda: zoom(stage), first)
+    expect(dialog).to_have_attribute("aria-label", re.compile("^Row 0 "))
     keys.press("ArrowRight")
     dialog.get_by_text("caption 1", exact=True).wait_for()
     for _ in range(40):
         keys.press("Tab")
         assert dialog.evaluate("(dialog) => dialog.contains(document.activeElement)")
-    keys.press("Escape")
-    dialog.wait_for(state="hidden")
-    assert notebook.page.evaluate("document.activeElement.dataset.row") == "1"
+    leave(dialog)
+    expect(shown.locator('.dl-cell[data-row="1"]')).to_be_focused()
 
 
 def test_keys_read_single_pixels(notebook, shown):
@@ -280,7 +306,7 @@ def test_keys_read_single_pixels(notebook, shown):
     readout = dialog.locator(".dl-readout").first
     keys.press("Shift+ArrowRight")
     readout.get_by_text("1201, 800  uint16 3000").wait_for()
-    assert readout.get_attribute("aria-live") == "polite"
+    expect(readout).to_have_attribute("aria-live", "polite")
     keys.press("Shift+ArrowLeft")
     readout.get_by_text("1200, 800  uint16 41235").wait_for()
     keys.press("Shift+ArrowUp")
@@ -288,31 +314,23 @@ def test_keys_read_single_pixels(notebook, shown):
     for _ in range(12):
         keys.press("+")
     stage = dialog.locator(".dl-frame").first
-    assert float(stage.get_attribute("data-zoom")) > 8
+    eventually(lambda: zoom(stage), lambda now: now > 8)
     for _ in range(60):
         keys.press("Shift+ArrowRight")
     readout.get_by_text("1260, 799  uint16 1000").wait_for()
     notebook.screenshot("viewer-pixel-by-key")
     canvas = dialog.locator(".dl-large").first
-    found = canvas.evaluate(
-        "(canvas) => new Uint32Array(canvas.getContext('2d')"
-        ".getImageData(0, 0, canvas.width, canvas.height).data.buffer).includes(0xffffffff)"
-    )
-    assert found, "the pixel's frame is in sight"
-    assert dialog.get_attribute("aria-label").startswith("Row 0 ")
-    keys.press("Escape")
-    dialog.wait_for(state="hidden")
+    eventually(lambda: canvas.evaluate(_HAS_WHITE))  # the pixel's frame is in sight
+    expect(dialog).to_have_attribute("aria-label", re.compile("^Row 0 "))
+    leave(dialog)
 
 
 def test_the_open_viewer_follows_the_theme_when_it_is_switched(notebook, shown):
     dialog = view(shown, "depth")
-    grounds = {}
     for theme in ("dark", "light"):
         notebook.set_theme(theme)
-        grounds[theme] = luminances(dialog)
-    notebook.page.keyboard.press("Escape")
-    (dark, bright_ink), (bright, dark_ink) = grounds["dark"], grounds["light"]
-    assert (dark < 0.2, bright_ink > 0.6, bright > 0.9, dark_ink < 0.3) == (True,) * 4, grounds
+        is_themed(dialog, theme)
+    leave(dialog)
 
 
 def test_a_sequence_is_stepped_through(notebook, shown):
@@ -325,8 +343,8 @@ def test_a_sequence_is_stepped_through(notebook, shown):
         " return at.data[0] > 240 && at.data[1] > 240; }",
         arg=canvas.element_handle(),
     )
-    assert dialog.get_by_text("item 2 of 2").is_visible()
-    notebook.page.keyboard.press("Escape")
+    expect(dialog.get_by_text("item 2 of 2")).to_be_visible()
+    leave(dialog)
 
 
 def test_another_tensor_is_shown_beside_and_looked_at_together(notebook, shown):
@@ -334,14 +352,13 @@ def test_another_tensor_is_shown_beside_and_looked_at_together(notebook, shown):
     dialog.get_by_role("button", name="Show masks beside the picture").click()
     second = dialog.locator(".dl-frame").nth(1)
     second.locator(".dl-large:not([hidden])").wait_for()
+    settled(second.locator(".dl-large"))
+    first = dialog.locator(".dl-frame").first
+    before = zoom(first)
     dialog.get_by_label("Zoom in (+)").click()
-    frames = dialog.locator(".dl-frame")
-    notebook.page.wait_for_function(
-        "([one, other]) => one.dataset.zoom === other.dataset.zoom",
-        arg=[frames.nth(0).element_handle(), frames.nth(1).element_handle()],
-    )
+    eventually(lambda: (zoom(first) > before, zoom(second) - zoom(first)), (True, 0))
     notebook.screenshot("viewer-beside")
-    notebook.page.keyboard.press("Escape")
+    leave(dialog)
 
 
 def test_a_broken_link_says_what_and_where_and_the_others_stay(notebook, shown):
@@ -349,23 +366,23 @@ def test_a_broken_link_says_what_and_where_and_the_others_stay(notebook, shown):
     tile(shown, 3)
     broken = shown.locator('.dl-cell[data-row="4"]')
     broken.get_by_text("cannot be read").wait_for()
-    assert "/4.png" in broken.get_attribute("title")
-    assert broken.get_attribute("aria-label").startswith("Row 4 cannot be shown: ")
+    expect(broken).to_have_attribute("title", re.compile("/4.png"))
+    expect(broken).to_have_attribute("aria-label", re.compile("^Row 4 cannot be shown: "))
     tile(shown, 5).click()
     dialog = shown.get_by_role("dialog")
     dialog.locator(".dl-left .dl-origin", has_text="/5.png").wait_for()
     notebook.page.keyboard.press("ArrowLeft")
     field = dialog.locator(".dl-field", has_text="linked")
     field.locator(".dl-error", has_text="cannot be read").wait_for()
-    assert "%lake explain /" in field.locator(".dl-note").inner_text(), "what to do next"
-    notebook.page.keyboard.press("Escape")
+    expect(field.locator(".dl-note")).to_contain_text("%lake explain /")
+    leave(dialog)
 
 
 def test_numbers_are_bars_and_words_are_words(shown):
     shown.get_by_label("Tensor shown").select_option("vectors")
     first = tile(shown, 0)
-    assert near(at(first, 0.9, 0.4), (0x2F, 0x8F, 0xD8), 30), "the last values are above zero"
-    assert near(at(first, 0.04, 0.6), (0xE0, 0x6C, 0x4F), 30), "the first values are below"
+    painted(first, 0.9, 0.4, (0x2F, 0x8F, 0xD8), 30)  # the last values are above zero
+    painted(first, 0.04, 0.6, (0xE0, 0x6C, 0x4F), 30)  # the first values are below
     shown.get_by_label("Tensor shown").select_option("captions")
     shown.get_by_text("caption 3", exact=True).wait_for()
 
@@ -375,9 +392,8 @@ def test_stored_sounds_are_played(notebook, shown):
     dialog.get_by_role("button", name="Load sounds and play it").click()
     player = dialog.locator("audio")
     player.wait_for()
-    notebook.page.wait_for_function("(audio) => audio.duration > 0", arg=player.element_handle())
-    assert player.evaluate("(audio) => audio.duration") == pytest.approx(0.5)
-    notebook.page.keyboard.press("Escape")
+    eventually(lambda: player.evaluate("(audio) => audio.duration"), pytest.approx(0.5))
+    leave(dialog)
 
 
 @pytest.mark.usefixtures("node_modules")
@@ -407,8 +423,7 @@ def test_axe_finds_nothing_serious(notebook, shown, theme):
     shown.get_by_role("button", name="Filter, sort and sample rows").click()
     dialog = view(shown, "depth")
     look("viewer")
-    page.keyboard.press("Escape")
-    dialog.wait_for(state="hidden")
+    leave(dialog)
     shown.get_by_label("Tensor shown").select_option("linked")
     shown.get_by_text("cannot be read").first.wait_for()
     look("error")

@@ -16,8 +16,8 @@ from tests.widgets.conftest import BLUE, file
 
 
 @pytest.fixture(scope="module")
-def notebook(browser, store, tmp_path_factory):
-    running = Marimo(tmp_path_factory.mktemp("marimo"), browser, cells(store), questions(store))
+def notebook(browser, store, held, tmp_path_factory):
+    running = Marimo(tmp_path_factory.mktemp("marimo"), browser, cells(store), questions(store, held))
     yield running.open()
     running.close()
 

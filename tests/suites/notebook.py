@@ -5,10 +5,10 @@ One specification for all: what a host cannot do is said by the attributes of it
 
 from __future__ import annotations
 
-import time
+from playwright.sync_api import expect
 
-from tests.browser.gallery import BLUE, BOX, RED, SECONDS, at, gallery, go_to, near, pictures, tile
-from tests.browser.page import pixel
+from tests.browser.gallery import BLUE, BOX, RED, gallery, go_to, large, painted, pictures, tile
+from tests.eventually import eventually
 
 ROWS = 400
 CANARY = "b3arerCanary-thatNobodyMaySee-0123456789"
@@ -29,13 +29,12 @@ COUNT = "len(colours)"
 SELECTION = "shown.selection"
 ONLY_BLUE = "shown.set_trait('view', 'labels == \"blue\"')"
 ALL = "shown.set_trait('view', {})"
-SLEEP = "time.sleep(6)"
 LOADED = "deeplake.load('{url}').x.numpy().ravel().tolist()"
 
 
-def questions(store):
+def questions(store, held):
     """All that is asked, for hosts that want to know before."""
-    return [COUNT, SELECTION, ONLY_BLUE, ALL, SLEEP, LOADED.format(url=f"{store.endpoint}/cars")]
+    return [COUNT, SELECTION, ONLY_BLUE, ALL, held.expression, LOADED.format(url=f"{store.endpoint}/cars")]
 
 
 def cells(store):
@@ -56,29 +55,26 @@ class NotebookSuite:
         shown = gallery(notebook, GALLERY)
         assert notebook.ask(COUNT) == str(ROWS)
         for row in range(6):
-            assert near(at(tile(shown, row), 0.1, 0.1), (RED, BLUE)[row % 2])
+            painted(tile(shown, row), 0.1, 0.1, (RED, BLUE)[row % 2])
         first = tile(shown, 0)
-        assert near(at(first, 0.25, 0.5), BOX), "the left edge of the box, in the colour of its class"
-        assert near(at(first, 0.5, 0.5), RED), "a box is not filled"
-        assert first.get_attribute("aria-label") == "Row 0, red, 1 box, 96 by 96 pixels"
+        painted(first, 0.25, 0.5, BOX)  # the left edge of the box, in the colour of its class
+        painted(first, 0.5, 0.5, RED)  # a box is not filled
+        expect(first).to_have_attribute("aria-label", "Row 0, red, 1 box, 96 by 96 pixels")
 
     def test_a_click_opens_the_viewer_and_escape_closes_it(self, notebook):
         shown = gallery(notebook, GALLERY)
         tile(shown, 1).click()
         viewer = shown.get_by_role("dialog")
-        viewer.get_by_text("caption of row 1", exact=True).wait_for(timeout=SECONDS)
-        large = viewer.locator("canvas:not([hidden])").first
-        large.wait_for(timeout=SECONDS)
-        width, height = large.evaluate("(canvas) => [canvas.width, canvas.height]")
-        assert near(pixel(large, width // 2, height // 2)[:3], BLUE)
+        viewer.get_by_text("caption of row 1", exact=True).wait_for()
+        large(viewer, BLUE)
         notebook.page.keyboard.press("Escape")
-        viewer.wait_for(state="hidden", timeout=SECONDS)
+        viewer.wait_for(state="hidden")
 
     def test_the_viewer_keeps_the_keyboard_and_gives_it_back(self, notebook):
         shown = gallery(notebook, GALLERY)
         tile(shown, 1).click()
         viewer = shown.get_by_role("dialog")
-        viewer.get_by_text("caption of row 1", exact=True).wait_for(timeout=SECONDS)
+        viewer.get_by_text("caption of row 1", exact=True).wait_for()
         for key in ("Tab", "Shift+Tab"):
             stops = set()
             for _ in range(24):
@@ -87,57 +83,49 @@ class NotebookSuite:
             assert len(stops) > 8, "all that there is"
             assert "" not in stops, "and nothing behind it"
         notebook.page.keyboard.press("Escape")
-        viewer.wait_for(state="hidden", timeout=SECONDS)
-        assert tile(shown, 1).evaluate("(cell) => cell.getRootNode().activeElement === cell")
+        viewer.wait_for(state="hidden")
+        expect(tile(shown, 1)).to_be_focused()
 
     def test_a_selection_reaches_python(self, notebook):
         shown = gallery(notebook, GALLERY)
         for row in (2, 5):
             tile(shown, row).click(modifiers=["Control"])
-        shown.locator('.dl-cell[data-row="5"][aria-selected="true"]').wait_for(timeout=SECONDS)
-        until = time.monotonic() + 5  # a page sends one change after the other
-        while (selected := notebook.ask(SELECTION)) != "[2, 5]" and time.monotonic() < until:
-            pass
-        assert selected == "[2, 5]"
+        shown.locator('.dl-cell[data-row="5"][aria-selected="true"]').wait_for()
+        eventually(lambda: notebook.ask(SELECTION), "[2, 5]")  # a page sends one change after the other
 
     def test_what_python_sets_is_shown(self, notebook):
         for view, count, first in ((ONLY_BLUE, f"{ROWS // 2} of {ROWS} rows", BLUE), (ALL, f"{ROWS} rows", RED)):
             notebook.ask(view)
             shown = gallery(notebook, GALLERY)
-            shown.get_by_text(count, exact=True).wait_for(timeout=SECONDS)
-            assert near(at(tile(shown, 0), 0.1, 0.1), first)
+            shown.get_by_text(count, exact=True).wait_for()
+            painted(tile(shown, 0), 0.1, 0.1, first)
 
     def test_a_dataset_is_shown_and_its_picture_gives_way(self, notebook):
         shown = gallery(notebook, DATASET)
-        assert near(at(tile(shown, 1), 0.1, 0.1), BLUE)
-        pictures = notebook.output(DATASET).locator("img")
-        assert pictures.count() == self.keeps_picture
-        assert not any(picture.is_visible() for picture in pictures.all())
+        painted(tile(shown, 1), 0.1, 0.1, BLUE)
+        output = notebook.output(DATASET)
+        expect(output.locator("img")).to_have_count(int(self.keeps_picture))
+        expect(output.locator("img:visible")).to_have_count(0)
         notebook.page.wait_for_timeout(2100)  # for so long the hint to run the cell waits for a gallery
-        assert not any(hint.is_visible() for hint in notebook.output(DATASET).locator(".deeplake-nb-hint").all())
+        expect(output.locator(".deeplake-nb-hint:visible")).to_have_count(0)
 
     def test_the_theme_is_followed_when_it_is_switched(self, notebook):
         shown = gallery(notebook, GALLERY)
-        grounds = {}
         for theme in ("dark", "light"):
             notebook.set_theme(theme)
             for index, name in ((GALLERY, ".deeplake-nb"), (FORM, ".deeplake-nb-form")):
-                widget = notebook.output(index).locator(name)
-                widget.wait_for(timeout=SECONDS)
-                grounds[theme, name] = luminances(widget)
+                is_themed(notebook.output(index).locator(name), theme)
             shown.scroll_into_view_if_needed()
             notebook.screenshot(f"{type(self).__name__[4:].lower()}-{theme}")
-        for (theme, name), (ground, ink) in grounds.items():
-            assert (ground < 0.2 and ink > 0.6) if theme == "dark" else (ground > 0.9 and ink < 0.3), (theme, name)
 
     def test_a_form_is_filled_in_and_its_key_is_used(self, notebook, store):
         form = notebook.output(FORM).locator(".deeplake-nb-form")
-        form.wait_for(timeout=SECONDS)
+        form.wait_for()
         form.scroll_into_view_if_needed()
         token = form.get_by_label("Token")
         token.fill(CANARY)
         form.get_by_role("button", name="Save").click()
-        form.locator(".dl-said", has_text="in this session").wait_for(timeout=SECONDS)
+        form.locator(".dl-said", has_text="in this session").wait_for()
         store.requests.clear()
         assert notebook.ask(LOADED.format(url=f"{store.endpoint}/cars")) == "[1, 2, 3]"
         assert {headers.get("Authorization") for _, _, headers in store.requests} == {f"Bearer {CANARY}"}
@@ -145,27 +133,24 @@ class NotebookSuite:
             assert CANARY not in frame.content()
             assert CANARY not in frame.evaluate(_STORED)
 
-    def test_what_happens_while_a_cell_runs(self, notebook):
+    def test_what_happens_while_a_cell_runs(self, notebook, held):
         shown = gallery(notebook, GALLERY)
         tile(shown, 0)
-        number = notebook.begin(SLEEP)
-        asked = time.monotonic()
-        while not notebook.is_running(number):
-            assert time.monotonic() - asked < 30
-            notebook.page.wait_for_timeout(20)
-        go_to(shown, ROWS - 1)
-        if self.answers_meanwhile:
-            assert near(at(tile(shown, ROWS - 1), 0.1, 0.1), BLUE)
+        busy = shown.locator(".dl-busy")
+        with held:
+            number = notebook.begin(held.expression)
+            eventually(lambda: notebook.is_running(number))
+            go_to(shown, ROWS - 1)
+            if self.answers_meanwhile:
+                painted(tile(shown, ROWS - 1), 0.1, 0.1, BLUE)
+            else:
+                expect(busy).to_have_text("kernel busy")
+                notebook.page.wait_for_timeout(1200)
+                assert busy.inner_text() == "kernel busy", "it stays"
+                notebook.screenshot(f"{type(self).__name__[4:].lower()}-busy")
             assert notebook.is_running(number), "the cell slept all the while"
-        else:
-            badge = shown.locator(".dl-busy", has_text="kernel busy")
-            badge.wait_for(timeout=SECONDS)
-            notebook.page.wait_for_timeout(1200)
-            assert badge.is_visible(), "it stays"
-            assert notebook.is_running(number)
-            notebook.screenshot(f"{type(self).__name__[4:].lower()}-busy")
-            assert near(at(tile(shown, ROWS - 1), 0.1, 0.1), BLUE)
-            badge.wait_for(state="hidden", timeout=SECONDS)
+        painted(tile(shown, ROWS - 1), 0.1, 0.1, BLUE)
+        expect(busy).to_have_text("")
 
     def test_nothing_went_wrong_and_no_other_machine_was_asked(self, notebook):
         assert notebook.errors == []
@@ -200,6 +185,13 @@ _LUMINANCES = """(root) => {
 }"""
 
 
-def luminances(root):
-    """Of a widget's ground and of its ink, 0 to 1."""
-    return root.evaluate(_LUMINANCES)
+# Of ground and ink, 0 to 1.
+_THEMES = {
+    "dark": lambda found: found[0] < 0.2 and found[1] > 0.6,
+    "light": lambda found: found[0] > 0.9 and found[1] < 0.3,
+}
+
+
+def is_themed(root, theme):
+    """Wait until a widget's ground and ink are those of "light" or "dark"."""
+    eventually(lambda: root.evaluate(_LUMINANCES), _THEMES[theme])
