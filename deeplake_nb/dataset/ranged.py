@@ -141,9 +141,10 @@ def read(
             )
 
 
-def read_row(state: State, tensor: TensorState, entry: int, inside: int) -> tuple[memoryview, Shape] | None:
+def read_row(
+    state: State, tensor: TensorState, entry: int, path: str, inside: int
+) -> tuple[memoryview, Shape] | None:
     """The bytes and the shape of one row, as fast as it goes; None where the chunk is better read whole."""
-    path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[entry]))
     head = state.chunks.heads.get(path)
     if head is None:
         if not is_few(state, tensor, entry, 1):

@@ -21,7 +21,7 @@ from deeplake_nb.format.chunk import uniform_start
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, ChunkRun, read_plan, run_plan
-from deeplake_nb.format.samples import StoredSample, as_bytes, object_array
+from deeplake_nb.format.samples import StoredSample, as_bytes, object_array, raw_array
 from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import ByteRange, ReadsInto, in_parallel
 
@@ -252,12 +252,13 @@ def read_one(state: State, tensor: TensorState, item: int) -> NDArray[Any] | Non
         return None
     lasts = tables.ids.lasts
     entry = int(lasts.searchsorted(item))
-    loaded = state.chunks.get(state.chunk_key(tensor, int(tables.ids.ids[entry])))
+    path = state.chunk_key(tensor, int(tables.ids.ids[entry]))
+    loaded = state.chunks.get(path)
     inside = item - (int(lasts[entry - 1]) + 1 if entry else 0)
     if loaded is None:
         if meta.dtype is None or meta.sample_compression == "lz4" or htype_row(meta.htype).payload != "array":
             return None
-        found = ranged.read_row(state, tensor, entry, inside)
+        found = ranged.read_row(state, tensor, entry, path, inside)
         return found and _numeric(tensor, item, *found)
     if loaded.array is not None:
         return np.array(loaded.array[inside]) if inside < len(loaded.array) else None
@@ -272,6 +273,8 @@ def _numeric(tensor: TensorState, item: int, payload: memoryview, shape: tuple[i
     meta = tensor.meta
     what = f"tensor {meta.name!r} row {item}"
     dtype = meta.dtype or "uint8"
+    if meta.sample_compression is None:
+        return raw_array(payload, shape, dtype, what)
     return StoredSample(payload, shape, dtype, meta.sample_compression, meta.htype or "generic", what).array()
 
 

@@ -83,13 +83,7 @@ class LocalStorage:
     def get(self, key: str, byte_range: ByteRange | None = None) -> memoryview:
         """The object's bytes, read in one piece."""
         try:
-            if byte_range is None:
-                return memoryview(_content(self._base + check_key(key)))
-            with FileIO(self._base + check_key(key)) as file:  # a third cheaper than open()
-                start, stop = clip(byte_range, os.fstat(file.fileno()).st_size)
-                file.seek(start)
-                content = memoryview(bytearray(stop - start))
-                return content[: _fill(file, content)].toreadonly()
+            return memoryview(_content(self._base + check_key(key), byte_range))
         except OSError as error:
             raise self._error("read", key, error) from error
 
@@ -262,16 +256,29 @@ def _create(path: str) -> BufferedWriter:
         return open(path, "xb")
 
 
-def _content(path: str) -> bytes:
-    """All of a file, with half the calls that a file object makes."""
+def _content(path: str, byte_range: ByteRange | None) -> Buffer:
+    """All of a file or what it has of a range, with a third of the calls that a file object makes."""
     descriptor = os.open(path, _READING)
     try:
-        nbytes = os.fstat(descriptor).st_size
-        data = os.read(descriptor, nbytes + 1)
-        if len(data) == nbytes:  # else it has changed, is no plain file, or is more than a call carries
+        if byte_range is None:
+            start, wanted = 0, os.fstat(descriptor).st_size + 1
+        else:
+            start = max(byte_range.start, 0)
+            wanted = max(byte_range.stop - start, 0)
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
+        data = os.read(descriptor, min(wanted, _MOST_AT_ONCE))
+        if len(data) == wanted - (byte_range is None):
             return data
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return FileIO(descriptor, closefd=False).readall()
+        del data  # the file ends, has grown, is no plain file, or is more than a call carries
+        file = FileIO(descriptor, closefd=False)
+        if byte_range is None:
+            file.seek(0)
+            return file.readall()
+        start, stop = clip(byte_range, os.fstat(descriptor).st_size)
+        file.seek(start)
+        content = memoryview(bytearray(stop - start))
+        return content[: _fill(file, content)].toreadonly()
     finally:
         os.close(descriptor)
 
