@@ -18,7 +18,6 @@ TOKEN = "a token that opens nothing"
 def talk(lab) -> list[dict]:
     """All that a person and the kernel say of a token: mistaken, incomplete, tested, kept."""
     notebook = lab.open(["%load_ext deeplake_nb", "%lake creds add"], name="talk.ipynb")
-    notebook.page.set_default_timeout(30_000)
     notebook.run(0)
     heard = Transcript(notebook)
     notebook.run(1)

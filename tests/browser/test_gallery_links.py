@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 import deeplake_nb as deeplake
-from tests.browser.gallery import at, gallery, near
+from tests.browser.gallery import gallery, painted
+from tests.browser.test_gallery_kinds import is_played
+from tests.browser.test_gallery_viewer import leave
 from tests.fakes.web import web_server
 from tests.widgets.conftest import BLUE, RED, file, film, song
 
@@ -35,7 +40,6 @@ def notebook(lab, web):
     load = "import deeplake_nb as deeplake\nfrom deeplake_nb.widgets.gallery import Gallery\n"
     load += "shown = Gallery(deeplake.load('linked', read_only=True))"
     opened = lab.open([load, "shown"], viewport=(1500, 1000))
-    opened.page.set_default_timeout(15_000)
     opened.run_all()
     return opened
 
@@ -44,6 +48,7 @@ def notebook(lab, web):
 def shown(notebook):
     found = gallery(notebook, 1)
     found.get_by_label("Tensor shown").select_option("images")
+    painted(found.locator(f'.dl-painted[data-row="{THERE}"]'), 0.5, 0.5, RED)
     return found
 
 
@@ -58,9 +63,9 @@ def field(dialog, name):
     return dialog.locator(".dl-field").filter(has=dialog.page.locator("h3", has_text=name))
 
 
-def leave(dialog):
-    dialog.page.keyboard.press("Escape")
-    dialog.wait_for(state="hidden")
+def advice(place):
+    """What to do about a broken link."""
+    return re.compile(f"^%lake explain {re.escape(place)} ")
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("films", 1.0), ("sounds", 0.5)])
@@ -68,17 +73,14 @@ def test_a_linked_film_or_sound_is_played_from_bytes_that_the_kernel_sends(noteb
     dialog = view(shown, THERE)
     listed = field(dialog, name)
     kind = _KINDS[name][1]
-    assert listed.locator(".dl-origin").inner_text() == f"{web.endpoint}/a.{kind}"
+    expect(listed.locator(".dl-origin")).to_have_text(f"{web.endpoint}/a.{kind}")
     asked = []
     notebook.page.on("request", lambda request: asked.append(request.url))
     listed.get_by_role("button", name=f"Load {name} and play it").click()
     player = listed.locator("video, audio")
     player.wait_for()
-    notebook.page.wait_for_function("(player) => player.duration > 0", arg=player.element_handle())
-    assert player.evaluate("(player) => player.duration") == pytest.approx(seconds, abs=0.15)
-    assert player.evaluate("(player) => player.src").startswith("blob:")
-    player.evaluate("(player) => { player.muted = true; return player.play(); }")
-    notebook.page.wait_for_function("(player) => player.currentTime > 0.05", arg=player.element_handle())
+    is_played(player, seconds)
+    expect(player).to_have_attribute("src", re.compile("^blob:"))
     assert not [url for url in asked if url.startswith(web.endpoint)], "the page itself asks nobody"
     notebook.screenshot(f"linked-{name}")
     leave(dialog)
@@ -88,16 +90,14 @@ def test_a_linked_film_or_sound_is_played_from_bytes_that_the_kernel_sends(noteb
 def test_the_tile_of_a_link_shows_the_file_and_a_broken_one_its_own_error(notebook, web, shown, name):
     shown.get_by_label("Tensor shown").select_option(name)
     good = shown.locator(f'.dl-painted[data-row="{THERE}"]')
-    good.wait_for()
-    if name != "sounds":
-        assert near(at(good, 0.5, 0.5), {"films": RED, "photos": BLUE}[name], 14)
     kind = _KINDS[name][1]
-    assert good.get_attribute("title") == f"from {web.endpoint}/a.{kind}"
+    expect(good).to_have_attribute("title", f"from {web.endpoint}/a.{kind}")
+    if name != "sounds":
+        painted(good, 0.5, 0.5, {"films": RED, "photos": BLUE}[name], 14)
     broken = shown.locator(f'.dl-failed[data-row="{GONE}"]')
-    broken.wait_for()
-    assert f"{web.endpoint}/gone.{kind}" in broken.get_attribute("title")
-    assert f"%lake explain {web.endpoint}/gone.{kind}" in broken.get_attribute("title"), "what to do next"
-    assert broken.get_attribute("aria-label").startswith(f"Row {GONE} cannot be shown: ")
+    place = re.escape(f"{web.endpoint}/gone.{kind}")
+    expect(broken).to_have_attribute("title", re.compile(f"{place}(?s:.*)%lake explain {place}"))  # what to do next
+    expect(broken).to_have_attribute("aria-label", re.compile(f"^Row {GONE} cannot be shown: "))
     notebook.screenshot(f"linked-tiles-{name}")
     broken.click()
     dialog = shown.get_by_role("dialog")
@@ -110,9 +110,9 @@ def test_each_broken_link_of_a_row_has_its_own_error_and_advice_and_the_rest_is_
     dialog.locator(".dl-large:not([hidden])").first.wait_for()
     for name, (_, kind) in _KINDS.items():
         listed = field(dialog, name)
-        assert f"gone.{kind}" in listed.locator(".dl-error").inner_text()
-        assert listed.locator(".dl-note").inner_text().startswith(f"%lake explain {web.endpoint}/gone.{kind} ")
-        assert listed.get_by_role("button").count() == 0, "nothing to play"
+        expect(listed.locator(".dl-error")).to_contain_text(f"gone.{kind}")
+        expect(listed.locator(".dl-note")).to_have_text(advice(f"{web.endpoint}/gone.{kind}"))
+        expect(listed.get_by_role("button")).to_have_count(0)  # nothing to play
     notebook.screenshot("linked-broken")
     leave(dialog)
 
@@ -125,7 +125,7 @@ def test_a_link_that_breaks_while_one_looks_says_so_when_it_is_played(notebook, 
     kept = web.files.pop("a.mp4")
     play.click()
     listed.locator(".dl-error", has_text="a.mp4").wait_for()
-    assert listed.locator(".dl-note").inner_text().startswith(f"%lake explain {web.endpoint}/a.mp4 ")
+    expect(listed.locator(".dl-note")).to_have_text(advice(f"{web.endpoint}/a.mp4"))
     web.files["a.mp4"] = kept
     leave(dialog)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tests.browser.test_gallery import gallery, go_to
+from tests.browser.gallery import gallery, go_to
 from tests.browser.transcript import Transcript
+from tests.eventually import eventually
 from tests.widgets import recorded
 
 # Each step takes back what the one before asked.
@@ -30,7 +31,6 @@ class Tour:
         )
         load += f"shown = Gallery(deeplake.copy('conversation', {recorded.PATH!r}))\n"
         self.notebook = lab.open([load, "shown", "shown.selection = [7]"], viewport=(1500, 1000))
-        self.notebook.page.set_default_timeout(10_000)
         self.heard = Transcript(self.notebook)
         self.notebook.run(0)
         self.notebook.run(1)
@@ -38,12 +38,11 @@ class Tour:
 
     def wait(self, kind, count=1):
         """Until that was said so often."""
-        for _ in range(200):
-            said = [one for one in self.heard.messages() if one.get("content", {}).get("kind") == kind]
-            if len(said) >= count:
-                return
-            self.notebook.page.wait_for_timeout(50)
-        raise AssertionError(f"nobody said {kind}")
+        eventually(lambda: self.said().count(kind), lambda times: times >= count)
+
+    def said(self):
+        """Of what kind the messages were, in order."""
+        return [one["content"]["kind"] for one in self.heard.messages() if "content" in one]
 
     def filter(self):
         shown, keys = self.shown, self.notebook.page.keyboard
@@ -85,7 +84,8 @@ class Tour:
         self.wait("part.ok")
         dialog.evaluate(_THREE_ON)
         self.wait("cancel", 2)
-        self.notebook.page.wait_for_timeout(1000)
+        self.wait("part.ok", 2)
+        eventually(lambda: open_requests(self.heard.messages()), set())
 
 
 def talk(lab) -> list[dict]:
@@ -98,6 +98,13 @@ def talk(lab) -> list[dict]:
     assert tour.notebook.errors == []
     tour.notebook.close()
     return said
+
+
+def open_requests(said):
+    """The numbers of those that the page still waits for."""
+    told = [(one["from"], one["content"]["kind"], one["content"]["id"]) for one in said if "content" in one]
+    over = {number for who, kind, number in told if who == "kernel" or kind == "cancel"}
+    return {number for _, _, number in told} - over
 
 
 def kinds(said):
