@@ -75,6 +75,15 @@ def grid(count: int) -> Grid:
     return best
 
 
+def room(layout: Grid) -> Preview:
+    """A picture of nothing, as large as the sheet will be: what keeps its place until it is drawn. About 200 bytes."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("P", (layout.width, layout.height)).save(out, "PNG", bits=1, transparency=0)
+    return Preview("image/png", out.getvalue(), layout.width, layout.height)
+
+
 def contact_sheet(tiles: Sequence[Tile | FailedTile]) -> Preview:
     """The first 24 tiles on one JPEG of at most about 200 kB, with their boxes, masks and labels burnt in.
 

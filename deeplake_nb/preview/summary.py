@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COLUMNS = ("tensor", "htype", "dtype", "shape", "length", "compression", "array size")
+BRIEF = ("tensor", "htype", "shape", "length")
 _RIGHT_ALIGNED = {"length", "array size"}
 _MOST_ROWS = 16
 _SCROLLED = '<div role="region" aria-label="Tensors" tabindex="0" style="max-height: 440px; overflow: auto">'
@@ -67,17 +68,18 @@ class SummaryRow:
         return byte_count(nbytes) if self.lower == self.upper else f"≤ {byte_count(nbytes)}"
 
 
-def summary_text(heading: SummaryHeading, rows: Sequence[SummaryRow]) -> str:
+def summary_text(heading: SummaryHeading, rows: Sequence[SummaryRow], columns: Sequence[str] = _COLUMNS) -> str:
     """The summary as aligned columns of plain text."""
     title = f"Dataset {heading.path}\n{_about(heading, len(rows))}"
     if not rows:
         return f"{title}\nno tensors yet: create one with ds.create_tensor(name, htype=...)"
-    table = [_COLUMNS, *(row.cells() for row in rows)]
+    chosen = [_COLUMNS.index(column) for column in columns]
+    table = [columns, *([cells[index] for index in chosen] for cells in (row.cells() for row in rows))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(
-            cell.rjust(width) if heading_ in _RIGHT_ALIGNED else cell.ljust(width)
-            for cell, width, heading_ in zip(cells, widths, _COLUMNS, strict=True)
+            cell.rjust(width) if column in _RIGHT_ALIGNED else cell.ljust(width)
+            for cell, width, column in zip(cells, widths, columns, strict=True)
         ).rstrip()
         for cells in table
     ]

@@ -4,6 +4,10 @@ Three outputs, so that each reader finds one it can show: GitHub, an export or a
 live notebook all of them, of which the page hides the picture once the gallery is in its place. The picture is drawn
 last, into the room kept for it, so that the gallery does not wait for it. The summary ends with a hint to run the cell,
 which is not seen where a gallery lives. In a terminal only the summary is printed. Nothing waits for a browser.
+
+No HTML before the gallery is on its way: at its first HTML a page of JupyterLab loads MathJax, a megabyte of code,
+which takes as long as all else up to the first pictures. So the summary comes as text, in few columns so that a narrow
+page breaks no line, and becomes a table last, line for line in its place.
 """
 
 from __future__ import annotations
@@ -20,10 +24,25 @@ _DATASET = ("deeplake_nb.dataset.dataset", "Dataset")
 _SHEET_BOX_PX = 256
 
 # In a reopened notebook without a kernel the widget's output says "Error displaying widget": the picture stands there.
+# The table's lines are as high as those of the text that stood there, so that nothing moves: 5 and one for each tensor.
 _STYLE = """\
+.jp-RenderedHTMLCommon > .deeplake-nb-summary
+ { --line: calc(var(--jp-code-font-size) * var(--jp-code-line-height)); line-height: var(--line);
+   margin: 0; padding-bottom: calc(.6 * var(--line)) }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary > p { min-height: calc(3 * var(--line)); margin: 0 !important }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary table { margin: 0; font-size: var(--jp-code-font-size) }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary small { line-height: 1 }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary tr > *
+ { height: var(--line); padding: 0 8px; line-height: inherit; white-space: nowrap }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary thead { border: 0 }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary thead tr > *
+ { height: calc(1.4 * var(--line)); box-shadow: inset 0 -1px var(--jp-border-color1) }
+.jp-RenderedHTMLCommon > .deeplake-nb-summary > div { max-height: calc(25.4 * var(--line)) !important }
 .jp-OutputArea-child:has(.deeplake-nb-summary) + .jp-OutputArea-child + .jp-OutputArea-child
  > .jp-OutputArea-output:not([data-mime-type]):not(:has(.deeplake-nb))
  { display: none }"""
+
+_MOST_LINES = 29  # of the summary: what is more is scrolled in the table
 
 _HINT = "run this cell in Jupyter to scroll through all rows"
 # It has its room from the first, so that nothing moves, and waits: a gallery that comes to life is there by then.
@@ -96,7 +115,7 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet, grid
+    from deeplake_nb.preview.sheet import MAX_TILES, contact_sheet, grid, room
     from deeplake_nb.widgets import marimo, settings
     from deeplake_nb.widgets.source import Source
 
@@ -112,22 +131,22 @@ def show(ds: Dataset, tensor: str | None = None) -> None:
     if not _has_page():
         print(f"\n{described['text/plain']}")  # noqa: T201 - a terminal shows it after its own "Out[1]: "
         return
-    _publish(described)
     if not len(source) or not source.names:
+        _publish(described)
         return
+    top, place = {"display_id": uuid4().hex}, {"display_id": uuid4().hex}
+    _publish({"text/plain": _brief(ds)}, transient=top)
     name = tensor or source.names[0]
-    if not settings.settings(InteractiveShell.instance()).sheet:
+    if settings.settings(InteractiveShell.instance()).sheet:
+        layout = grid(min(len(source), MAX_TILES))
+        words = f"[picture of the first rows of {name!r}]"
+        _publish_picture(room(layout), words, transient=place)
+        _show_gallery(ds, name, [layout.width, layout.height])
+        sheet = contact_sheet(source.tiles(name, range(min(len(source), MAX_TILES)), _SHEET_BOX_PX))
+        _publish_picture(sheet, words, transient=place, update=True)
+    else:
         _show_gallery(ds, name, [])
-        return
-    layout = grid(min(len(source), MAX_TILES))
-    room = f'<div style="max-width: {layout.width}px; aspect-ratio: {layout.width} / {layout.height}"></div>'
-    words = f"[picture of the first rows of {name!r}]"
-    place = {"display_id": uuid4().hex}
-    _publish({"text/html": room, "text/plain": words}, transient=place)
-    _show_gallery(ds, name, [layout.width, layout.height])
-    sheet = contact_sheet(source.tiles(name, range(min(len(source), MAX_TILES)), _SHEET_BOX_PX))
-    metadata = {sheet.media_type: {"width": sheet.width, "height": sheet.height}}
-    _publish({sheet.media_type: _base64(sheet), "text/plain": words}, metadata, transient=place, update=True)
+    _publish(described, transient=top, update=True)
 
 
 def summary_bundle(ds: Dataset, *, has_gallery: bool, style: str = "") -> dict[str, str]:
@@ -139,6 +158,13 @@ def summary_bundle(ds: Dataset, *, has_gallery: bool, style: str = "") -> dict[s
     hint = _HINT if has_gallery else ""
     html = summary_html(heading, rows, style + (_HINT_STYLE if hint else ""), hint)
     return {"text/plain": summary_text(heading, rows), "text/html": html}
+
+
+def _brief(ds: Dataset) -> str:
+    from deeplake_nb.dataset.summary import summary
+    from deeplake_nb.preview.summary import BRIEF, summary_text
+
+    return "\n".join(summary_text(*summary(ds), BRIEF).splitlines()[:_MOST_LINES])
 
 
 def _show_gallery(ds: Dataset, tensor: str, sheet: list[int]) -> None:
@@ -155,10 +181,11 @@ def _publish(data: dict[str, Any], metadata: dict[str, Any] | None = None, **whe
     InteractiveShell.instance().display_pub.publish(data, metadata, **where)
 
 
-def _base64(preview: Preview) -> str:
+def _publish_picture(picture: Preview, words: str, **where: Any) -> None:
     import base64
 
-    return base64.b64encode(preview.data).decode()
+    data = {picture.media_type: base64.b64encode(picture.data).decode(), "text/plain": words}
+    _publish(data, {picture.media_type: {"width": picture.width, "height": picture.height}}, **where)
 
 
 def _has_page() -> bool:

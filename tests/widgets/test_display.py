@@ -79,12 +79,26 @@ def test_one_setting_leaves_the_picture_out(shell, outputs, colours):
 def test_the_gallery_does_not_wait_for_the_picture_but_its_room_is_kept(shell, colours):
     with capture_output() as captured:
         display.show(colours)
-    _, room, gallery, sheet = captured.outputs
-    width, height = (sheet.metadata["image/jpeg"][side] for side in ("width", "height"))
-    assert f"max-width: {width}px; aspect-ratio: {width} / {height}" in room.data["text/html"]
+    text, room, gallery, sheet, summary = captured.outputs
+    size = sheet.metadata["image/jpeg"]
+    assert room.metadata["image/png"] == size
+    picture = Image.open(io.BytesIO(base64.b64decode(room.data["image/png"])))
+    assert picture.size == (size["width"], size["height"])
+    assert picture.convert("RGBA").getextrema()[3] == (0, 0), "nothing is seen"
     assert WIDGET in gallery.data
     assert sheet.update
     assert room.transient == sheet.transient != {}
+    assert summary.update
+    assert text.transient == summary.transient not in ({}, room.transient)
+
+
+def test_no_html_comes_before_the_gallery_as_it_makes_jupyterlab_load_mathjax(shell, colours):
+    with capture_output() as captured:
+        display.show(colours)
+    kinds = [set(output.data) for output in captured.outputs]
+    gallery = next(index for index, kind in enumerate(kinds) if WIDGET in kind)
+    assert [index for index, kind in enumerate(kinds) if "text/html" in kind] == [len(kinds) - 1]
+    assert gallery < len(kinds) - 1
 
 
 def test_names_from_a_dataset_are_escaped(outputs, colours):
