@@ -50,6 +50,20 @@ class Span(NamedTuple):
     stop: int
 
 
+class Block(NamedTuple):
+    """Neighbouring rows of one chunk.
+
+    Attributes:
+        first: the number of the first one.
+        vectors: all of them, ``(n, width)``; only to be read, and perhaps at an address that suits no number.
+        stamp: tells them from what stands there at another time; None where nothing does.
+    """
+
+    first: int
+    vectors: NDArray[Any]
+    stamp: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """The rows of one tensor at one moment, as flat vectors of ``width`` numbers."""
@@ -93,11 +107,10 @@ class Blocks:
         cut = zip(range(len(stops)), firsts, stops, strict=True)
         return [Span(entry, first, first, stop) for entry, first, stop in cut if first < stop]
 
-    def read(self, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
-        """The vectors of a span: pairs of the first row's number and an array ``(n, width)``, in order.
+    def read(self, span: Span) -> Iterator[Block]:
+        """The vectors of a span, in order. Each is good until the next one is asked for.
 
-        A row without a sample is all NaN. An array is good until the next one is asked for, is only to be read, and may
-        lie at an address that suits no number. Thread-safe.
+        A row without a sample is all NaN. Thread-safe.
 
         Raises:
             DynamicShapeError: a vector of another length.
@@ -117,9 +130,9 @@ class Blocks:
         flat = array[inside].reshape(-1, self.width)
         step = max(BLOCK_NBYTES // max(self.row_nbytes, 1), 1)
         for start in range(0, len(flat), step):
-            yield span.first + start, flat[start : start + step]
+            yield Block(span.first + start, flat[start : start + step])
 
-    def _straight(self, span: Span) -> Iterator[tuple[int, NDArray[Any]]] | None:
+    def _straight(self, span: Span) -> Iterator[Block] | None:
         """The span read from the storage into one block's memory; None where that does not apply.
 
         It never applies to the last chunk, which a writer may give a longer header between our requests.
@@ -147,7 +160,7 @@ class Blocks:
             return None
         return self._pieces(storage, path, found[0] - span.origin * nbytes, span)
 
-    def _pieces(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
+    def _pieces(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[Block]:
         """``zero`` is where row 0 would start."""
         nbytes = self.row_nbytes
         step = max(_LENT_NBYTES // nbytes, 1)
@@ -155,11 +168,13 @@ class Blocks:
             stop = min(first + step, span.stop)
             with lent(self.state.storage, path, ByteRange(zero + first * nbytes, zero + stop * nbytes)) as found:
                 if found is not None:
-                    yield first, np.frombuffer(found, self.tensor.meta.dtype).reshape(-1, self.width)
+                    vectors = np.frombuffer(found.data, self.tensor.meta.dtype).reshape(-1, self.width)
+                    yield Block(first, vectors, found.stamp)
+                    del vectors
             if found is None:
                 yield from self._copied(storage, path, zero, span._replace(first=first, stop=stop))
 
-    def _copied(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[tuple[int, NDArray[Any]]]:
+    def _copied(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[Block]:
         step = max(BLOCK_NBYTES // self.row_nbytes, 1)
         block = np.empty((step, self.width), self.tensor.meta.dtype)
         for first in range(span.first, span.stop, step):
@@ -167,7 +182,7 @@ class Blocks:
             target = as_bytes(part)
             if storage.get_into(path, target, zero + first * self.row_nbytes) != len(target):
                 raise StorageError(f"{self.state.storage.url}: {path} became shorter while it was read; search again")
-            yield first, part
+            yield Block(first, part)
 
     def _one_by_one(self, span: Span) -> NDArray[Any]:
         """Samples that differ: missing ones become NaN."""

@@ -13,7 +13,8 @@ import contextlib
 import mmap
 import os
 import signal
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,18 +24,31 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.ranges import ByteRange
 
 _MADV_POPULATE_READ = 22  # linux/mman.h; since 5.14
+_SETTLED_NS = 2_000_000_000  # clocks of file systems tick, so that two changes within a moment may bear one time
+
+
+class Mapped(NamedTuple):
+    """Bytes of an object as they lie in memory.
+
+    Attributes:
+        data: the bytes.
+        stamp: tells them from what was written there before or is later; None where that cannot be told yet.
+    """
+
+    data: memoryview
+    stamp: str | None
 
 
 @runtime_checkable
 class Lends(Protocol):
     """A provider that may have an object's bytes in memory already; call it through `lent`."""
 
-    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
         """As the function `lent`."""
         ...
 
 
-def lent(provider: StorageProvider, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+def lent(provider: StorageProvider, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
     """The bytes of a range as they lie in memory, without a copy, for as long as the context is open: milliseconds.
 
     None where the storage has no such memory, or the object no such range: read it instead. A program that replaces the
@@ -44,20 +58,21 @@ def lent(provider: StorageProvider, key: str, byte_range: ByteRange) -> Abstract
 
 
 @contextlib.contextmanager
-def leased(path: str, byte_range: ByteRange) -> Iterator[memoryview | None]:
+def leased(path: str, byte_range: ByteRange) -> Iterator[Mapped | None]:
     """The bytes of a file, mapped; None where that cannot be done safely."""
     with contextlib.ExitStack() as stack:
         yield _mapped(stack, path, byte_range)
 
 
-def _mapped(stack: contextlib.ExitStack, path: str, byte_range: ByteRange) -> memoryview | None:
+def _mapped(stack: contextlib.ExitStack, path: str, byte_range: ByteRange) -> Mapped | None:
     start, stop = byte_range
     first = start // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         stack.callback(os.close, descriptor)
         _lease(stack, descriptor)
-        if os.fstat(descriptor).st_size < stop:
+        file = os.fstat(descriptor)
+        if file.st_size < stop:
             return None
         mapping = mmap.mmap(descriptor, stop - first, mmap.MAP_SHARED, mmap.PROT_READ, offset=first)
         view = memoryview(mapping)
@@ -65,7 +80,15 @@ def _mapped(stack: contextlib.ExitStack, path: str, byte_range: ByteRange) -> me
         mapping.madvise(_MADV_POPULATE_READ)
     except (OSError, ValueError, ImportError, AttributeError):  # the last two where this system has no leases
         return None
-    return view[start - first :]
+    return Mapped(view[start - first :], _stamp(file, byte_range))
+
+
+def _stamp(file: os.stat_result, byte_range: ByteRange) -> str | None:
+    """Of a file under a lease, so that nobody is changing it: its number, size and times, and the range."""
+    if time.time_ns() - max(file.st_mtime_ns, file.st_ctime_ns) < _SETTLED_NS:
+        return None
+    known = file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns
+    return ":".join(map(str, (*known, *byte_range)))
 
 
 def _lease(stack: contextlib.ExitStack, descriptor: int) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from deeplake_nb.credentials.provider import CredentialProvider
+    from deeplake_nb.storage.leases import Mapped
     from deeplake_nb.storage.patches import Patched
 
 _TEMPORARY = ".deeplake_nb-"  # starts the name of a file that is still being written; listings leave it out
@@ -97,7 +98,7 @@ class LocalStorage:
         except OSError as error:
             raise self._error("read", key, error) from error
 
-    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
         """The file mapped into memory, under a lease; None where that cannot be had."""
         return leased(self._base + check_key(key), byte_range)
 

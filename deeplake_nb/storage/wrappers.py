@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from deeplake_nb.storage.leases import Mapped
     from deeplake_nb.storage.provider import Entry, Patched, Stored
     from deeplake_nb.urls import Url
 
@@ -50,7 +51,7 @@ class Wrapper:
         """Fill memory with the object's bytes."""
         return seam.get_into(self.inner, key, buffer, start)
 
-    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[memoryview | None]:
+    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
         """The object's bytes as they lie in memory, if they do."""
         return lent(self.inner, key, byte_range)
 
@@ -172,12 +173,12 @@ class Counting(Wrapper):
         return nbytes
 
     @contextmanager
-    def lend(self, key: str, byte_range: ByteRange) -> Iterator[memoryview | None]:
+    def lend(self, key: str, byte_range: ByteRange) -> Iterator[Mapped | None]:
         """The object's bytes in memory, counted as a get if they are."""
         with super().lend(key, byte_range) as found:
             if found is not None:
                 self._count("get")
-                self._carried("get", len(found))
+                self._carried("get", len(found.data))
             yield found
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:

@@ -281,10 +281,10 @@ def _batches(blocks: Blocks, start: int) -> Any:
         if span.stop <= start:
             continue
         span = span._replace(first=max(span.first, start))  # noqa: PLW2901 - what is left of it
-        for at, block in blocks.read(span):
-            first = at if not count else first
-            waiting.append(np.array(block, np.float32))
-            count += len(block)
+        for block in blocks.read(span):
+            first = block.first if not count else first
+            waiting.append(np.array(block.vectors, np.float32))
+            count += len(block.vectors)
             if count >= _BATCH_ROWS:
                 yield first, np.concatenate(waiting)
                 waiting, count = [], 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import VectorStoreError, did_you_mean
-from deeplake_nb.vectorstore.products import dots, inner, squares
+from deeplake_nb.vectorstore.products import dots, norms, products, squares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,12 +36,12 @@ _TINY = 1e-30
 class Metric:
     """One metric.
 
-    ``measure`` looks at 32-bit vectors and fills two rows of numbers, of which ``bound`` makes ``(keys, slack)``: the
-    exact key lies between ``keys - slack`` and ``keys + slack``, where these are finite.
+    Each of ``measures`` says one number of every 32-bit vector, of which ``bound`` makes ``(keys, slack)``: the exact
+    key lies between ``keys - slack`` and ``keys + slack``, where these are finite.
     """
 
     name: str
-    measure: Measure
+    measures: tuple[Measure, ...]
     bound: Callable[[Singles, Singles], Keys]
     exact: Callable[[Doubles, Doubles], Doubles]
     tql: str
@@ -75,9 +75,9 @@ def _l2(block: Doubles, query: Doubles) -> Doubles:
 
 
 def _dot_bound(measured: Singles, query: Singles) -> Keys:
-    products, norms = measured.astype(np.float64)
+    found, squared = measured.astype(np.float64)
     own = float(np.dot(query, query))
-    return -products, 2.0 * _error(len(query)) * np.sqrt(norms * own) + _TINY
+    return -found, 2.0 * _error(len(query)) * np.sqrt(squared * own) + _TINY
 
 
 def _dot(block: Doubles, query: Doubles) -> Doubles:
@@ -85,10 +85,10 @@ def _dot(block: Doubles, query: Doubles) -> Doubles:
 
 
 def _cos_bound(measured: Singles, query: Singles) -> Keys:
-    products, norms = measured.astype(np.float64)
-    norms[~((norms >= _TINY) & (norms < np.inf))] = np.nan
+    found, squared = measured.astype(np.float64)
+    squared[~((squared >= _TINY) & (squared < np.inf))] = np.nan
     own = float(np.dot(query, query))
-    keys = products / -np.sqrt(norms * (own if own >= _TINY else np.nan))
+    keys = found / -np.sqrt(squared * (own if own >= _TINY else np.nan))
     return keys, 4.0 * _error(len(query))
 
 
@@ -99,7 +99,7 @@ def _cos(block: Doubles, query: Doubles) -> Doubles:
 
 
 def _sums(block: Singles, query: Singles, out: Singles) -> None:
-    np.abs(block - query).sum(axis=1, out=out[0])
+    np.abs(block - query).sum(axis=1, out=out)
 
 
 def _l1(block: Doubles, query: Doubles) -> Doubles:
@@ -108,7 +108,7 @@ def _l1(block: Doubles, query: Doubles) -> Doubles:
 
 
 def _largest(block: Singles, query: Singles, out: Singles) -> None:
-    np.abs(block - query).max(axis=1, initial=0, out=out[0])
+    np.abs(block - query).max(axis=1, initial=0, out=out)
 
 
 def _max_bound(measured: Singles, query: Singles) -> Keys:
@@ -127,11 +127,13 @@ _LIKENESS: Mapping[str, Any] = {"score": np.negative, "is_similarity": True}
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("l2", squares, _sum_bound, _l2, "L2_NORM", np.sqrt, faiss="METRIC_L2"),
-        Metric("l1", _sums, _sum_bound, _l1, "L1_NORM"),
-        Metric("max", _largest, _max_bound, _max, "LINF_NORM"),
-        Metric("cos", inner, _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"),
-        Metric("dot", inner, _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
+        Metric("l2", (squares,), _sum_bound, _l2, "L2_NORM", np.sqrt, faiss="METRIC_L2"),
+        Metric("l1", (_sums,), _sum_bound, _l1, "L1_NORM"),
+        Metric("max", (_largest,), _max_bound, _max, "LINF_NORM"),
+        Metric(
+            "cos", (products, norms), _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"
+        ),
+        Metric("dot", (products, norms), _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
     )
 }
 DEFAULT = "cos"

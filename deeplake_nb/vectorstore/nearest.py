@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.vectorstore.products import measured
+from deeplake_nb.vectorstore.products import measured, norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Doubles = NDArray[np.float64]
+    Singles = NDArray[np.float32]
 
 _EXACTLY_AT_ONCE = 1 << 17
 """Numbers computed in 64 bits at once: 1 MB."""
@@ -48,23 +49,39 @@ class Nearest:
         """Their scores."""
         return self._metric.score(self._settled()[1])
 
-    def see(self, rows: Ints, block: NDArray[Any]) -> None:
-        """Take in vectors ``(n, width)`` of any numbers; ``rows`` are theirs."""
+    def see(self, rows: Ints, block: NDArray[Any], squared: Singles | None = None) -> Singles | None:
+        """Take in vectors ``(n, width)`` of any numbers; ``rows`` are theirs, ``squared`` their squared lengths.
+
+        Returns:
+            The squared lengths where the metric wants them, for the next time these vectors are seen.
+        """
         with np.errstate(all="ignore"):
-            maybe = self._candidates(block)
+            sizes = self._measured(block, squared)
+            maybe = None if sizes is None else self._candidates(sizes)
             step = max(_EXACTLY_AT_ONCE // max(block.shape[1], 1), 1)
             for part in _parts(np.arange(len(block)) if maybe is None else maybe, step):
                 self._take(rows[part], self._metric.exact(block[part].astype(np.float64), self._query))
+        return sizes[1] if sizes is not None and len(sizes) > 1 else None
 
     def join(self, other: Nearest) -> None:
         """Take in what another one found."""
         self._take(*other._settled())
 
-    def _candidates(self, block: NDArray[Any]) -> Ints | None:
-        """Which vectors may be among the nearest; None for all of them."""
-        if block.dtype.itemsize > self._single.itemsize:  # wider ones would lose digits
+    def _measured(self, block: NDArray[Any], squared: Singles | None) -> Singles | None:
+        """What the metric measures of vectors; None of wider numbers, which would lose digits."""
+        if block.dtype.itemsize > self._single.itemsize:
             return None
-        keys, slack = self._metric.bound(measured(block, self._single, self._metric.measure), self._single)
+        measures = self._metric.measures
+        sizes = np.empty((len(measures), len(block)), np.float32)
+        if squared is not None and measures[-1] is norms:
+            sizes[-1] = squared
+            measures = measures[:-1]
+        measured(block, self._single, measures, sizes[: len(measures)])
+        return sizes
+
+    def _candidates(self, sizes: Singles) -> Ints:
+        """Which vectors may be among the nearest, by what is measured of them."""
+        keys, slack = self._metric.bound(sizes, self._single)
         lowest = keys - slack
         odd = ~np.isfinite(lowest)  # nothing that single precision can tell
         maybe = np.flatnonzero(odd | (lowest <= self._limit))

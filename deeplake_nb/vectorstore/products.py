@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,17 +35,23 @@ def dots(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     return product
 
 
-def inner(vectors: Singles, query: Singles, out: Singles) -> None:
-    """A measure: products with the query, and each vector's with itself."""
+def products(vectors: Singles, query: Singles, out: Singles) -> None:
+    """A measure: products with the query."""
     library = _LIBRARY.get("faiss")
     if library is None:
-        out[0], out[1] = dots(vectors, query), dots(vectors, vectors)
-        return
-    pointer, wanted = library.swig_ptr, library.swig_ptr(query)
-    for part in _parts(*vectors.shape):
-        some, products, norms = vectors[part], *out[:, part]
-        library.fvec_inner_products_ny(pointer(products), wanted, pointer(some), *some.shape[::-1])
-        library.fvec_norms_L2sqr(pointer(norms), pointer(some), *some.shape[::-1])
+        out[:] = dots(vectors, query)
+    else:
+        library.fvec_inner_products_ny(*map(library.swig_ptr, (out, query, vectors)), *vectors.shape[::-1])
+
+
+def norms(vectors: Singles, query: Singles, out: Singles) -> None:
+    """A measure: squared lengths, whatever the query is."""
+    library = _LIBRARY.get("faiss")
+    if library is None:
+        out[:] = dots(vectors, vectors)
+    else:
+        library.fvec_norms_L2sqr(*map(library.swig_ptr, (out, vectors)), *vectors.shape[::-1])
+    del query
 
 
 def squares(vectors: Singles, query: Singles, out: Singles) -> None:
@@ -53,18 +59,21 @@ def squares(vectors: Singles, query: Singles, out: Singles) -> None:
     library = _LIBRARY.get("faiss")
     if library is None:
         apart = vectors - query
-        out[0] = dots(apart, apart)
-        return
-    library.fvec_L2sqr_ny(*map(library.swig_ptr, (out[0], query, vectors)), *vectors.shape[::-1])
+        out[:] = dots(apart, apart)
+    else:
+        library.fvec_L2sqr_ny(*map(library.swig_ptr, (out, query, vectors)), *vectors.shape[::-1])
 
 
-def measured(vectors: NDArray[Any], query: Singles, measure: Measure) -> Singles:
-    """What a measure says of vectors ``(n, d)`` of any numbers: an array ``(2, n)``."""
-    out = np.empty((2, len(vectors)), np.float32)
+def measured(vectors: NDArray[Any], query: Singles, measures: Sequence[Measure], out: Singles) -> None:
+    """Fill ``out`` ``(measures, n)`` with what each measure says of vectors ``(n, d)`` of any numbers.
+
+    faiss gets all of them at once: threads that come back to Python more often wait for each other.
+    """
     fits = vectors.dtype == np.float32 and vectors.flags.c_contiguous
-    if fits and measure in {inner, squares} and _LIBRARY:
-        measure(vectors, query, out)
-        return out
+    if fits and _LIBRARY and _BY_LIBRARY.issuperset(measures):
+        for measure, row in zip(measures, out, strict=True):
+            measure(vectors, query, row)
+        return
     room = None
     for part in _parts(*vectors.shape):
         some = vectors[part]
@@ -72,8 +81,11 @@ def measured(vectors: NDArray[Any], query: Singles, measure: Measure) -> Singles
             room = np.empty(some.shape, np.float32) if room is None else room[: len(some)]
             room[:] = some
             some = room
-        measure(some, query, out[:, part])
-    return out
+        for measure, row in zip(measures, out, strict=True):
+            measure(some, query, row[part])
+
+
+_BY_LIBRARY = frozenset((products, norms, squares))
 
 
 def _parts(count: int, width: int) -> Iterator[slice]:

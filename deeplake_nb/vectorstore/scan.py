@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.cache import Recent
 from deeplake_nb.storage.provider import in_parallel
 from deeplake_nb.vectorstore import products
 from deeplake_nb.vectorstore.nearest import Nearest
@@ -14,13 +15,15 @@ from deeplake_nb.vectorstore.nearest import Nearest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.blocks import Blocks, Span
+    from deeplake_nb.dataset.blocks import Block, Blocks, Span
     from deeplake_nb.vectorstore.metrics import Metric
 
     Ints = NDArray[np.int64]
 
 _LARGE_NBYTES = 128 << 20
 """From here on more than one thread pays, and loading a library for its products."""
+_SQUARED: Recent[NDArray[np.float32]] = Recent(64 << 20)
+"""Squared lengths of vectors in files by the stamp of their block: half of what the next search by angle would do."""
 _CLOUD_THREADS = 4
 """Each holds one chunk (64 MB) of a storage that is waited for."""
 
@@ -38,8 +41,8 @@ def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints
     def search(part: list[Span]) -> Nearest:
         found = Nearest(metric, query, k)
         for span in part:
-            for first, block in blocks.read(span):
-                _see(found, first, block, rows)
+            for block in blocks.read(span):
+                _see(found, block, rows)
                 del block  # before the storage takes its memory back
         return found
 
@@ -51,14 +54,19 @@ def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints
     return out
 
 
-def _see(found: Nearest, first: int, block: NDArray[Any], rows: Ints | None) -> None:
-    if rows is None:
-        found.see(np.arange(first, first + len(block)), block)
-        return
-    start, stop = np.searchsorted(rows, [first, first + len(block)])
-    if start < stop:
-        wanted = rows[start:stop]
-        found.see(wanted, block if len(wanted) == len(block) else block[wanted - first])
+def _see(found: Nearest, block: Block, rows: Ints | None) -> None:
+    first, vectors, stamp = block
+    count = len(vectors)
+    wanted = (
+        np.arange(first, first + count) if rows is None else rows[slice(*np.searchsorted(rows, [first, first + count]))]
+    )
+    if 0 < len(wanted) < count:
+        found.see(wanted, vectors[wanted - first])
+    elif len(wanted):
+        known = _SQUARED.get(stamp) if stamp is not None else None
+        squared = found.see(wanted, vectors, known)
+        if stamp is not None and known is None and squared is not None:
+            _SQUARED.put(stamp, squared.copy(), squared.nbytes)
 
 
 def _spans(blocks: Blocks, rows: Ints | None) -> list[Span]:

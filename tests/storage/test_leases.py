@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -33,14 +34,14 @@ def storage(tmp_path):
 @pytest.mark.parametrize("byte_range", [(0, 300_000), (4096, 8192), (39, 299_999), (299_999, 300_000)])
 def test_a_range_as_it_lies(storage, byte_range):
     with lent(storage, "a", ByteRange(*byte_range)) as found:
-        assert found == CONTENT[slice(*byte_range)]
-        assert found.readonly
+        assert found.data == CONTENT[slice(*byte_range)]
+        assert found.data.readonly
 
 
 def test_what_is_not_there_is_not_lent(storage, tmp_path):
     for key, byte_range in [("b", (0, 1)), ("a", (0, 300_001)), ("a", (5, 5))]:
         with lent(storage, key, ByteRange(*byte_range)) as found:
-            assert not found
+            assert found is None or not found.data
     with pytest.raises(UrlError):
         storage.lend("../a", ByteRange(0, 1))
 
@@ -74,7 +75,7 @@ def test_who_changes_it_in_place_waits(storage, tmp_path):
         writer = subprocess.Popen([sys.executable, "-c", program, tmp_path / "a"], stdout=subprocess.PIPE, text=True)
         with pytest.raises(subprocess.TimeoutExpired):
             writer.wait(2)
-        assert found == CONTENT
+        assert found.data == CONTENT
     assert writer.communicate(timeout=30)[0] == "written\n"
     assert (tmp_path / "a").read_bytes() == b"short"
 
@@ -83,7 +84,7 @@ def test_who_changes_it_in_place_waits(storage, tmp_path):
 def test_a_replaced_file_stays_as_it_was(storage):
     with lent(storage, "a", ByteRange(0, 300_000)) as found:
         storage.put("a", b"new")
-        assert found == CONTENT
+        assert found.data == CONTENT
     assert storage.get("a") == b"new"
 
 
@@ -96,9 +97,33 @@ def test_nothing_is_left_open(storage):
     before = left()
     for _ in range(20):
         with lent(storage, "a", ByteRange(0, 300_000)) as found:
-            array = np.frombuffer(found, np.uint8)
+            array = np.frombuffer(found.data, np.uint8)
         del array, found  # an array that outlives the context keeps its mapping, and nothing else
     assert left() == before
+
+
+@linux
+def test_a_stamp_is_of_these_bytes_alone(storage, tmp_path):
+    def stamp(start=0, stop=300_000):
+        with lent(storage, "a", ByteRange(start, stop)) as found:
+            return found.stamp
+
+    assert stamp() is None, "a file that was just written may change once more within one tick of its clock"
+    os.utime(tmp_path / "a", (1, 1))
+    assert stamp() is None, "nor does it help to set its clock back"
+    time.sleep(2.1)
+    before = stamp()
+    assert before == stamp() is not None
+    assert before != stamp(1)
+    assert before != stamp(0, 299_999)
+    with (tmp_path / "a").open("r+b") as file:  # in place, and as long as before
+        file.write(b"x")
+    assert stamp() is None
+    time.sleep(2.1)
+    assert stamp() not in {None, before}
+    storage.put("a", CONTENT)
+    time.sleep(2.1)
+    assert stamp() not in {None, before}
 
 
 WRITER = """
@@ -120,7 +145,7 @@ def test_a_reader_survives_whoever_rewrites_it_again_and_again(storage, tmp_path
         while time.monotonic() < until:
             with lent(storage, "a", ByteRange(0, 300_000)) as found:
                 if found is not None:
-                    assert found == CONTENT
+                    assert found.data == CONTENT
                     seen += 1
     finally:
         writer.kill()

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deeplake_nb.dataset import blocks
+from deeplake_nb.dataset.cache import Recent
 from deeplake_nb.errors import LakeError
+from deeplake_nb.storage import leases
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.wrappers import Counting, innermost
-from deeplake_nb.vectorstore import products
+from deeplake_nb.vectorstore import products, scan
 from deeplake_nb.vectorstore.metrics import METRICS
+from deeplake_nb.vectorstore.nearest import Nearest
 from deeplake_nb.vectorstore.store import VectorStore
 from tests.vectorstore.test_nearest import brute, is_descending
 
@@ -84,7 +88,7 @@ def test_local_files_are_lent(store, monkeypatch):
     @contextlib.contextmanager
     def counted(self, key, byte_range):
         with lend(self, key, byte_range) as found:
-            lent.append(0 if found is None else len(found))
+            lent.append(0 if found is None else len(found.data))
             yield found
 
     monkeypatch.setattr(LocalStorage, "lend", counted)
@@ -102,6 +106,38 @@ def test_a_chunk_that_is_cut_off_is_an_error(store, way):
     storage.put(largest, bytes(storage.get(largest))[:-1000])
     with pytest.raises(LakeError, match="embedding"):
         store.search(embedding=vectors()[0], exec_option="python")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+@pytest.mark.parametrize("metric", ["cos", "dot"])
+def test_lengths_are_known_the_second_time_and_never_of_other_vectors(store, library, metric, monkeypatch):
+    monkeypatch.setattr(leases, "_SETTLED_NS", 0)
+    monkeypatch.setattr(scan, "_SQUARED", Recent(1 << 20))
+    seen = []
+    see = Nearest.see
+    monkeypatch.setattr(Nearest, "see", lambda *given: seen.append(given[3] is not None) or see(*given))
+
+    def check(values):
+        seen.clear()
+        query = values[17]
+        found = store.search(embedding=query, k=30, distance_metric=metric, exec_option="python", return_view=True)
+        order = np.lexsort((np.arange(COUNT), -brute(metric, values, query)))
+        assert found.index.resolve(COUNT).tolist() == order[:30].tolist()
+        return sum(seen), len(seen)
+
+    known, blocks_seen = check(vectors())
+    assert known == 0
+    again = check(vectors())
+    assert 4 < again[0] < again[1] == blocks_seen  # the last chunk is read, and has no stamp
+    folder = innermost(store.dataset._state.storage).url.path + "/embedding/chunks"
+    path = max(Path(folder).iterdir(), key=lambda file: file.stat().st_size)
+    content = bytearray(path.read_bytes())
+    longer = np.frombuffer(content, np.float32, offset=len(content) % 4)[-20 * WIDTH :] * np.float32(0.001)
+    content[-20 * WIDTH * 4 :] = longer.tobytes()
+    path.write_bytes(content)  # in place: shorter vectors, which point where they did
+    changed = VectorStore(store.path, read_only=True, verbose=False).dataset.embedding.numpy()
+    assert (changed != vectors()).any()
+    assert check(changed)[0] < again[0]
 
 
 REWRITES = """
