@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deeplake_nb.errors import LakeError, StorageError
-from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Table, place, text_of
+from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Row, Table, place, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +78,9 @@ class NewPanel:
 
     def content(self) -> Content:
         """The list so far, and the next tensor."""
+        remove = Action("remove", "Remove", needs_fields=False)
         rows = tuple(
-            (name, (name, tensor.htype, "none" if tensor.compression == _NO else tensor.compression))
+            Row(name, (name, tensor.htype, "none" if tensor.compression == _NO else tensor.compression), (remove,))
             for name, tensor in self._tensors.items()
         )
         fields = (
@@ -92,8 +93,7 @@ class NewPanel:
             Field("names", "Class names", "In the order of their numbers, with commas between them.",
                   when=("htype", _NAMED)),
         )  # fmt: skip
-        table = Table(("Tensor", "Kind", "Compression"), rows, (Action("remove", "Remove", needs_fields=False),),
-                      "No tensors yet: add one below.")  # fmt: skip
+        table = Table(("Tensor", "Kind", "Compression"), rows, "No tensors yet: add one below.")
         actions = (Action("add", "Add tensor"), Action("make", "Make the dataset", is_main=True))
         return Content("A new dataset", (Choice("new", "", fields),), actions, table=table)
 

@@ -85,12 +85,20 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table, and what can be done with it."""
+
+    id: str
+    cells: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """Rows one can do something with: ``rows`` are an id and the cells each."""
+    """Rows one can do something with."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-    actions: tuple[Action, ...]
+    rows: tuple[Row, ...]
     empty: str
     """What is said when there are no rows."""
 

@@ -174,7 +174,8 @@ class Form(anywidget.AnyWidget):
 
 
 def _actions(content: Content) -> tuple[Any, ...]:
-    return content.actions if content.table is None else (*content.actions, *content.table.actions)
+    rows = () if content.table is None else content.table.rows
+    return (*content.actions, *(action for row in rows for action in row.actions))
 
 
 def _with_typed(content: Any, buffers: Any) -> Any:

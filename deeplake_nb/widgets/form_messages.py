@@ -50,12 +50,15 @@ class ChoiceMessage(TypedDict):
     actions: list[ActionMessage]
 
 
+RowMessage = tuple[str, tuple[str, ...], list[ActionMessage]]
+"""An id, the cells, and what can be done with it."""
+
+
 class TableMessage(TypedDict):
     """Rows one can do something with."""
 
     columns: Sequence[str]
-    rows: list[tuple[str, tuple[str, ...]]]
-    actions: list[ActionMessage]
+    rows: list[RowMessage]
     empty: str
 
 
@@ -128,8 +131,7 @@ def content_message(content: Content, *, has_back: bool) -> ContentMessage:
     if content.table is not None:
         message["table"] = {
             "columns": content.table.columns,
-            "rows": list(content.table.rows),
-            "actions": [_action(one) for one in content.table.actions],
+            "rows": [(row.id, row.cells, [_action(one) for one in row.actions]) for row in content.table.rows],
             "empty": content.table.empty,
         }
     return message

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from deeplake_nb.errors import CredentialsError
 from deeplake_nb.hub.kinds import KINDS
 from deeplake_nb.urls import parse
-from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Table, place, text_of
+from deeplake_nb.widgets.fields import Action, Choice, Content, Field, Outcome, Row, Table, place, text_of
 from deeplake_nb.widgets.key_panel import KeyPanel, RotatePanel
 from deeplake_nb.widgets.typed_key import outcome_of, tried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from deeplake_nb.hub.protocol import ManagedKey
@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("Key", "Kind", "Shown", "For", "Used by", "Last test", "Expires")
 _SESSION = "this session"
-_ACTIONS = tuple(Action(verb, verb.capitalize(), needs_fields=False) for verb in ("test", "rotate", "rename", "delete"))
+_OF_SESSION = ("test", "rotate", "delete")  # it goes by its place, and has no name
+_OF_ADMIN = ("test", "rotate", "rename", "delete")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key, without its secrets: a managed one, or one that is kept for this session only (``managed`` None)."""
+    """One key, without its secrets: a managed one, or one that is kept for this session only (``managed`` None).
+
+    ``actions`` are what one can do with it.
+    """
 
     url: Url | None
     managed: ManagedKey | None
+    actions: tuple[str, ...]
 
     @property
     def id(self) -> str:
@@ -98,8 +103,9 @@ def keys(session: Session, org: str | None = None) -> KeyTable:
     hub = session.hub()
     roles = hub.whoami().orgs
     orgs = [org] if org is not None else [name for name, role in roles.items() if role != "reader"]
-    rows = [] if org is not None else [KeyRow(url, None) for url in session.keyring.kept()]
-    return KeyTable((*rows, *(KeyRow(None, key) for one in orgs for key in hub.keys(one))))
+    rows = [] if org is not None else [KeyRow(url, None, _OF_SESSION) for url in session.keyring.kept()]
+    can = {name: _OF_ADMIN if role == "admin" else () for name, role in roles.items()}
+    return KeyTable((*rows, *(KeyRow(None, key, can.get(key.org, ())) for one in orgs for key in hub.keys(one))))
 
 
 def key_row(session: Session, name: str) -> KeyRow:
@@ -126,9 +132,9 @@ class KeyTablePanel:
 
     def content(self) -> Content:
         """The table, as it is now."""
-        rows = tuple((row.id, row.cells) for row in keys(self._session, self._org))
+        rows = tuple(Row(row.id, row.cells, _buttons(row.actions)) for row in keys(self._session, self._org))
         add = Action("add", "Add a key", is_main=True, needs_fields=False)
-        return Content("Keys", actions=(add,), table=Table(_COLUMNS, rows, _ACTIONS, _EMPTY))
+        return Content("Keys", actions=(add,), table=Table(_COLUMNS, rows, _EMPTY))
 
     def act(self, action: str, choice: str, values: Values) -> Outcome:
         """Add one, or do something with the one in the row ``choice``.
@@ -216,6 +222,10 @@ class OneFieldPanel:
 
     def close(self) -> None:
         """Nothing is under way."""
+
+
+def _buttons(verbs: Iterable[str]) -> tuple[Action, ...]:
+    return tuple(Action(verb, verb.capitalize(), needs_fields=False) for verb in verbs)
 
 
 def _day(moment: datetime) -> str:

@@ -51,6 +51,13 @@ def test_the_ten_steps_come_from_the_server_and_no_secret_comes_with_them(store,
         assert b"kept by the hub as 'owner'" in raw
         outcome = KeyTablePanel(Session(hub=root)).act("test", "acme/reader", {})
         assert (outcome.said, outcome.lines) == (f"acme/reader: {bad.said}", root.keys("acme")[1].trial.steps)
+        writer = server.user("wil")
+        root.set_member("acme", "wil", "writer")
+        offered = {
+            role: [[one.name for one in row.actions] for row in KeyTablePanel(Session(hub=client)).content().table.rows]
+            for role, client in {"admin": root, "writer": writer}.items()
+        }
+        assert offered == {"admin": [["test", "rotate", "rename", "delete"]] * 2, "writer": [[], []]}, "what works"
         said = raw + server.log.read_bytes() + repr((good, bad, root.keys("acme"), outcome)).encode()
         for key in store.values():
             assert key["aws_secret_access_key"].encode() not in said

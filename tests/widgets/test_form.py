@@ -170,7 +170,12 @@ def test_the_manager_tests_rotates_renames_and_deletes(session, open_page, store
     session.hub().add_key("me", "k", "aws-keys", store["reader"], prefixes=["s3://bucket/cars"])
     session.keep_creds("s3://other", store["owner"])
     page = open_page(KeyTablePanel(session))
-    rows = dict(page.ask("open")["content"]["table"]["rows"])
+    shown = page.ask("open")["content"]["table"]["rows"]
+    rows = {name: cells for name, cells, _ in shown}
+    assert {name: [one["name"] for one in actions] for name, _, actions in shown} == {
+        "s3://other": ["test", "rotate", "delete"],  # it has no name
+        "me/k": ["test", "rotate", "rename", "delete"],
+    }
     assert list(rows) == ["s3://other", "me/k"]
     assert store["reader"]["aws_secret_access_key"][-4:] in rows["me/k"][2]
     assert store["reader"]["aws_secret_access_key"] not in json.dumps(rows)

@@ -37,9 +37,8 @@ export interface ChoiceMessage {
 
 export interface TableMessage {
   readonly columns: readonly string[];
-  /** An id and the cells. */
-  readonly rows: readonly (readonly [string, readonly string[]])[];
-  readonly actions: readonly ActionMessage[];
+  /** An id, the cells, and what can be done with it. */
+  readonly rows: readonly (readonly [string, readonly string[], readonly ActionMessage[]])[];
   readonly empty: string;
 }
 

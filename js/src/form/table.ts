@@ -22,7 +22,7 @@ export function table(
   const last = element("span", "dl-only-read", {}, "Actions");
   head.append(element("th", "", { scope: "col", role: "columnheader" }, last));
   const body = element("tbody", "", { role: "rowgroup" });
-  for (const [id, cells] of content.rows) {
+  for (const [id, cells, actions] of content.rows) {
     const row = element("tr", "", { "data-row": id, role: "row" });
     cells.forEach((text, place) => {
       const of = content.columns[place] ?? "";
@@ -33,7 +33,7 @@ export function table(
       );
     });
     const buttons = element("td", "", { role: "cell" });
-    for (const action of content.actions) {
+    for (const action of actions) {
       buttons.append(
         TWICE.has(action.name)
           ? surely(action.label, cells[0] ?? "", () => act(action.name, id))
