@@ -7,10 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import KERNEL
 from tests.browser.notebook import pixel
 from tests.browser.page import BrowserPage
+from tests.eventually import eventually
 
 _CANVAS = """
 from IPython.display import HTML
@@ -55,27 +57,32 @@ def test_a_failing_cell_stops_run_all(notebook):
 
 def test_a_canvas_pixel_is_read(notebook):
     canvas = notebook.output(1).locator("canvas")
-    assert pixel(canvas, 1, 1) == (10, 200, 30, 255)
+    eventually(lambda: pixel(canvas, 1, 1), (10, 200, 30, 255))
     assert pixel(canvas, 6, 1) == (0, 0, 0, 0)
 
 
 def test_a_widget_talks_to_its_kernel(notebook):
     button = notebook.output(2).locator("button.count")
-    assert button.inner_text() == "n = 1"
+    expect(button).to_have_text("n = 1")
     button.click()
-    notebook.page.wait_for_function("() => document.querySelector('button.count').textContent === 'n = 2'")
-    notebook.run(3)
-    assert notebook.text(3) == "2"
+    expect(button).to_have_text("n = 2")
+
+    def told():
+        notebook.run(3)
+        return notebook.text(3)
+
+    eventually(told, "2")
 
 
-def test_a_started_cell_is_seen_running(notebook):
-    index = notebook.append("import time; time.sleep(1.5); print('done')")
-    notebook.start(index)
-    assert notebook.is_running(index)
-    assert notebook.text(index) == ""
-    notebook.page.wait_for_timeout(1500)
+def test_a_started_cell_is_seen_running(notebook, held):
+    index = notebook.append(f"import time; {held.expression}; print('done')")
+    with held:
+        notebook.start(index)
+        assert notebook.is_running(index)
+        assert notebook.text(index) == ""
+    eventually(lambda: notebook.text(index).strip(), "done")
     notebook.wait_idle()
-    assert notebook.text(index).strip() == "done"
+    assert not notebook.is_running(index)
 
 
 def test_a_cell_can_be_edited_and_run_again(notebook):
@@ -93,12 +100,12 @@ def test_saving_writes_the_outputs(notebook):
 
 
 def test_the_theme_is_switched_and_seen(notebook):
-    dark = "() => getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()"
-    light = notebook.page.evaluate(dark)
+    ground = "() => getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()"
+    light = notebook.page.evaluate(ground)
     notebook.set_theme("dark")
-    assert notebook.page.evaluate(dark) != light
+    eventually(lambda: notebook.page.evaluate(ground), lambda dark: dark != light)
     notebook.set_theme("light")
-    assert notebook.page.evaluate(dark) == light
+    eventually(lambda: notebook.page.evaluate(ground), light)
 
 
 def test_a_screenshot_is_a_picture(notebook):
