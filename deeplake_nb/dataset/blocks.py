@@ -8,6 +8,7 @@ stored.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -82,7 +83,7 @@ class Blocks:
         selection = tensor._selection()  # noqa: SLF001 - the reading end of the same package
         meta = selection.tensor.meta
         selection.state.tables(selection.tensor)
-        return cls(selection.state, selection.tensor, int(np.prod(meta.max_shape, dtype=np.int64)))
+        return cls(selection.state, selection.tensor, math.prod(meta.max_shape))
 
     @property
     def rows(self) -> int:

@@ -107,15 +107,8 @@ class Rows:
     @property
     def tensors(self) -> dict[str, Tensor]:
         """Visible tensors by name (relative to the group), in order of creation."""
-        meta = self._held.meta
-        hidden = set(meta.hidden_tensors)
-        names = {key: name for name, key in meta.tensor_names.items()}
         prefix = self._full("")
-        return {
-            names[key].removeprefix(prefix): self._tensor(names[key])
-            for key in meta.tensors
-            if key not in hidden and key in names and names[key].startswith(prefix)
-        }
+        return {name.removeprefix(prefix): self._tensor(name) for name in self._visible_names()}
 
     @property
     def groups(self) -> dict[str, Self]:
@@ -168,7 +161,7 @@ class Rows:
     @property
     def _length(self) -> int:
         """Rows that all tensors have, whatever is selected of them."""
-        return min((tensor._tensor.length for tensor in self.tensors.values()), default=0)  # noqa: SLF001
+        return min((self._held.tensor(name).length for name in self._visible_names()), default=0)
 
     # ------------------------------------------------------------------ finding tensors and rows
 
@@ -206,6 +199,13 @@ class Rows:
         return TensorNotFoundError(
             f"no tensor or group {name!r} in {self.path}{did_you_mean(name, known)}; there are: {there}"
         )
+
+    def _visible_names(self) -> list[str]:
+        """Names, as the whole dataset knows them, of the tensors that users see."""
+        meta, prefix = self._held.meta, self._full("")
+        hidden = set(meta.hidden_tensors)
+        names = {key: name for name, key in meta.tensor_names.items() if name.startswith(prefix)}
+        return [names[key] for key in meta.tensors if key in names and key not in hidden]
 
     def _full(self, name: str) -> str:
         """A name as the whole dataset knows it."""

@@ -105,10 +105,13 @@ class VectorIndex:
         nodes = graph.search(search.query, search.k, among)
         vectors = graph.vectors(nodes).astype(np.float64)
         keys = search.metric.exact(vectors, search.query.astype(np.float64))
-        order = np.lexsort((rows[nodes], keys))
+        nearest = rows[nodes]
+        order = np.lexsort((nearest, keys))
+        scores = search.metric.score(keys[order]).tolist()
         more = odd[: search.k - len(order)]
-        scores = np.concatenate([search.metric.score(keys[order]), np.full(len(more), np.nan)])
-        return Found(np.concatenate([rows[nodes][order], more]), scores.tolist())
+        if not len(more):
+            return Found(nearest[order], scores)
+        return Found(np.concatenate([nearest[order], more]), scores + [float("nan")] * len(more))
 
     # ------------------------------------------------------------------ following the tensor
 

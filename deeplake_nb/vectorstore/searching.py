@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ class Search:
         Raises:
             VectorStoreError: it is of another width.
         """
-        width = int(np.prod(tensor.meta.max_shape, dtype=np.int64))
+        width = math.prod(tensor.meta.max_shape)
         if len(self.query) != width:
             raise VectorStoreError(
                 f"the embedding to search for has {len(self.query)} numbers, but those of tensor {self.tensor!r} have "
