@@ -12,17 +12,17 @@ from deeplake_nb.urls import redact
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from deeplake_nb.dataset.state import State
+    from deeplake_nb.dataset.host import OpenLinks
     from deeplake_nb.format.meta import TensorMeta
     from deeplake_nb.format.samples import Link
 
 
 def open_all(
-    state: State, links: Sequence[Link | None], managed: Collection[str]
+    open_links: OpenLinks, links: Sequence[Link | None], managed: Collection[str]
 ) -> list[memoryview | LakeError | None]:
     """The files' bytes, in order; one that cannot be had stands as its error, None where there is no link."""
     wanted = [link for link in links if link is not None]
-    opened = iter(state.open_links(wanted, managed) if wanted else [])
+    opened = iter(open_links(wanted, managed) if wanted else [])
     return [next(opened) if link is not None else None for link in links]
 
 

@@ -37,7 +37,7 @@ def resolved(state: State, meta: TensorMeta, value: LinkTiled, managed: Collecti
     tile: tuple[int, ...] | None = None
     for start in range(0, len(wanted), _AT_ONCE):
         window = wanted[start : start + _AT_ONCE]
-        for link, data in zip(window, open_all(state, window, managed), strict=True):
+        for link, data in zip(window, open_all(state.open_links, window, managed), strict=True):
             found = linked(link, data if data is not None else memoryview(b""), meta, what)
             if isinstance(found, LakeError):
                 raise found
@@ -69,7 +69,7 @@ def sample(
         for start in range(0, len(found), _AT_ONCE):
             window = found[start : start + _AT_ONCE]
             wanted = [value.links[piece.number] for piece in window]
-            for piece, link, data in zip(window, wanted, open_all(state, wanted, managed), strict=True):
+            for piece, link, data in zip(window, wanted, open_all(state.open_links, wanted, managed), strict=True):
                 tile = linked(link, data if data is not None else memoryview(b""), meta, what)
                 if isinstance(tile, LakeError):
                     raise tile

@@ -20,6 +20,7 @@ from deeplake_nb.urls import redact
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.host import OpenLinks
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.format.meta import TensorMeta
@@ -62,7 +63,7 @@ def resolve_links(state: State, meta: TensorMeta, values: list[Any]) -> Resolved
     infos: list[dict[str, Any]] = []
     shapes: list[Shape | None] = []
     files: list[Any] = []
-    opened = open_all(state, links, creds.managed_creds_keys)
+    opened = open_all(state.open_links, links, creds.managed_creds_keys)
     for value, link, data in zip(values, links, opened, strict=True):
         if link is None or data is None:
             infos.append({})
@@ -107,11 +108,16 @@ def _stored(
     return out, creds.managed_creds_keys if creds is not None else []
 
 
-def linked_items(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[StoredSample | LakeError]:
-    """The linked files as stored samples; one that cannot be had stands as its error."""
+def linked_items(
+    state: State, tensor: TensorState, items: NDArray[np.int64], open_links: OpenLinks | None = None
+) -> list[StoredSample | LakeError]:
+    """The linked files as stored samples, opened by ``open_links`` or as the dataset opens them (grids always are).
+
+    One that cannot be had stands as its error.
+    """
     meta = tensor.meta
     links, managed = _stored(state, tensor, items)
-    opened = iter(open_all(state, [link for link in links if isinstance(link, Link)], managed))
+    opened = iter(open_all(open_links or state.open_links, [one for one in links if isinstance(one, Link)], managed))
     out: list[StoredSample | LakeError] = []
     for item, link in zip(items.tolist(), links, strict=True):
         what = f"tensor {meta.name!r} row {item}"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.host import OpenLinks
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
 
@@ -49,7 +50,9 @@ class Selection:
         """For messages."""
         return f"tensor {self.tensor.meta.name!r}"
 
-    def stored(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Stored | list[Stored]]:
+    def stored(
+        self, rows: Sequence[int] | NDArray[np.int64], open_links: OpenLinks | None = None
+    ) -> list[Stored | list[Stored]]:
         """Undecoded samples of any rows of the tensor; see ``Tensor.stored``."""
         length, most = self.tensor.length, max(self.tensor.length, self.index.padded)
         wanted = np.asarray(rows, np.int64).reshape(-1)
@@ -57,12 +60,13 @@ class Selection:
         if outside.any():
             raise RowError(f"{self.what}: row {int(wanted[outside][0])} is out of range; there are {most} rows")
         if (wanted >= length).any():
-            found = iter(self.stored(wanted[wanted < length]))
+            found = iter(self.stored(wanted[wanted < length], open_links))
             return [next(found) if row < length else self._missing() for row in wanted.tolist()]
         if not self.tensor.meta.is_sequence:
-            return list(self._items(wanted))
+            return list(self._items(wanted, open_links))
         spans = [self._span(row) for row in wanted.tolist()]
-        items = iter(self._items(np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])))
+        every = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+        items = iter(self._items(every, open_links))
         return [[next(items) for _ in range(*span)] for span in spans]
 
     def _missing(self) -> Stored | list[Stored]:
@@ -257,9 +261,9 @@ class Selection:
             return row, row + 1
         return sequences.span(row)
 
-    def _items(self, items: NDArray[np.int64]) -> Sequence[Stored]:
+    def _items(self, items: NDArray[np.int64], open_links: OpenLinks | None) -> Sequence[Stored]:
         if self.tensor.meta.is_link:
-            return linked_items(self.state, self.tensor, items)
+            return linked_items(self.state, self.tensor, items, open_links)
         return reader.stored_items(self.state, self.tensor, items)
 
     def whole(self) -> list[Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.host import OpenLinks
     from deeplake_nb.dataset.revalidation import Revalidated
     from deeplake_nb.format.samples import StoredSample
 
@@ -214,16 +215,22 @@ class Tensor(EditableTensor, TensorFacts):
         """What is known of the files behind the rows: one dict for a single row; None where nothing was kept."""
         return self._selection().sample_infos()
 
-    def stored(self, rows: Sequence[int]) -> Sequence[StoredSample | LakeError | Sequence[StoredSample | LakeError]]:
+    def stored(
+        self, rows: Sequence[int], open_links: OpenLinks | None = None
+    ) -> Sequence[StoredSample | LakeError | Sequence[StoredSample | LakeError]]:
         """Undecoded samples of ``rows`` (numbers within the whole tensor), in order, with coalesced requests.
 
         A row that cannot be read stands as its ``LakeError``; the others are there. Links give the linked file's
         bytes; a sequence's row is a list. Thread-safe.
 
+        Args:
+            rows: their numbers.
+            open_links: opens linked files instead of the session that opened the dataset.
+
         Raises:
             RowError: out of range.
         """
-        return self._selection().stored(rows)
+        return self._selection().stored(rows, open_links)
 
     # ------------------------------------------------------------------ writing
 

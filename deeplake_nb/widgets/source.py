@@ -16,6 +16,7 @@ from deeplake_nb.preview.render import MASK_HTYPES, PICTURE_HTYPES, render
 from deeplake_nb.urls import redact
 from deeplake_nb.widgets.annotations import Annotations
 from deeplake_nb.widgets.drawing import names_of, readable
+from deeplake_nb.widgets.recent_files import RecentFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,7 @@ class Source:
         words = [name for name in self.tensors if name not in self.pictures]
         self.names = self.pictures + words
         self.annotations = Annotations(self.tensors, self.pictures)
+        self._files = RecentFiles(ds._state.open_links)  # noqa: SLF001 - it has no other name
 
     def __len__(self) -> int:
         return len(self.ds) if self.order is None else len(self.order)
@@ -110,7 +112,7 @@ class Source:
         rows = [self.row(position) for position in positions]
         numbers = [self.number(row) for row in rows]
         is_annotated = _is_picture(tensor) or not self.pictures  # annotations belong to pictures, not to words
-        stored = stored_of([tensor, *(self.annotations.read_for(name) if is_annotated else ())], numbers)
+        stored = stored_of([tensor, *(self.annotations.read_for(name) if is_annotated else ())], numbers, self._files)
         out: list[Tile | FailedTile] = []
         for index, row in enumerate(rows):
             if not is_wanted():
@@ -129,7 +131,7 @@ class Source:
             RowError: no such item.
             LakeError: it cannot be read.
         """
-        stored: Any = self.tensor(name).stored([self.number(row)])[0]
+        stored: Any = self.tensor(name).stored([self.number(row)], self._files)[0]
         if isinstance(stored, (list, tuple)):
             if not 0 <= item < len(stored):
                 raise RowError(f"item {item} of row {row} is out of range; it has {len(stored)}")
@@ -138,7 +140,7 @@ class Source:
 
     def fields(self, row: int, item: int = 0) -> list[Field]:
         """All tensors of one row; one that cannot be read says why."""
-        stored = stored_of(list(self.tensors.values()), [self.number(row)])
+        stored = stored_of(list(self.tensors.values()), [self.number(row)], self._files)
         out = []
         for name, tensor in self.tensors.items():
             place, found = origin(tensor, row), stored[name][0]

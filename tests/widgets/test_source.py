@@ -199,9 +199,9 @@ def test_all_tensors_of_a_picture_are_read_at_once_where_the_storage_waits(stree
     together = threading.Barrier(len(names), timeout=10)
     read = Tensor.stored
 
-    def stored(tensor, rows):
+    def stored(tensor, rows, open_links=None):
         together.wait()  # broken unless all of them come
-        return read(tensor, rows)
+        return read(tensor, rows, open_links)
 
     monkeypatch.setattr(Tensor, "stored", stored)
     (tile,) = Source(street).tiles("left/image", [0], 256)
