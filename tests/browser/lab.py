@@ -27,6 +27,7 @@ def _settings(theme: str, *, save_widget_state: bool) -> dict[str, dict]:
             "doNotDisturbMode": True,
         },
         "@jupyterlab/apputils-extension/themes": {"theme": THEMES[theme]},
+        "@jupyterlab/completer-extension/manager": {"providerTimeout": 60_000},  # or a slow kernel offers nothing
         "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
         "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # or cells out of view have no DOM
         "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": save_widget_state},

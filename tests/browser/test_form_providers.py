@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from azure.storage.blob import generate_container_sas
+from playwright.sync_api import expect
 
 from tests.browser import traces
 from tests.browser.lab import FRONT_END
@@ -17,7 +18,6 @@ from tests.fakes import azurite, entra, gcs, moto, oauth, tls
 from tests.fakes.web import send, web_server
 from tests.test_js import JS, node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
-SECONDS = 60_000
 WRONG = "wR0ngCanary/5ecret+KeyThatNobodyMaySee12"
 WRONG_KEY = "d3JvbmdDYW5hcnlrZXl3cm9uZ0NhbmFyeWtleQ=="
 TOKEN = "t0kenCanary-thatOpensTheFilesOfTheWebServer"
@@ -113,7 +113,7 @@ def notebook(lab):
     page = lab.open(["%load_ext deeplake_nb", "%lake creds add"], name="providers.ipynb", viewport=(1280, 1400))
     page.run(0)
     page.run(1)
-    page.output(1).locator(".deeplake-nb-form").wait_for(timeout=SECONDS)
+    page.output(1).locator(".deeplake-nb-form").wait_for()
     return page
 
 
@@ -132,11 +132,11 @@ def pressed(notebook, provider, fields):
     for label, value in fields.items():
         if isinstance(value, Path):
             shown.get_by_label(f"{label}: choose its file").set_input_files(value)
-            notebook.page.wait_for_function("(box) => box.value !== ''", arg=shown.locator("textarea").element_handle())
+            expect(shown.locator("textarea")).not_to_have_value("")
         else:
             shown.get_by_label(re.compile(rf"^{label}( \(optional\))?$")).fill(value)
     shown.get_by_role("button", name="Test", exact=True).click()
-    shown.locator(".dl-said", has_text=re.compile("^This (works|fails)")).wait_for(timeout=SECONDS)
+    shown.locator(".dl-said", has_text=re.compile("^This (works|fails)")).wait_for()
     states = {}
     for line in shown.locator(".dl-outcome .dl-steps li strong").all_inner_texts():
         state, name = re.fullmatch(r"(.*?):\s*(\w+)", line).groups()
@@ -312,7 +312,7 @@ def test_every_choice_is_reached_by_keyboard(notebook):
     shown.get_by_label("AWS keys", exact=True).check()
     for provider in ("AWS keys", "AWS role", "S3-compatible", "Azure key", "Azure SAS", "Azure service principal",
                      "GCS service account", "GCS browser", "HTTP token"):  # fmt: skip
-        assert shown.get_by_label(provider, exact=True).is_checked()
+        expect(shown.get_by_label(provider, exact=True)).to_be_checked()
         shown.get_by_label(provider, exact=True).focus()
         keys.press("Tab")
         reached = []
@@ -334,7 +334,7 @@ def test_every_choice_is_reached_by_keyboard(notebook):
 def test_axe_finds_nothing_serious_in_any_choice(notebook, theme, width):
     page = notebook.page
     notebook.set_theme(theme)
-    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=SECONDS)
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
     page.set_viewport_size({"width": width, "height": 1400})
     page.add_script_tag(path=str(JS / "node_modules" / "axe-core" / "axe.min.js"))
     shown = notebook.output(1).locator(".deeplake-nb-form")
