@@ -33,6 +33,8 @@ class Sample:
     ``load`` is called each time the bytes are needed, so that a list of many samples does not hold their bytes.
     """
 
+    __slots__ = ("_array", "_buffer", "_compression", "_kind", "_load", "_probe", "path")
+
     def __init__(
         self,
         buffer: Buffer | None = None,
@@ -43,7 +45,7 @@ class Sample:
         load: Callable[[], Buffer] | None = None,
     ) -> None:
         self.path = path
-        self._buffer = None if buffer is None else memoryview(buffer).cast("B")
+        self._buffer = None if buffer is None else _flat(buffer)
         self._load = load
         self._array = array
         self._probe: images.Probe | None = None
@@ -58,7 +60,7 @@ class Sample:
         if self._buffer is not None:
             return self._buffer
         if self._load is not None:
-            return memoryview(self._load()).cast("B")
+            return _flat(self._load())
         return as_bytes(np.ascontiguousarray(self._array))
 
     def loaded(self) -> Sample:
@@ -128,6 +130,11 @@ class Sample:
 
     def __repr__(self) -> str:
         return f"Sample({self.path!r})" if self.path else f"Sample(compression={self._compression!r})"
+
+
+def _flat(buffer: Buffer) -> memoryview:
+    view = buffer if type(buffer) is memoryview else memoryview(buffer)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,20 +35,12 @@ class Files:
         """A file to append, opened when it is needed; a relative path means the working folder of this moment."""
         plain = _plain(path)
         if plain is not None:
-            shown, fetch = plain, partial(self._disk.get, plain[1:])
-        else:
-            url = parse(path)
-            if url.scheme == "file" and not os.path.isabs(url.path):  # noqa: PTH117 - three times as fast
-                url = Url("file", path=os.path.abspath(os.path.expanduser(url.path)))  # noqa: PTH100, PTH111 - likewise
-            shown, fetch = str(url), partial(self._get, url, creds)
-
-        def load() -> memoryview:
-            try:
-                return fetch()
-            except LakeError as error:
-                raise LinkError(f"the file {shown} cannot be read: {error}") from error
-
-        return Sample(path=shown, load=load, compression=compression)
+            return Sample(path=plain, load=partial(_load, plain, self._disk.get, plain[1:]), compression=compression)
+        url = parse(path)
+        if url.scheme == "file" and not os.path.isabs(url.path):  # noqa: PTH117 - three times as fast
+            url = Url("file", path=os.path.abspath(os.path.expanduser(url.path)))  # noqa: PTH100, PTH111 - likewise
+        shown = str(url)
+        return Sample(path=shown, load=partial(_load, shown, self._get, url, creds), compression=compression)
 
     @cached_property
     def _disk(self) -> StorageProvider:
@@ -74,6 +66,13 @@ class Files:
 
             return HttpFiles(root, credentials_from(root, creds, environ={}))
         return self._storage(root, creds)
+
+
+def _load(shown: str, get: Callable[..., memoryview], *what: Any) -> memoryview:
+    try:
+        return get(*what)
+    except LakeError as error:
+        raise LinkError(f"the file {shown} cannot be read: {error}") from error
 
 
 def rooted(url: Url) -> tuple[Url, str]:
