@@ -23,7 +23,7 @@ from deeplake_nb.storage.leases import lent
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from numpy.typing import NDArray
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from deeplake_nb.format.samples import StoredSample
 
 BLOCK_NBYTES = 1 << 20
-_LENT_NBYTES = 32 << 20
-"""As much of a file at once: its pages come together, and a writer who waits for it waits for milliseconds."""
+_LENT_NBYTES = 128 << 20
+"""Larger files are read: the pages of one come together, and a writer who waits for it waits for milliseconds."""
 _CACHED_NBYTES = 128 << 20
 """Tensors up to this are kept as chunks: the next scan of them reads nothing."""
 
@@ -117,9 +117,7 @@ class Blocks:
             DynamicShapeError: a vector of another length.
             LakeError: a chunk that cannot be read.
         """
-        straight = self._straight(span)
-        if straight is not None:
-            yield from straight
+        if (yield from self._straight(span)):
             return
         (loaded,) = self.state.load_chunks(self.tensor, [span.entry])
         if isinstance(loaded, LakeError):
@@ -133,12 +131,12 @@ class Blocks:
         for start in range(0, len(flat), step):
             yield Block(span.first + start, flat[start : start + step])
 
-    def _straight(self, span: Span) -> Iterator[Block] | None:
-        """The span read from the storage into one block's memory; None where that does not apply.
+    def _straight(self, span: Span) -> Generator[Block, None, bool]:
+        """The span as its file lies in memory, or read into one block's; False, and nothing, where that does not apply.
 
-        It never applies to the last chunk, which a writer may give a longer header between our requests.
+        It never applies to the last chunk, which a writer may give a longer header between two requests.
         """
-        state, meta, nbytes = self.state, self.tensor.meta, self.row_nbytes
+        state, meta = self.state, self.tensor.meta
         storage = state.storage
         ids = state.tables(self.tensor).ids
         path = state.chunk_key(self.tensor, int(ids.ids[span.entry]))
@@ -147,43 +145,51 @@ class Blocks:
             or not self.is_local
             or meta.chunk_compression
             or meta.sample_compression
-            or self.rows * nbytes <= _CACHED_NBYTES
+            or self.rows * self.row_nbytes <= _CACHED_NBYTES
             or span.entry == len(ids.ids) - 1
             or state.chunks.get(path) is not None
         ):
-            return None
-        try:
-            found = uniform_start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path)
-        except KeyNotFoundError:
-            return None  # loading it says why
-        last = span.stop - 1 - span.origin
-        if found is None or int(found[2][0]) != nbytes or int(found[2][-1]) < last:
-            return None
-        return self._pieces(storage, path, found[0] - span.origin * nbytes, span)
-
-    def _pieces(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[Block]:
-        """``zero`` is where row 0 would start."""
-        nbytes = self.row_nbytes
-        step = max(_LENT_NBYTES // nbytes, 1)
-        for first in range(span.first, span.stop, step):
-            stop = min(first + step, span.stop)
-            with lent(self.state.storage, path, ByteRange(zero + first * nbytes, zero + stop * nbytes)) as found:
-                if found is not None:
-                    vectors = np.frombuffer(found.data, self.tensor.meta.dtype).reshape(-1, self.width)
-                    yield Block(first, vectors, found.stamp)
+            return False
+        with lent(storage, path, _LENT_NBYTES) as found:
+            if found is not None:
+                start = self._start(found.data[:_HEAD_NBYTES], path, span)
+                if start is not None:
+                    count = (span.stop - span.first) * self.width
+                    if start + count * np.dtype(meta.dtype).itemsize > len(found.data):
+                        raise self._cut_off(path)
+                    vectors = np.frombuffer(found.data, meta.dtype, count, start).reshape(-1, self.width)
+                    stamp = found.stamp and f"{found.stamp}:{span.first - span.origin}:{span.stop - span.origin}"
+                    yield Block(span.first, vectors, stamp)
                     del vectors
-            if found is None:
-                yield from self._copied(storage, path, zero, span._replace(first=first, stop=stop))
+                return start is not None
+        try:
+            start = self._start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path, span)
+        except KeyNotFoundError:
+            return False  # loading it says why
+        if start is not None:
+            yield from self._copied(storage, path, start, span)
+        return start is not None
 
-    def _copied(self, storage: ReadsInto, path: str, zero: int, span: Span) -> Iterator[Block]:
+    def _start(self, head: memoryview, path: str, span: Span) -> int | None:
+        """Where in its chunk's object a span starts; None where its samples are not all alike."""
+        nbytes = self.row_nbytes
+        found = uniform_start(head, path)
+        if found is None or int(found[2][0]) != nbytes or int(found[2][-1]) < span.stop - 1 - span.origin:
+            return None
+        return found[0] + (span.first - span.origin) * nbytes
+
+    def _copied(self, storage: ReadsInto, path: str, start: int, span: Span) -> Iterator[Block]:
         step = max(BLOCK_NBYTES // self.row_nbytes, 1)
         block = np.empty((step, self.width), self.tensor.meta.dtype)
         for first in range(span.first, span.stop, step):
             part = block[: min(step, span.stop - first)]
             target = as_bytes(part)
-            if storage.get_into(path, target, zero + first * self.row_nbytes) != len(target):
-                raise StorageError(f"{self.state.storage.url}: {path} became shorter while it was read; search again")
+            if storage.get_into(path, target, start + (first - span.first) * self.row_nbytes) != len(target):
+                raise self._cut_off(path)
             yield Block(first, part)
+
+    def _cut_off(self, path: str) -> StorageError:
+        return StorageError(f"{self.state.storage.url}: {path} became shorter while it was read; search again")
 
     def _one_by_one(self, span: Span) -> NDArray[Any]:
         """Samples that differ: missing ones become NaN."""

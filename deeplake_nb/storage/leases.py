@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from deeplake_nb.storage.provider import StorageProvider
-    from deeplake_nb.storage.ranges import ByteRange
 
 _MADV_POPULATE_READ = 22  # linux/mman.h; since 5.14
 _SETTLED_NS = 2_000_000_000  # clocks of file systems tick, so that two changes within a moment may bear one time
@@ -43,52 +42,51 @@ class Mapped(NamedTuple):
 class Lends(Protocol):
     """A provider that may have an object's bytes in memory already; call it through `lent`."""
 
-    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
+    def lend(self, key: str, most: int) -> AbstractContextManager[Mapped | None]:
         """As the function `lent`."""
         ...
 
 
-def lent(provider: StorageProvider, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
-    """The bytes of a range as they lie in memory, without a copy, for as long as the context is open: milliseconds.
+def lent(provider: StorageProvider, key: str, most: int) -> AbstractContextManager[Mapped | None]:
+    """An object's bytes as they lie in memory, without a copy, for as long as the context is open: milliseconds.
 
-    None where the storage has no such memory, or the object no such range: read it instead. A program that replaces the
-    object in place waits until the context ends; what is still looked at then may go.
+    None where the storage has no such memory, or the object more than ``most`` bytes, or none: read it instead. A
+    program that replaces the object in place waits until the context ends; what is still looked at then may go.
     """
-    return provider.lend(key, byte_range) if isinstance(provider, Lends) else contextlib.nullcontext()
+    return provider.lend(key, most) if isinstance(provider, Lends) else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def leased(path: str, byte_range: ByteRange) -> Iterator[Mapped | None]:
-    """The bytes of a file, mapped; None where that cannot be done safely."""
+def leased(path: str, most: int) -> Iterator[Mapped | None]:
+    """The bytes of a file of at most so many, mapped; None where that cannot be done safely."""
     with contextlib.ExitStack() as stack:
-        yield _mapped(stack, path, byte_range)
+        yield _mapped(stack, path, most)
 
 
-def _mapped(stack: contextlib.ExitStack, path: str, byte_range: ByteRange) -> Mapped | None:
-    start, stop = byte_range
-    first = start // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+def _mapped(stack: contextlib.ExitStack, path: str, most: int) -> Mapped | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         stack.callback(os.close, descriptor)
         _lease(stack, descriptor)
         file = os.fstat(descriptor)
-        if file.st_size < stop:
+        if not 0 < file.st_size <= most:
             return None
-        mapping = mmap.mmap(descriptor, stop - first, mmap.MAP_SHARED, mmap.PROT_READ, offset=first)
+        mapping = mmap.mmap(descriptor, file.st_size, mmap.MAP_SHARED, mmap.PROT_READ)
         view = memoryview(mapping)
         stack.callback(_close, mapping, view)
+        with contextlib.suppress(OSError):  # a system without them
+            mapping.madvise(mmap.MADV_HUGEPAGE)  # what the disk has yet to give comes in large pages: mapped at once
         mapping.madvise(_MADV_POPULATE_READ)
     except (OSError, ValueError, ImportError, AttributeError):  # the last two where this system has no leases
         return None
-    return Mapped(view[start - first :], _stamp(file, byte_range))
+    return Mapped(view[:], _stamp(file))
 
 
-def _stamp(file: os.stat_result, byte_range: ByteRange) -> str | None:
-    """Of a file under a lease, so that nobody is changing it: its number, size and times, and the range."""
+def _stamp(file: os.stat_result) -> str | None:
+    """Of a file under a lease, so that nobody is changing it: its number, size and times."""
     if time.time_ns() - max(file.st_mtime_ns, file.st_ctime_ns) < _SETTLED_NS:
         return None
-    known = file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns
-    return ":".join(map(str, (*known, *byte_range)))
+    return f"{file.st_dev}:{file.st_ino}:{file.st_size}:{file.st_mtime_ns}:{file.st_ctime_ns}"
 
 
 def _lease(stack: contextlib.ExitStack, descriptor: int) -> None:

@@ -98,9 +98,9 @@ class LocalStorage:
         except OSError as error:
             raise self._error("read", key, error) from error
 
-    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
+    def lend(self, key: str, most: int) -> AbstractContextManager[Mapped | None]:
         """The file mapped into memory, under a lease; None where that cannot be had."""
-        return leased(self._base + check_key(key), byte_range)
+        return leased(self._base + check_key(key), most)
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Write a temporary file, then rename it."""

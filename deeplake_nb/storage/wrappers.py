@@ -51,9 +51,9 @@ class Wrapper:
         """Fill memory with the object's bytes."""
         return seam.get_into(self.inner, key, buffer, start)
 
-    def lend(self, key: str, byte_range: ByteRange) -> AbstractContextManager[Mapped | None]:
+    def lend(self, key: str, most: int) -> AbstractContextManager[Mapped | None]:
         """The object's bytes as they lie in memory, if they do."""
-        return lent(self.inner, key, byte_range)
+        return lent(self.inner, key, most)
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object."""
@@ -173,9 +173,9 @@ class Counting(Wrapper):
         return nbytes
 
     @contextmanager
-    def lend(self, key: str, byte_range: ByteRange) -> Iterator[Mapped | None]:
+    def lend(self, key: str, most: int) -> Iterator[Mapped | None]:
         """The object's bytes in memory, counted as a get if they are."""
-        with super().lend(key, byte_range) as found:
+        with super().lend(key, most) as found:
             if found is not None:
                 self._count("get")
                 self._carried("get", len(found.data))

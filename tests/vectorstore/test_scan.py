@@ -30,7 +30,6 @@ COUNT = 9000
 def store(tmp_path, monkeypatch):
     """Vectors in several chunks, each of which is read anew."""
     monkeypatch.setattr(blocks, "_CACHED_NBYTES", 0)
-    monkeypatch.setattr(blocks, "_LENT_NBYTES", 100_000)
     tensors = [{"name": "embedding", "htype": "embedding", "dtype": "float32", "max_chunk_size": 400_000}]
     VectorStore(tmp_path / "store", tensor_params=tensors, verbose=False).add(embedding=vectors())
     return VectorStore(tmp_path / "store", read_only=True, verbose=False)
@@ -86,8 +85,8 @@ def test_local_files_are_lent(store, monkeypatch):
     lend = LocalStorage.lend
 
     @contextlib.contextmanager
-    def counted(self, key, byte_range):
-        with lend(self, key, byte_range) as found:
+    def counted(self, key, most):
+        with lend(self, key, most) as found:
             lent.append(0 if found is None else len(found.data))
             yield found
 
