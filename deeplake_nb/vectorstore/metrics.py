@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import VectorStoreError, did_you_mean
-from deeplake_nb.vectorstore.products import dots, norms, products, squares
+from deeplake_nb.vectorstore.products import dots, lengths, products, squares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
     Singles = NDArray[np.float32]
     Doubles = NDArray[np.float64]
-    Keys = tuple[Doubles, Doubles | float]
+    Keys = tuple[Singles, Singles | np.float32]
 
 _UNIT = 2.0**-24
 """Largest relative error of one operation on 32-bit numbers."""
-_TINY = 1e-30
-"""Below this 32-bit products lose digits; nothing is said of such vectors by the fast keys."""
+_TINY = np.float32(1e-30)
+"""Below this 32-bit products lose digits."""
+_SHORT = np.float32(1e-15)
+"""Of shorter vectors the fast keys say no angle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Metric:
     """One metric.
 
     Each of ``measures`` says one number of every 32-bit vector, of which ``bound`` makes ``(keys, slack)``: the exact
-    key lies between ``keys - slack`` and ``keys + slack``, where these are finite.
+    key lies between ``keys - slack`` and ``keys + slack``, where these are finite; else nothing is known.
     """
 
     name: str
@@ -59,14 +61,17 @@ class Metric:
         return self.exact is _cos
 
 
-def _error(width: int) -> float:
-    """Relative error of a sum of ``width`` products, at most (Higham, Accuracy and Stability, 3.1)."""
-    return width * _UNIT / (1 - min(width * _UNIT, 0.5)) + 4 * _UNIT
+def _error(width: int, factor: float) -> np.float32:
+    """Relative error of a sum of ``width`` products, at most (Higham, Accuracy and Stability, 3.1), so many times.
+
+    Some units more are for what is done with the sum, in single precision too.
+    """
+    return np.float32(factor * (width * _UNIT / (1 - min(width * _UNIT, 0.5)) + 8 * _UNIT))
 
 
 def _sum_bound(measured: Singles, query: Singles) -> Keys:
-    keys = measured[0].astype(np.float64)
-    return keys, 2.0 * _error(len(query)) * keys + _TINY
+    keys = measured[0]
+    return keys, keys * _error(len(query), 2) + _TINY
 
 
 def _l2(block: Doubles, query: Doubles) -> Doubles:
@@ -75,9 +80,13 @@ def _l2(block: Doubles, query: Doubles) -> Doubles:
 
 
 def _dot_bound(measured: Singles, query: Singles) -> Keys:
-    found, squared = measured.astype(np.float64)
-    own = float(np.dot(query, query))
-    return -found, 2.0 * _error(len(query)) * np.sqrt(squared * own) + _TINY
+    found, sizes = measured
+    return -found, sizes * (_error(len(query), 2) * _length(query)) + _TINY
+
+
+def _length(query: Singles) -> np.float32:
+    found: np.float32 = np.sqrt(np.dot(query, query))
+    return found
 
 
 def _dot(block: Doubles, query: Doubles) -> Doubles:
@@ -85,11 +94,13 @@ def _dot(block: Doubles, query: Doubles) -> Doubles:
 
 
 def _cos_bound(measured: Singles, query: Singles) -> Keys:
-    found, squared = measured.astype(np.float64)
-    squared[~((squared >= _TINY) & (squared < np.inf))] = np.nan
-    own = float(np.dot(query, query))
-    keys = found / -np.sqrt(squared * (own if own >= _TINY else np.nan))
-    return keys, 4.0 * _error(len(query))
+    found, sizes = measured
+    own = _length(query)
+    keys = found / (sizes * -own)
+    keys[~((sizes >= _SHORT) & (sizes < np.inf))] = np.nan
+    if not _SHORT <= own < np.inf:
+        keys[:] = np.nan
+    return keys, _error(len(query), 4)
 
 
 def _cos(block: Doubles, query: Doubles) -> Doubles:
@@ -113,8 +124,8 @@ def _largest(block: Singles, query: Singles, out: Singles) -> None:
 
 def _max_bound(measured: Singles, query: Singles) -> Keys:
     del query
-    keys = measured[0].astype(np.float64)
-    return keys, 4.0 * _UNIT * keys + _TINY
+    keys = measured[0]
+    return keys, keys * np.float32(8 * _UNIT) + _TINY
 
 
 def _max(block: Doubles, query: Doubles) -> Doubles:
@@ -131,9 +142,9 @@ METRICS: Mapping[str, Metric] = {
         Metric("l1", (_sums,), _sum_bound, _l1, "L1_NORM"),
         Metric("max", (_largest,), _max_bound, _max, "LINF_NORM"),
         Metric(
-            "cos", (products, norms), _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"
+            "cos", (products, lengths), _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"
         ),
-        Metric("dot", (products, norms), _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
+        Metric("dot", (products, lengths), _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
     )
 }
 DEFAULT = "cos"

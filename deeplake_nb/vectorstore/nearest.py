@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.vectorstore.products import measured, norms
+from deeplake_nb.vectorstore.products import lengths, measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _EXACTLY_AT_ONCE = 1 << 17
 """Numbers computed in 64 bits at once: 1 MB."""
 _WAITING = 256
+_NONE = np.float32(np.inf)
 
 
 class Nearest:
@@ -38,7 +39,7 @@ class Nearest:
         self._k = k
         self._found: list[tuple[Ints, Doubles]] = [(np.empty(0, np.int64), np.empty(0, np.float64))]
         self._waiting = 0
-        self._limit = np.inf  # what is farther than that is none of them
+        self._limit = _NONE  # what is farther than that is none of them
 
     @property
     def rows(self) -> Ints:
@@ -49,32 +50,32 @@ class Nearest:
         """Their scores."""
         return self._metric.score(self._settled()[1])
 
-    def see(self, rows: Ints, block: NDArray[Any], squared: Singles | None = None) -> Singles | None:
-        """Take in vectors ``(n, width)`` of any numbers; ``rows`` are theirs, ``squared`` their squared lengths.
+    def see(self, rows: Ints, block: NDArray[Any], known: Singles | None = None) -> Singles | None:
+        """Take in vectors ``(n, width)`` of any numbers; ``rows`` are theirs, ``known`` their lengths.
 
         Returns:
-            The squared lengths where the metric wants them, for the next time these vectors are seen.
+            The lengths where the metric wants them, for the next time that these vectors are seen.
         """
         with np.errstate(all="ignore"):
-            sizes = self._measured(block, squared)
-            maybe = None if sizes is None else self._candidates(sizes)
+            sizes = self._measured(block, known)
+            maybe = np.arange(len(block)) if sizes is None else self._candidates(sizes)
             step = max(_EXACTLY_AT_ONCE // max(block.shape[1], 1), 1)
-            for part in _parts(np.arange(len(block)) if maybe is None else maybe, step):
+            for part in _parts(maybe, step):
                 self._take(rows[part], self._metric.exact(block[part].astype(np.float64), self._query))
-        return sizes[1] if sizes is not None and len(sizes) > 1 else None
+        return None if sizes is None or self._metric.measures[-1] is not lengths else sizes[-1]
 
     def join(self, other: Nearest) -> None:
         """Take in what another one found."""
         self._take(*other._settled())
 
-    def _measured(self, block: NDArray[Any], squared: Singles | None) -> Singles | None:
+    def _measured(self, block: NDArray[Any], known: Singles | None) -> Singles | None:
         """What the metric measures of vectors; None of wider numbers, which would lose digits."""
         if block.dtype.itemsize > self._single.itemsize:
             return None
         measures = self._metric.measures
         sizes = np.empty((len(measures), len(block)), np.float32)
-        if squared is not None and measures[-1] is norms:
-            sizes[-1] = squared
+        if known is not None and measures[-1] is lengths:
+            sizes[-1] = known
             measures = measures[:-1]
         measured(block, self._single, measures, sizes[: len(measures)])
         return sizes
@@ -83,18 +84,19 @@ class Nearest:
         """Which vectors may be among the nearest, by what is measured of them."""
         keys, slack = self._metric.bound(sizes, self._single)
         lowest = keys - slack
-        odd = ~np.isfinite(lowest)  # nothing that single precision can tell
-        maybe = np.flatnonzero(odd | (lowest <= self._limit))
+        maybe = np.flatnonzero(~_is_beyond(lowest, self._limit))
         if len(maybe) > 4 * self._k:  # the k-th of what they are at most is a limit, too
-            highest = np.where(odd[maybe], np.inf, (keys + slack)[maybe])
+            lowest = lowest[maybe]
+            highest = np.asarray(keys + slack)[maybe]
+            highest[~np.isfinite(highest)] = np.inf
             limit = np.partition(highest, self._k - 1)[self._k - 1]
-            maybe = maybe[odd[maybe] | (lowest[maybe] <= limit)]
+            maybe = maybe[~_is_beyond(lowest, _beyond(limit))]
         return maybe
 
     def _take(self, rows: Ints, keys: Doubles) -> None:
         self._found.append((rows, keys))
         self._waiting += len(rows)
-        if self._waiting > max(_WAITING, self._k) or self._limit == np.inf:
+        if self._waiting > max(_WAITING, self._k) or self._limit == _NONE:
             self._settled()
 
     def _settled(self) -> tuple[Ints, Doubles]:
@@ -109,8 +111,21 @@ class Nearest:
             order = np.lexsort((rows, keys))[: self._k]  # which has NaN last
             self._found, self._waiting = [(rows[order], keys[order])], 0
             if len(order) == self._k and np.isfinite(keys[order[-1]]):
-                self._limit = float(keys[order[-1]])
+                self._limit = _beyond(keys[order[-1]])
         return self._found[0]
+
+
+def _is_beyond(lowest: Singles, limit: np.float32) -> NDArray[np.bool_]:
+    """Which are farther for sure: of what is infinite, or no number, single precision cannot tell."""
+    found: NDArray[np.bool_] = (lowest > limit) & (lowest < _NONE)
+    return found
+
+
+def _beyond(key: Any) -> np.float32:
+    """A key in single precision that is no nearer."""
+    with np.errstate(over="ignore"):
+        found: np.float32 = np.nextafter(np.float32(key), _NONE)
+    return found
 
 
 def _parts(rows: Ints, step: int) -> Iterator[Ints]:

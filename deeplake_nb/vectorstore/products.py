@@ -44,14 +44,15 @@ def products(vectors: Singles, query: Singles, out: Singles) -> None:
         library.fvec_inner_products_ny(*map(library.swig_ptr, (out, query, vectors)), *vectors.shape[::-1])
 
 
-def norms(vectors: Singles, query: Singles, out: Singles) -> None:
-    """A measure: squared lengths, whatever the query is."""
+def lengths(vectors: Singles, query: Singles, out: Singles) -> None:
+    """A measure: lengths, whatever the query is."""
+    del query
     library = _LIBRARY.get("faiss")
     if library is None:
         out[:] = dots(vectors, vectors)
     else:
         library.fvec_norms_L2sqr(*map(library.swig_ptr, (out, vectors)), *vectors.shape[::-1])
-    del query
+    np.sqrt(out, out=out)
 
 
 def squares(vectors: Singles, query: Singles, out: Singles) -> None:
@@ -85,7 +86,7 @@ def measured(vectors: NDArray[Any], query: Singles, measures: Sequence[Measure],
             measure(some, query, row[part])
 
 
-_BY_LIBRARY = frozenset((products, norms, squares))
+_BY_LIBRARY = frozenset((products, lengths, squares))
 
 
 def _parts(count: int, width: int) -> Iterator[slice]:

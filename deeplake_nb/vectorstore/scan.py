@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LARGE_NBYTES = 128 << 20
 """From here on more than one thread pays, and loading a library for its products."""
-_SQUARED: Recent[NDArray[np.float32]] = Recent(64 << 20)
-"""Squared lengths of vectors in files by the stamp of their block: half of what the next search by angle would do."""
+_LENGTHS: Recent[NDArray[np.float32]] = Recent(64 << 20)
+"""Lengths of vectors in files by the stamp of their block: half of what the next search by angle would do."""
 _CLOUD_THREADS = 4
 """Each holds one chunk (64 MB) of a storage that is waited for."""
 
@@ -63,10 +63,10 @@ def _see(found: Nearest, block: Block, rows: Ints | None) -> None:
     if 0 < len(wanted) < count:
         found.see(wanted, vectors[wanted - first])
     elif len(wanted):
-        known = _SQUARED.get(stamp) if stamp is not None else None
-        squared = found.see(wanted, vectors, known)
-        if stamp is not None and known is None and squared is not None:
-            _SQUARED.put(stamp, squared.copy(), squared.nbytes)
+        known = _LENGTHS.get(stamp) if stamp is not None else None
+        lengths = found.see(wanted, vectors, known)
+        if stamp is not None and known is None and lengths is not None:
+            _LENGTHS.put(stamp, lengths.copy(), lengths.nbytes)
 
 
 def _spans(blocks: Blocks, rows: Ints | None) -> list[Span]:

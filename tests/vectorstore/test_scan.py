@@ -111,7 +111,7 @@ def test_a_chunk_that_is_cut_off_is_an_error(store, way):
 @pytest.mark.parametrize("metric", ["cos", "dot"])
 def test_lengths_are_known_the_second_time_and_never_of_other_vectors(store, library, metric, monkeypatch):
     monkeypatch.setattr(leases, "_SETTLED_NS", 0)
-    monkeypatch.setattr(scan, "_SQUARED", Recent(1 << 20))
+    monkeypatch.setattr(scan, "_LENGTHS", Recent(1 << 20))
     seen = []
     see = Nearest.see
     monkeypatch.setattr(Nearest, "see", lambda *given: seen.append(given[3] is not None) or see(*given))
