@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import VectorStoreError, did_you_mean
-from deeplake_nb.vectorstore.products import dots, lengths, products, squares
+from deeplake_nb.vectorstore.products import LEAST, MOST, dots, lengths, products, squares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 _UNIT = 2.0**-24
 """Largest relative error of one operation on 32-bit numbers."""
 _TINY = np.float32(1e-30)
-"""Below this 32-bit products lose digits."""
-_SHORT = np.float32(1e-15)
-"""Of shorter vectors the fast keys say no angle."""
+"""Below this 32-bit squares lose digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,8 @@ class Metric:
     """One metric.
 
     Each of ``measures`` says one number of every 32-bit vector, of which ``bound`` makes ``(keys, slack)``: the exact
-    key lies between ``keys - slack`` and ``keys + slack``, where these are finite; else nothing is known.
+    key lies between ``keys - slack`` and ``keys + slack``, and beyond all that single precision has where ``keys`` are
+    infinite. Where either is NaN nothing is known.
     """
 
     name: str
@@ -86,7 +85,7 @@ def _dot_bound(measured: Singles, query: Singles) -> Keys:
 
 def _length(query: Singles) -> np.float32:
     found: np.float32 = np.sqrt(np.dot(query, query))
-    return found
+    return found if LEAST <= found <= MOST else np.float32(np.nan)
 
 
 def _dot(block: Doubles, query: Doubles) -> Doubles:
@@ -95,12 +94,7 @@ def _dot(block: Doubles, query: Doubles) -> Doubles:
 
 def _cos_bound(measured: Singles, query: Singles) -> Keys:
     found, sizes = measured
-    own = _length(query)
-    keys = found / (sizes * -own)
-    keys[~((sizes >= _SHORT) & (sizes < np.inf))] = np.nan
-    if not _SHORT <= own < np.inf:
-        keys[:] = np.nan
-    return keys, _error(len(query), 4)
+    return found / (sizes * -_length(query)), _error(len(query), 4)
 
 
 def _cos(block: Doubles, query: Doubles) -> Doubles:

@@ -84,13 +84,13 @@ class Nearest:
         """Which vectors may be among the nearest, by what is measured of them."""
         keys, slack = self._metric.bound(sizes, self._single)
         lowest = keys - slack
-        maybe = np.flatnonzero(~_is_beyond(lowest, self._limit))
+        maybe = np.flatnonzero(~(lowest > self._limit))
         if len(maybe) > 4 * self._k:  # the k-th of what they are at most is a limit, too
             lowest = lowest[maybe]
             highest = np.asarray(keys + slack)[maybe]
             highest[~np.isfinite(highest)] = np.inf
             limit = np.partition(highest, self._k - 1)[self._k - 1]
-            maybe = maybe[~_is_beyond(lowest, _beyond(limit))]
+            maybe = maybe[~(lowest > _beyond(limit))]
         return maybe
 
     def _take(self, rows: Ints, keys: Doubles) -> None:
@@ -113,12 +113,6 @@ class Nearest:
             if len(order) == self._k and np.isfinite(keys[order[-1]]):
                 self._limit = _beyond(keys[order[-1]])
         return self._found[0]
-
-
-def _is_beyond(lowest: Singles, limit: np.float32) -> NDArray[np.bool_]:
-    """Which are farther for sure: of what is infinite, or no number, single precision cannot tell."""
-    found: NDArray[np.bool_] = (lowest > limit) & (lowest < _NONE)
-    return found
 
 
 def _beyond(key: Any) -> np.float32:

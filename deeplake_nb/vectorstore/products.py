@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PART_NBYTES = 1 << 20
 """Two looks at as many vectors cost one way through memory."""
+LEAST, MOST = np.float32(1e-15), np.float32(1e19)
+"""Lengths between which products of vectors, and of each with itself, neither lose digits nor leave the range."""
 _LIBRARY: dict[str, Any] = {}
 """faiss, once it is wanted and loaded."""
 
@@ -45,7 +47,7 @@ def products(vectors: Singles, query: Singles, out: Singles) -> None:
 
 
 def lengths(vectors: Singles, query: Singles, out: Singles) -> None:
-    """A measure: lengths, whatever the query is."""
+    """A measure: lengths, whatever the query is; NaN where single precision cannot multiply such vectors."""
     del query
     library = _LIBRARY.get("faiss")
     if library is None:
@@ -53,6 +55,7 @@ def lengths(vectors: Singles, query: Singles, out: Singles) -> None:
     else:
         library.fvec_norms_L2sqr(*map(library.swig_ptr, (out, vectors)), *vectors.shape[::-1])
     np.sqrt(out, out=out)
+    out[~((out >= LEAST) & (out <= MOST))] = np.nan
 
 
 def squares(vectors: Singles, query: Singles, out: Singles) -> None:

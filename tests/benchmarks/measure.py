@@ -48,15 +48,17 @@ class Scale:
 FULL, QUICK = Scale(), Scale(rows=300, labels=1_000, files=12, repeats=1)
 
 
-def alternating(repeats: int, *timed: Callable[[Path], object]) -> list[float]:
+def alternating(repeats: int, *timed: Callable[[Path], object], rest: float = 0) -> list[float]:
     """Median seconds of each function. They take turns, so that a busy moment hits all; each gets a fresh folder.
 
-    The turn before the first is not counted, and removing what a turn left is not timed.
+    The turn before the first is not counted, and removing what a turn left is not timed. There are ``rest`` seconds
+    before each.
     """
     taken: list[list[float]] = [[] for _ in timed]
     for turn in range(repeats + 1):
         for function, times in zip(timed, taken, strict=True):
             folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
+            time.sleep(rest)
             begun = time.perf_counter()
             result = function(folder)
             times.append(time.perf_counter() - begun)
