@@ -57,9 +57,19 @@ class Marimo:
         browser: a playwright browser.
         cells: their sources; marimo runs them when the page is opened.
         questions: expressions that `MarimoPage.ask` can be asked for.
+        mode: "edit", or "run" for an app.
+        env: more environment variables for the server and its kernels.
     """
 
-    def __init__(self, folder: Path, browser, cells: list[str], questions: list[str], mode: str = "edit") -> None:
+    def __init__(  # noqa: PLR0917
+        self,
+        folder: Path,
+        browser,
+        cells: list[str],
+        questions: list[str],
+        mode: str = "edit",
+        env: dict[str, str] | None = None,
+    ) -> None:
         self._browser = browser
         self._questions = questions
         self._log = folder / "marimo.log"
@@ -77,7 +87,7 @@ class Marimo:
             *(sys.executable, "-m", "marimo", "-q", "-y", mode, "notebook.py"),
             *("--headless", "--no-token", "--host", "127.0.0.1", "--port", str(port)),
         ]
-        env = os.environ | {"HOME": str(folder), "MARIMO_SKIP_UPDATE_CHECK": "1"}
+        env = os.environ | {"HOME": str(folder), "MARIMO_SKIP_UPDATE_CHECK": "1"} | (env or {})
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
                 command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log

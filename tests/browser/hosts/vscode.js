@@ -21,6 +21,7 @@ const isReady = new Promise((ready) => {
     if (from !== origin) return;
     if (data.type === "ready") ready();
     if (data.type === "socket") socket.send(data.data);
+    if (data.type === "link") open(data.href, "_blank", "noopener");
   });
 });
 
