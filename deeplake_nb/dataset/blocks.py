@@ -16,10 +16,10 @@ import numpy as np
 
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.errors import DynamicShapeError, KeyNotFoundError, LakeError, StorageError
-from deeplake_nb.format.chunk import uniform_start
+from deeplake_nb.format.chunk import UNIFORM_HEAD_NBYTES, uniform_start
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.samples import as_bytes
-from deeplake_nb.storage.leases import lent
+from deeplake_nb.storage.leases import LENT_NBYTES, lent
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
@@ -33,13 +33,8 @@ if TYPE_CHECKING:
     from deeplake_nb.format.samples import StoredSample
 
 BLOCK_NBYTES = 1 << 20
-_LENT_NBYTES = 128 << 20
-"""Larger files are read: the pages of one come together, and a writer who waits for it waits for milliseconds."""
 _CACHED_NBYTES = 128 << 20
 """Tensors up to this are kept as chunks: the next scan of them reads nothing."""
-
-_HEAD_NBYTES = 256
-"""Holds the header of any chunk of uniform samples."""
 
 
 class Span(NamedTuple):
@@ -150,33 +145,26 @@ class Blocks:
             or state.chunks.get(path) is not None
         ):
             return False
-        with lent(storage, path, _LENT_NBYTES) as found:
+        rows = slice(span.first - span.origin, span.stop - span.origin)
+        with lent(storage, path, LENT_NBYTES) as found:
             if found is not None:
-                start = self._start(found.data[:_HEAD_NBYTES], path, span)
+                start = uniform_start(found.data, path, self.row_nbytes, rows)
                 if start is not None:
                     count = (span.stop - span.first) * self.width
                     if start + count * np.dtype(meta.dtype).itemsize > len(found.data):
                         raise self._cut_off(path)
                     vectors = np.frombuffer(found.data, meta.dtype, count, start).reshape(-1, self.width)
-                    stamp = found.stamp and f"{found.stamp}:{span.first - span.origin}:{span.stop - span.origin}"
+                    stamp = found.stamp and f"{found.stamp}:{rows.start}:{rows.stop}"
                     yield Block(span.first, vectors, stamp)
                     del vectors
                 return start is not None
         try:
-            start = self._start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path, span)
+            start = uniform_start(storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, self.row_nbytes, rows)
         except KeyNotFoundError:
             return False  # loading it says why
         if start is not None:
             yield from self._copied(storage, path, start, span)
         return start is not None
-
-    def _start(self, head: memoryview, path: str, span: Span) -> int | None:
-        """Where in its chunk's object a span starts; None where its samples are not all alike."""
-        nbytes = self.row_nbytes
-        found = uniform_start(head, path)
-        if found is None or int(found[2][0]) != nbytes or int(found[2][-1]) < span.stop - 1 - span.origin:
-            return None
-        return found[0] + (span.first - span.origin) * nbytes
 
     def _copied(self, storage: ReadsInto, path: str, start: int, span: Span) -> Iterator[Block]:
         step = max(BLOCK_NBYTES // self.row_nbytes, 1)

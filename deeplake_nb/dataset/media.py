@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset.reader import attempt
+from deeplake_nb.dataset.decoding import attempt
 from deeplake_nb.format.codecs import media, solids
 
 if TYPE_CHECKING:

@@ -141,9 +141,7 @@ def read(
             )
 
 
-def read_row(
-    state: State, tensor: TensorState, entry: int, path: str, inside: int
-) -> tuple[memoryview, Shape] | None:
+def read_row(state: State, tensor: TensorState, entry: int, path: str, inside: int) -> tuple[memoryview, Shape] | None:
     """The bytes and the shape of one row, as fast as it goes; None where the chunk is better read whole."""
     head = state.chunks.heads.get(path)
     if head is None:

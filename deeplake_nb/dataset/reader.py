@@ -1,32 +1,30 @@
-"""Rows to arrays: runs read plans against the storage, decodes, and stacks.
+"""Rows to stored samples, or straight to arrays: runs read plans against the storage.
 
 Samples of one shape without their own compression are copied chunk by chunk into the result, with no work per row.
-Images of a batch are decoded on all cores: Pillow lets other threads run while it decodes.
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from deeplake_nb.dataset import ranged
 from deeplake_nb.dataset.tiled import tiled
-from deeplake_nb.errors import DynamicShapeError, FormatError, KeyNotFoundError, LakeError, LinkError
-from deeplake_nb.format.chunk import uniform_start
+from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
+from deeplake_nb.format.chunk import UNIFORM_HEAD_NBYTES, uniform_start
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, ChunkRun, read_plan, run_plan
-from deeplake_nb.format.samples import StoredSample, as_bytes, object_array, raw_array
+from deeplake_nb.format.samples import StoredSample, as_bytes, raw_array
 from deeplake_nb.progress import Progress
+from deeplake_nb.storage.leases import LENT_NBYTES, lent
 from deeplake_nb.storage.provider import ByteRange, ReadsInto, in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -39,16 +37,9 @@ if TYPE_CHECKING:
     Stored = StoredSample | LakeError
 
 Part = TypeVar("Part", ChunkRead, ChunkRun)
-Item = TypeVar("Item", bound="Stored")
 
 _STRAIGHT_NBYTES = 1 << 20
 """From here on reading straight into the result beats keeping the chunk for later."""
-
-_HEAD_NBYTES = 256
-"""Holds the header of any chunk of uniform samples."""
-
-_GROUP = 8
-"""Files that one call to the pool decodes: the hand-over costs as much as a tiny picture."""
 
 _WINDOW = 16
 """Chunks asked for at once: bounds the memory of a large read and still fills the line."""
@@ -215,27 +206,28 @@ def _array(loaded: LoadedChunk | LakeError, last: int, shape: tuple[int, ...]) -
 def _read_straight(state: State, tensor: TensorState, run: ChunkRun, out: NDArray[Any]) -> bool:
     """Read many neighbouring samples of an uncompressed chunk from the storage into ``out``, with a single copy.
 
-    False where that does not apply; the chunk is then loaded. It never applies to the last chunk, which a writer may
-    give a longer header between our two requests.
+    False where that does not apply; the chunk is then loaded. A writer may give the last chunk a longer header between
+    two requests: it is copied from where it lies in memory, or not so.
     """
-    ids, storage, target = state.tables(tensor).ids.ids, state.storage, out[run.out]
-    if target.nbytes < _STRAIGHT_NBYTES or run.entry == len(ids) - 1 or not isinstance(storage, ReadsInto):
+    ids, storage, target = state.tables(tensor).ids.ids, state.storage, as_bytes(out[run.out])
+    if len(target) < _STRAIGHT_NBYTES or not isinstance(storage, ReadsInto):
         return False
     path = state.chunk_key(tensor, int(ids[run.entry]))
     if tensor.meta.chunk_compression or state.chunks.get(path) is not None:
         return False
+    nbytes, shape = len(target) // run.size, out.shape[1:]
+    if run.entry == len(ids) - 1:
+        with lent(storage, path, LENT_NBYTES) as found:
+            start = None if found is None else uniform_start(found.data, path, nbytes, run.rows, shape)
+            if found is None or start is None or start + len(target) > len(found.data):
+                return False
+            target[:] = found.data[start : start + len(target)]
+            return True
     try:
-        found = uniform_start(storage.get(path, ByteRange(0, _HEAD_NBYTES)), path)
+        start = uniform_start(storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, nbytes, run.rows, shape)
     except KeyNotFoundError:
         return False
-    if found is None:
-        return False
-    start, shape, position = found
-    nbytes = out.itemsize * int(np.prod(out.shape[1:], dtype=np.int64))
-    is_other = tuple(shape[:-1].tolist()) != out.shape[1:] or int(position[0]) != nbytes
-    if is_other or run.rows.stop > int(position[-1]) + 1:
-        return False
-    return storage.get_into(path, as_bytes(target), start + run.rows.start * nbytes) == target.nbytes
+    return start is not None and storage.get_into(path, target, start) == len(target)
 
 
 def _run(numbers: Ints) -> range | None:
@@ -276,109 +268,3 @@ def _numeric(tensor: TensorState, item: int, payload: memoryview, shape: tuple[i
     if meta.sample_compression is None:
         return raw_array(payload, shape, dtype, what)
     return StoredSample(payload, shape, dtype, meta.sample_compression, meta.htype or "generic", what).array()
-
-
-def decode_all(samples: Sequence[Stored]) -> list[Any]:
-    """Arrays of stored samples, which the caller may write to; files are decoded on all cores.
-
-    Raises:
-        LakeError: the first sample, in order, that cannot be read or decoded.
-    """
-    return _on_all_cores(samples, lambda sample, _: own(_read(sample).array()))
-
-
-def decode_each(samples: Sequence[Stored]) -> list[Any]:
-    """As `decode_all`, of linked files: one that cannot be read or decoded stands as its error."""
-    return _on_all_cores(samples, lambda sample, _: attempt(lambda one: own(one.array()), sample))
-
-
-def attempt(work: Callable[[StoredSample], Any], sample: Stored) -> Any:
-    """``work`` of a linked file; its error where it cannot be had."""
-    try:
-        return work(_read(sample))
-    except LinkError as error:
-        return error
-    except FormatError as error:
-        broken = LinkError(str(error))
-        broken.__cause__ = error
-        return broken
-
-
-def _read(sample: Stored) -> StoredSample:
-    if isinstance(sample, LakeError):
-        raise sample
-    return sample
-
-
-def decode_stacked(samples: list[StoredSample], what: str) -> NDArray[Any]:
-    """One array ``(n, *shape)`` of numeric samples; files are decoded on all cores straight into it.
-
-    Raises:
-        DynamicShapeError: several shapes, which is known before anything is decoded.
-        FormatError: the first sample, in order, that cannot be decoded.
-    """
-    _check_one_shape({sample.shape for sample in samples}, what)
-    out = np.empty((len(samples), *samples[0].shape), np.result_type(*{sample.dtype for sample in samples}))
-
-    def fill(sample: StoredSample, row: int) -> None:
-        out[row] = sample.array()
-
-    _on_all_cores(samples, fill)
-    return out
-
-
-def own(array: Any) -> Any:
-    """Arrays that the caller may write to: neither a chunk kept in memory nor a decoder's."""
-    if isinstance(array, list):
-        return [own(one) for one in array]
-    return array if not isinstance(array, np.ndarray) or array.flags.writeable else array.copy()
-
-
-def _on_all_cores(samples: Sequence[Item], work: Callable[[Item, int], Any]) -> list[Any]:
-    """``work(sample, its number)`` of each, in order; on a pool where there are files to decode."""
-
-    def group(start: int) -> list[Any]:
-        return [work(sample, start + at) for at, sample in enumerate(samples[start : start + _GROUP])]
-
-    files = sum(not isinstance(sample, LakeError) and sample.compression is not None for sample in samples)
-    starts = range(0, len(samples), _GROUP)
-    run = _decoders().map if files > 1 and (os.cpu_count() or 1) > 1 else map
-    out = []
-    with Progress("decode files", "files", len(samples), is_passing=True) as progress:
-        for found in run(group, starts):
-            out += found
-            progress(len(found))
-    return out
-
-
-@cache
-def _decoders() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="deeplake-nb-decode")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_decoders.cache_clear)  # threads stay behind
-
-
-def stack(arrays: list[NDArray[Any]], what: str) -> NDArray[Any]:
-    """One array ``(n, *shape)``.
-
-    Raises:
-        DynamicShapeError: several shapes.
-    """
-    if not arrays:
-        return np.empty((0,))
-    _check_one_shape({array.shape for array in arrays}, what)
-    if arrays[0].dtype == object:
-        out = object_array([entry for array in arrays for entry in array.reshape(-1).tolist()])
-        return out.reshape(len(arrays), *arrays[0].shape)
-    return np.stack(arrays)
-
-
-def _check_one_shape(shapes: set[tuple[int, ...]], what: str) -> None:
-    if len(shapes) > 1:
-        shown = ", ".join(map(str, sorted(shapes)[:3]))
-        raise DynamicShapeError(
-            f"{what}: samples have several shapes ({shown}{', ...' if len(shapes) > 3 else ''}); "  # noqa: PLR2004
-            "read them with numpy(aslist=True)"
-        )

@@ -161,7 +161,8 @@ class Rows:
     @property
     def _length(self) -> int:
         """Rows that all tensors have, whatever is selected of them."""
-        return min((self._held.tensor(name).length for name in self._visible_names()), default=0)
+        state = self._state
+        return min((state.tensor(name).length for name in self._visible_names()), default=0)
 
     # ------------------------------------------------------------------ finding tensors and rows
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset import reader
+from deeplake_nb.dataset import decoding, reader
 from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.dataset.media import frames, is_film
 from deeplake_nb.dataset.texts import read_texts
@@ -88,8 +88,8 @@ class Selection:
         found = self.each_link() if is_each else self.whole()
         if self.index.sub and any(isinstance(one, TiledSample) or is_film(one) for one in found):
             narrow = partial(_narrowed, sub=self.index.sub)
-            return [reader.attempt(narrow, one) if is_each else narrow(one) for one in found]
-        decode: Callable[[list[Any]], list[Any]] = reader.decode_each if is_each else reader.decode_all
+            return [decoding.attempt(narrow, one) if is_each else narrow(one) for one in found]
+        decode: Callable[[list[Any]], list[Any]] = decoding.decode_each if is_each else decoding.decode_all
         if htype_row(self.tensor.meta.htype).payload == "polygon":
             decode = _values
         arrays: list[Any] = [decode(row) for row in found] if self.tensor.meta.is_sequence else decode(found)
@@ -124,32 +124,32 @@ class Selection:
             return self._coordinates(aslist=aslist, keeps_broken=keeps_broken)
         found = None if meta.is_sequence else self._at_once(aslist=aslist)
         if found is not None:
-            return reader.own(found)
+            return decoding.own(found)
         payload = htype_row(meta.htype).payload
         aslist = aslist or payload == "polygon"  # no two are alike
         is_stacked = payload == "array" and meta.htype != "mesh"  # of a mesh only its file knows how many vertices
         if is_stacked and not (aslist or meta.is_sequence or self.index.is_single or self.index.sub):
             samples = self.whole()
-            return reader.decode_stacked(samples, self.what) if samples else self._nothing()
+            return decoding.decode_stacked(samples, self.what) if samples else self._nothing()
         arrays = self.arrays(keeps_broken=keeps_broken and aslist and not self.index.is_single)
         if self.index.is_single:
             return (
-                reader.stack(arrays[0], self.what)
+                decoding.stack(arrays[0], self.what)
                 if isinstance(arrays[0], list) and not aslist
-                else reader.own(arrays[0])
+                else decoding.own(arrays[0])
             )
         if aslist:
-            return reader.own(arrays)
-        arrays = [reader.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
-        return reader.stack(arrays, self.what) if arrays else self._nothing()
+            return decoding.own(arrays)
+        arrays = [decoding.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
+        return decoding.stack(arrays, self.what) if arrays else self._nothing()
 
     def _coordinates(self, *, aslist: bool, keeps_broken: bool) -> Any:
         """The first three columns of point clouds: a file has more, which ``data()`` gives by name."""
         found = self.arrays(keeps_broken=keeps_broken and aslist and not self.index.is_single)
-        arrays: list[Any] = [one if isinstance(one, LakeError) else reader.own(one[..., :3]) for one in found]
+        arrays: list[Any] = [one if isinstance(one, LakeError) else decoding.own(one[..., :3]) for one in found]
         if self.index.is_single:
             return arrays[0]
-        return arrays if aslist else reader.stack(arrays, self.what) if arrays else self._nothing()
+        return arrays if aslist else decoding.stack(arrays, self.what) if arrays else self._nothing()
 
     def _at_once(self, *, aslist: bool) -> NDArray[Any] | None:
         """One row whose chunk is in memory, or rows of one shape; None where there is work to be done per row."""

@@ -27,7 +27,8 @@ def tensor_summary(tensor: TensorFacts) -> tuple[SummaryHeading, list[SummaryRow
 def _row(name: str, tensor: TensorFacts) -> SummaryRow:
     (_, *lower), (_, *upper) = tensor.shape_interval
     dtype = tensor.dtype
-    is_number = dtype is not None and dtype.kind in "biufc" and not tensor.is_sequence
+    is_known = bool(upper) or not tensor.is_link  # of files that were not opened only the number is
+    is_number = dtype is not None and dtype.kind in "biufc" and not tensor.is_sequence and is_known
     itemsize = dtype.itemsize if is_number and dtype is not None else 0
     chunks = f"{tensor.chunk_compression} chunks" if tensor.chunk_compression else "none"
     compression = tensor.sample_compression or chunks

@@ -121,18 +121,29 @@ class Chunk:
         return None
 
 
-def uniform_start(head: memoryview, what: str) -> tuple[int, Ints, Ints] | None:
-    """Where the data of a chunk of uniform samples starts, and its one row of shapes and of positions.
+UNIFORM_HEAD_NBYTES = 256
+"""Holds the header of any chunk of uniform samples."""
 
-    ``head`` is the beginning of the object. None for other chunks, so that the caller reads them whole.
+
+def uniform_start(
+    head: memoryview, what: str, nbytes: int, rows: slice, shape: tuple[int, ...] | None = None
+) -> int | None:
+    """Where in its object the samples ``rows`` of a chunk start, one after the other.
+
+    ``head`` is the object, or its first `UNIFORM_HEAD_NBYTES`. None unless all samples of the chunk have ``nbytes``
+    (and ``shape``, if it matters), and these rows are among them, so that the caller reads it whole.
     """
+    head = head[:UNIFORM_HEAD_NBYTES]
     try:
         shapes, positions, rest = _header(head, what)
     except FormatError:
         return None  # the header may just be longer than the head: whoever reads it whole will tell
     if len(shapes) != 1 or len(positions) != 1 or shapes[0, -1] != positions[0, -1]:
         return None
-    return len(head) - len(rest) + int(positions[0, 1]), shapes[0], positions[0]
+    size, first, last = map(int, positions[0])
+    if size != nbytes or int(rows.stop) > last + 1 or (shape is not None and tuple(shapes[0, :-1].tolist()) != shape):
+        return None
+    return len(head) - len(rest) + first + int(rows.start) * nbytes
 
 
 def open_header(head: memoryview, what: str) -> tuple[Chunk, int]:

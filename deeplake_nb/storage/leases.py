@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 _MADV_POPULATE_READ = 22  # linux/mman.h; since 5.14
+LENT_NBYTES = 128 << 20
+"""Larger files are read: the pages of one come together, and a writer who waits for it waits for milliseconds."""
 _SETTLED_NS = 2_000_000_000  # clocks of file systems tick, so that two changes within a moment may bear one time
 
 

@@ -304,16 +304,22 @@ def test_damage_gives_samples_or_an_error_in_bounded_memory(data):
 # ------------------------------------------------------------------ the head alone
 
 
-def test_where_the_data_of_uniform_samples_starts():
-    start, shape, position = uniform_start(memoryview(INT16), "x")
-    assert (start, shape.tolist(), position.tolist()) == (43, [3, 2, 4], [12, 0, 4])
-    assert uniform_start(memoryview(INT16[:50]), "x")[0] == 43
-    assert uniform_start(memoryview(INT16[:30]), "x") is None
-    assert uniform_start(memoryview(DYNAMIC), "x") is None
-    assert uniform_start(memoryview(ONLY_MISSING), "x") is None
+def start(data, nbytes=12, rows=slice(0, 5), shape=None):
+    return uniform_start(memoryview(data), "x", nbytes, rows, shape)
+
+
+def test_where_uniform_samples_start():
+    assert start(INT16) == start(INT16, shape=(3, 2)) == start(INT16[:50]) == 43
+    assert start(INT16, rows=slice(2, 4)) == 43 + 24
+    assert start(INT16, nbytes=6) is None
+    assert start(INT16, shape=(2, 3)) is None
+    assert start(INT16, rows=slice(0, 6)) is None
+    assert start(INT16[:30]) is None
+    assert start(DYNAMIC) is None
+    assert start(ONLY_MISSING) is None
 
 
 @given(damaged([INT16]), st.integers(0, 60))
 def test_damage_to_the_head_alone_never_raises(data, length):
-    found = survives(lambda raw: uniform_start(memoryview(raw)[:length], "x"), data)
-    assert found is None or found[0] >= 0
+    found = survives(lambda raw: start(bytes(raw)[:length]), data)
+    assert found is None or found >= 0
