@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 import deeplake_nb as deeplake
-from tests.browser.gallery import at, gallery, near, tile
+from tests.browser.gallery import gallery, painted, tile
 from tests.browser.hosts.marimo import Marimo
+from tests.eventually import eventually
+from tests.fakes.slow import SOURCE
 from tests.fakes.web import web_server
 from tests.suites.notebook import KEYS, PREPARE, RED, NotebookSuite, cells, questions
 from tests.widgets.conftest import BLUE, file
@@ -28,55 +33,32 @@ class TestMarimo(NotebookSuite):
 
 
 def test_a_dataset_at_the_end_of_a_cell_is_shown(browser, tmp_path):
-    running = Marimo(tmp_path, browser, [PREPARE, "colours[:3]"], [])
-    notebook = running.open()
-    shown = gallery(notebook, 1)
-    assert near(at(tile(shown, 2), 0.1, 0.1), RED)
-    words = notebook.output(1).locator(".deeplake-nb-summary").inner_text()
-    assert "3 rows" in words
-    assert "class_label" in words
-    running.close()
+    with closing(Marimo(tmp_path, browser, [PREPARE, "colours[:3]"], [])) as running:
+        notebook = running.open()
+        painted(tile(gallery(notebook, 1), 2), 0.1, 0.1, RED)
+        expect(notebook.output(1).locator(".deeplake-nb-summary")).to_contain_text(
+            re.compile("3 rows.*class_label", re.DOTALL)
+        )
 
 
 def test_an_app_asks_none_of_its_visitors_for_keys(browser, tmp_path):
     """All of them are served by one process: what one typed would be used for every other."""
-    running = Marimo(tmp_path, browser, ["import deeplake_nb", KEYS.format(url="s3://bucket/cars")], [], mode="run")
-    page = running.open()
-    page.page.get_by_text("An internal error occurred", exact=True).wait_for(timeout=30_000)
-    assert page.page.locator(".deeplake-nb-form").count() == 0
-    running.close()
+    asking = ["import deeplake_nb", KEYS.format(url="s3://bucket/cars")]
+    with closing(Marimo(tmp_path, browser, asking, [], mode="run")) as running:
+        page = running.open()
+        page.page.get_by_text("An internal error occurred", exact=True).wait_for()
+        expect(page.page.locator(".deeplake-nb-form")).to_have_count(0)
     assert "nobody can answer here: set AWS_ACCESS_KEY_ID" in running.log()
 
 
-SLOW = """
-import time
-from collections.abc import Sequence
-import numpy as np
-import deeplake_nb as lake
-
-class Slow(Sequence):
-    "Samples that take their time; a slice of them, as long as all of it."
-
-    def __init__(self, count, seconds):
-        self.count, self.seconds = count, seconds
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, item):
-        rows = range(self.count)[item]
-        if not isinstance(item, slice):
-            time.sleep(self.seconds)
-            return np.zeros(4, "float32")
-        time.sleep(self.seconds * len(rows))
-        return list(np.zeros((len(rows), 4), "float32"))
-
+SLOW = f"""{SOURCE}
 ds = lake.empty("mem://slow")
 ds.create_tensor("x", dtype="float32")
 linked = lake.empty("mem://linked")
 linked.create_tensor("photos", htype="link[image]", sample_compression="png")
 """
-INGEST, TWICE = "ds.x.extend(Slow(6400, 0.005))", "[ds.x.extend(Slow(640, 0.003)) for _ in range(2)]"
+INGEST = "ds.x.extend(Slow(6400, 0.012))"
+TWICE = "[ds.x.extend(Slow(640, 0.003)), {held}, ds.x.extend(Slow(640, 0.01))]"
 ROWS = "len(ds.x)"
 COPY, READ, LINK = (
     "len(lake.copy('many', 'copied', overwrite=True))",
@@ -109,8 +91,8 @@ def far(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def progress(browser, far, tmp_path_factory):
-    questions = [one.format(url=far.endpoint) for one in (INGEST, TWICE, ROWS, COPY, READ, LINK)]
+def progress(browser, far, held, tmp_path_factory):
+    questions = [one.format(url=far.endpoint, held=held.expression) for one in (INGEST, TWICE, ROWS, COPY, READ, LINK)]
     folder = tmp_path_factory.mktemp("progress")
     with deeplake.empty(folder / "many") as ds:
         ds.create_tensor("x", dtype="uint8", max_chunk_size=1024).extend(np.zeros((12_000, 1000), "uint8"))
@@ -123,39 +105,47 @@ def progress(browser, far, tmp_path_factory):
     running.close()
 
 
+_WORDS = "() => document.querySelector('progress')?.parentElement.innerText ?? ''"
+
+
 def bar(notebook):
     """The one that is there, with its words."""
     found = notebook.page.locator("div:has(> progress)")
-    found.wait_for(timeout=20_000)
+    found.wait_for()
     return found
+
+
+def words(notebook, of):
+    """What the bar says, once that is in it; it is gone with its job."""
+    said = eventually(lambda: notebook.page.evaluate(_WORDS), lambda said: of in said and "/s" in said)
+    return " ".join(said.split())
 
 
 def test_a_long_job_has_a_bar_and_the_button_that_stops_the_cell_cancels_it(progress):
     number = progress.begin(INGEST)
     row = bar(progress)
     progress.page.wait_for_function("() => document.querySelector('progress')?.value > 0.02")
-    words = " ".join(row.inner_text().split())
-    assert words.startswith("add to mem://slow")
-    assert " of 6,400 samples, " in words
-    assert "/s, " in words
-    assert words.endswith(" s left stop the cell to cancel")
+    said = words(progress, " of 6,400 samples, ")
+    assert said.startswith("add to mem://slow")
+    assert "/s, " in said
+    assert said.endswith(" s left stop the cell to cancel")
     for theme in ("dark", "light"):
         progress.set_theme(theme)
         progress.screenshot(f"marimo-progress-{theme}")
     assert progress.is_running(number)
     progress.page.locator("[data-testid=interrupt-button]").click()
-    row.wait_for(state="detached", timeout=10_000)
+    row.wait_for(state="detached")
     assert progress.ask(ROWS) == "0", "nothing was added"
 
 
-def test_one_place_is_kept_for_all_jobs_of_a_name(progress):
-    progress.begin(TWICE)
-    bar(progress)
+def test_one_place_is_kept_for_all_jobs_of_a_name(progress, held):
     line = progress.page.get_by_text("add to mem://slow: 640 samples in ")
-    line.wait_for(timeout=20_000)
-    bar(progress)
-    assert line.count() == 0, "the next one is shown there"
-    progress.page.locator("progress").wait_for(state="detached", timeout=20_000)
+    with held:
+        progress.begin(TWICE.format(held=held.expression))
+        bar(progress)
+        line.wait_for()
+    line.wait_for(state="detached")  # the next one is shown there
+    progress.page.locator("progress").wait_for(state="detached")
     assert int(progress.ask(ROWS)) == 1280
 
 
@@ -170,9 +160,5 @@ def test_one_place_is_kept_for_all_jobs_of_a_name(progress):
 )
 def test_copies_downloads_and_the_verification_of_links_have_one_too(progress, far, job, begins, counts):
     progress.begin(job.format(url=far.endpoint))
-    row = bar(progress)
-    words = " ".join(row.inner_text().split())
-    assert words.startswith(begins)
-    assert counts in words
-    assert "/s" in words
-    progress.page.locator("progress").wait_for(state="detached", timeout=60_000)
+    assert words(progress, counts).startswith(begins)
+    progress.page.locator("progress").wait_for(state="detached")

@@ -9,17 +9,12 @@ import sys
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-CELL = """
-import time
-import numpy as np
-import deeplake_nb as lake
+from tests.fakes.slow import SOURCE
+
+CELL = f"""{SOURCE}
 ds = lake.empty("mem://slow")
 ds.create_tensor("x", dtype="float32")
-def slow():
-    for _ in range(300):
-        time.sleep(0.006)
-        yield np.zeros(4, "float32")
-ds.x.extend(slow())
+ds.x.extend(Slow(300, 0.006))
 """
 
 
