@@ -120,20 +120,19 @@ def test_each_broken_link_of_a_row_has_its_own_error_and_advice_and_the_rest_is_
 
 
 def test_a_link_that_breaks_while_one_looks_says_so_when_it_is_played(notebook, web, shown):
+    """And what was fetched is no longer kept."""
+    notebook.run(notebook.append("from deeplake_nb.widgets import recent_files\nrecent_files.SECONDS = -1"))
     dialog = view(shown, THERE)
     listed = field(dialog, "films")
     play = listed.get_by_role("button", name="Load films and play it")
     play.wait_for()
     kept = web.files.pop("a.mp4")
-    notebook.run(
-        notebook.append("from deeplake_nb.widgets import recent_files\nrecent_files.SECONDS = -1  # a minute on")
-    )
     play.click()
     listed.locator(".dl-error", has_text="a.mp4").wait_for()
     expect(listed.locator(".dl-note")).to_have_text(advice(f"{web.endpoint}/a.mp4"))
     web.files["a.mp4"] = kept
-    notebook.run(notebook.append("recent_files.SECONDS = 60"))
     leave(dialog)
+    notebook.run(notebook.append("recent_files.SECONDS = 60"))
 
 
 def test_the_page_had_no_errors(notebook):
