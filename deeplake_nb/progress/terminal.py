@@ -15,7 +15,7 @@ _BACK_AND_CLEAR = "\r\x1b[K"
 
 
 class TerminalLine:
-    """Draws on the terminal behind ``stream``; on anything else nothing."""
+    """Draws on the terminal behind ``stream``; on anything else, and once that is closed, nothing."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -32,9 +32,13 @@ class TerminalLine:
         )
 
     def _write(self, text: str) -> None:
-        if self._stream.isatty():
-            self._stream.write(_BACK_AND_CLEAR + text)
-            self._stream.flush()
+        try:
+            if self._stream.isatty():
+                self._stream.write(_BACK_AND_CLEAR + text)
+                self._stream.flush()
+        except ValueError:
+            if not self._stream.closed:  # else it is nothing to draw on, even if it was until just now
+                raise
 
 
 def _line(stand: Stand, columns: int) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 
 import pytest
 from PIL import Image
 
 from deeplake_nb.credentials.provider import Secret
+from deeplake_nb.progress import Progress
 from deeplake_nb.progress import ticker as ticking
 from deeplake_nb.session import Session
 from deeplake_nb.widgets.form import Form
 from deeplake_nb.widgets.link_panel import LinkPanel
+from tests.eventually import eventually
 
-COUNT = 3000
+COUNT = 300
 
 
 @pytest.fixture
@@ -53,13 +54,18 @@ def test_writing_links_tells_how_far_it_is_and_can_be_stopped(monkeypatch, tmp_p
     form = Form(LinkPanel(session, ds))
     typed = {"url": str(folder), "pattern": "*.png", "tensor": "images", "kind": "image", "key": "-"}
     asked = Asked(form, "write", "link", typed)
+    counts, goes_on = Progress.__call__, threading.Event()
+
+    def counts_and_waits(job, count=1):
+        counts(job, count)
+        assert job.unit != "samples" or goes_on.wait(60)
+
+    monkeypatch.setattr(Progress, "__call__", counts_and_waits)
     asked.start()
-    until = time.monotonic() + 30
-    while not any(one["said"].startswith("add to") and one["share"] for one in asked.told):
-        assert time.monotonic() < until, asked.told
-        time.sleep(0.001)
+    eventually(lambda: [one for one in asked.told if one["said"].startswith("add to") and one["share"]])
     if is_cancelled:
         assert form._stop({}, [], lambda: True) == {}
+    goes_on.set()
     asked.join(60)
     for one in asked.told:
         assert (one["v"], one["id"], one["kind"]) == (1, 0, "progress")

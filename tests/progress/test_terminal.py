@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +10,11 @@ import time
 
 import pytest
 
+from deeplake_nb.progress import Progress, followed_by
+from deeplake_nb.progress import ticker as ticking
+from deeplake_nb.progress.stand import Stand
+from deeplake_nb.progress.terminal import TerminalLine
+from tests.eventually import eventually
 from tests.fakes.slow import SOURCE
 from tests.fakes.terminal import Terminal
 
@@ -83,3 +89,55 @@ def test_logs_and_pipes_get_nothing(tmp_path):
     code = PROGRAM.replace("PAUSE", "0.0003").replace("BAR", "True")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout.split(), done.stderr) == (["begin", "added:", "6400", "rows"], "")
+
+
+class Stream(io.StringIO):
+    """A terminal, closed once it was looked at so often."""
+
+    def __init__(self, looks):
+        super().__init__()
+        self.looks = looks
+
+    def isatty(self):
+        self.looks -= 1
+        if self.looks == 0:
+            self.close()
+        return self.looks >= 0 or super().isatty()  # a closed one raises
+
+
+def test_a_stream_that_is_closed_is_nothing_to_draw_on(monkeypatch, caplog):
+    monkeypatch.setattr(ticking, "_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(ticking, "SHOWN_AFTER_SECONDS", 0.1)
+    stream = Stream(looks=3)  # closed between the third look and what would be written then
+    with followed_by(lambda _: TerminalLine(stream)), Progress("count", "numbers", 10):
+        eventually(lambda: stream.looks, lambda looks: looks < -3)
+    assert stream.closed
+    assert caplog.text == ""
+
+
+def test_what_else_is_wrong_with_a_stream_is_no_secret():
+    class Detached(Stream):
+        def write(self, _):
+            raise ValueError("the buffer is detached")
+
+    with pytest.raises(ValueError, match="detached"):
+        TerminalLine(Detached(looks=3)).draw(Stand("count", "numbers", 1, 10, 1.0, 1.0))
+
+
+ENDS = """
+import sys, time
+from deeplake_nb.progress import Progress, ticker
+ticker._PAUSE_SECONDS, ticker.SHOWN_AFTER_SECONDS = 0.01, 0.05
+Progress("count", "numbers", 10).__enter__()
+time.sleep(0.3)
+"""
+
+
+def test_an_interpreter_that_ends_while_a_line_is_drawn_says_nothing_of_it(tmp_path):
+    terminal = Terminal(ENDS, folder=tmp_path)
+    assert terminal.program.wait(60) == 0
+    terminal.read_until(lambda text: "count" in text)
+    terminal.close()
+    lines = terminal.shown.split("\r\x1b[K")
+    assert {line.partition(" [")[0] for line in lines} == {"", "count"}
+    assert "\n" not in terminal.shown
