@@ -11,6 +11,7 @@ from tests.browser.held import Held
 from tests.browser.lab import FRONT_END
 from tests.browser.page import WAIT_MS
 from tests.fakes.web import web_server
+from tests.test_js import node_modules  # noqa: F401 - a fixture: axe comes with the front end's own tools
 
 expect.set_options(timeout=WAIT_MS)
 

@@ -5,8 +5,10 @@ One specification for all: what a host cannot do is said by the attributes of it
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import serious
 from tests.browser.gallery import BLUE, BOX, RED, gallery, go_to, large, painted, pictures, tile
 from tests.eventually import eventually
 
@@ -151,6 +153,13 @@ class NotebookSuite:
             assert notebook.is_running(number), "the cell slept all the while"
         painted(tile(shown, ROWS - 1), 0.1, 0.1, BLUE)
         expect(busy).to_have_text("")
+
+    @pytest.mark.usefixtures("node_modules")
+    def test_axe_finds_nothing_serious(self, notebook):
+        notebook.output(FORM).scroll_into_view_if_needed()
+        assert serious(notebook.output(FORM).locator(".deeplake-nb-form")) == []
+        assert serious(gallery(notebook, GALLERY)) == []
+        assert serious(gallery(notebook, DATASET)) == []
 
     def test_nothing_went_wrong_and_no_other_machine_was_asked(self, notebook):
         assert notebook.errors == []
