@@ -13,7 +13,7 @@ Step = Literal["", "found", "parsed", "reached", "clock", "signed", "identity", 
 """What a line answers of a test of credentials, in the order in which each can fail."""
 
 _WIDTH = 110
-_COLOURS: dict[State, str] = {"ok": "green", "in force": "green", "failed": "crimson", "unknown": "darkorange"}
+_COLOURS: dict[State, str] = {"ok": "seagreen", "in force": "seagreen", "failed": "crimson", "unknown": "darkorange"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,9 @@ class Report:
 
 def _row(line: Line) -> str:
     style = "text-align: left; vertical-align: top"
-    state = f'<span style="color: {_COLOURS.get(line.state, "gray")}">{escape(line.state)}</span>'
+    # words in the page's own ink: no colour can be read on a light ground and on a dark one
+    mark = f'<span aria-hidden="true" style="color: {_COLOURS.get(line.state, "gray")}">●</span>'
+    state = f"{mark} {escape(line.state)}"
     said = escape(line.said)
     if line.advice:
         said += f"<br><em>{escape(line.advice)}</em>"

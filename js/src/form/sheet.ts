@@ -31,7 +31,7 @@ export class Sheet {
     if (content.choices.length > 1) this.root.append(this.#chooser());
     if (content.table !== undefined) {
       const act = (action: string, row: string) => this.events.act(action, row, this.typed());
-      this.root.append(table(content.table, content.title, act));
+      this.root.append(table(content.table, `${content.title}: table`, act));
     }
     this.root.append(this.#body, this.#buttons);
     this.#choose(content.choice, drawn.kept);
