@@ -42,7 +42,7 @@ class Job:
     Attributes:
         call: the function of the programs, and its arguments.
         of: what makes the dataset it reads or changes, once; nothing if it makes its own.
-        limit: the same work without a dataset, in this process.
+        limit: the same work without a dataset, in this process, in an empty folder.
         shared: 3.9.52 reads what ours wrote, as it would take minutes to write it.
         wanted: what of the limit, or of the clock, it should stay within.
     """
@@ -50,7 +50,7 @@ class Job:
     what: str
     call: tuple[str, dict]
     of: tuple[str, dict] | None = None
-    limit: Callable[[], object] | None = None
+    limit: Callable[[Path], object] | None = None
     wanted: str = ""
     shared: bool = False
 
@@ -78,12 +78,12 @@ def _pictures(root, scale):
     paths = photographs(root / "files", scale.files)
     shuffled = np.random.default_rng(0).permutation(count).tolist()
     ingest = ("ingest_jpegs", {"paths": [str(path) for path in paths]})
-    yield Job(f"ingest {len(paths):,} JPEG files", ingest, limit=lambda: copied(root / "files", paths), wanted="3 x")
+    yield Job(f"ingest {len(paths):,} JPEG files", ingest, limit=lambda new: copied(new, paths), wanted="3 x")
     for how, rows in [("in order", list(range(count))), ("at random", shuffled)]:
-        alone = lambda rows=rows: [decode(paths[row]) for row in rows]  # noqa: E731
+        alone = lambda _, rows=rows: [decode(paths[row]) for row in rows]  # noqa: E731
         yield Job(f"decode {count:,} {how}", ("decode", {"rows": rows}), of=ingest, limit=alone, wanted="1.5 x")
 
-    def batch():
+    def batch(_):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(decode, paths[:count]))
 
@@ -101,12 +101,14 @@ def _vectors(root, scale):
     np.save(root / "new.npy", random.random((len(rows), _WIDTH), "float32"))
     ingest = ("ingest_vectors", {"values": str(root / "vectors.npy")})
     what = f"{scale.rows:,} x {_WIDTH} float32"
-    yield Job(f"ingest {what}", ingest, limit=lambda: np.save(root / "copy.npy", vectors), wanted="2 x")
-    yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda: np.load(root / "vectors.npy"), wanted="1.5 x")
-    one_by_one = lambda: [np.array(mapped[row]) for row in rows]  # noqa: E731
+    yield Job(f"ingest {what}", ingest, limit=lambda new: np.save(new / "copy.npy", vectors), wanted="2 x")
+    yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda _: np.load(root / "vectors.npy"), wanted="1.5 x")
+    one_by_one = lambda _: [np.array(mapped[row]) for row in rows]  # noqa: E731
     yield Job(f"{len(rows):,} random rows", ("read_rows", {"rows": rows}), of=ingest, limit=one_by_one)
     update = ("update_rows", {"rows": rows, "values": str(root / "new.npy")})
-    yield Job(f"update {len(rows):,} rows at random", update, of=ingest, limit=lambda: _copied(root), wanted="1.5 x")
+    yield Job(
+        f"update {len(rows):,} rows at random", update, of=ingest, limit=lambda new: _copied(root, new), wanted="1.5 x"
+    )
     few = min(2_000, scale.rows)
     np.save(root / "few.npy", vectors[:few])
     labels = random.integers(0, 1000, few).tolist()
@@ -114,10 +116,9 @@ def _vectors(root, scale):
     yield Job(f"append {few:,} rows one by one", append)
 
 
-def _copied(root):
+def _copied(root, new):
     """The least that changing rows of every chunk costs, as the format has a chunk in one file: all of them copied."""
-    shutil.rmtree(root / "chunks", ignore_errors=True)
-    shutil.copytree(root / "ours" / "ds" / "x" / "chunks", root / "chunks")
+    shutil.copytree(root / "ours" / "ds" / "x" / "chunks", new / "chunks")
 
 
 def _one_file(root, first=lambda: None):
@@ -127,7 +128,7 @@ def _one_file(root, first=lambda: None):
     def content():
         return b"".join(path.read_bytes() for path in (root / "ours" / "ds").rglob("*") if path.is_file())
 
-    return lambda: (first(), (root / "one").write_bytes(content()))
+    return lambda new: (first(), (new / "one").write_bytes(content()))
 
 
 def _values(root, scale):
@@ -136,7 +137,7 @@ def _values(root, scale):
     ingest = ("ingest_labels", {"values": str(root / "labels.npy")})
     what = f"{scale.labels:,} labels"
     yield Job(f"ingest {what}", ingest, limit=_one_file(root), wanted="1.5 x")
-    alone = lambda: np.load(root / "labels.npy")  # noqa: E731
+    alone = lambda _: np.load(root / "labels.npy")  # noqa: E731
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=alone, wanted="1.5 x")
     texts = [f"text number {number} of a corpus, {number * 7919 % 1000}" for number in range(scale.labels // 10)]
     (root / "texts.txt").write_text("\n".join(texts))
@@ -144,7 +145,7 @@ def _values(root, scale):
     what = f"{len(texts):,} texts"
     joined = _one_file(root, lambda: "\n".join(texts).encode())
     yield Job(f"ingest {what}", ingest, limit=joined, wanted="1.5 x")
-    alone = lambda: (root / "texts.txt").read_text().split("\n")  # noqa: E731
+    alone = lambda _: (root / "texts.txt").read_text().split("\n")  # noqa: E731
     yield Job(f"read {what}", ("read_texts", {}), of=ingest, limit=alone)
     many = np.zeros(scale.labels * 10, "uint32")
     np.save(root / "many.npy", many)
@@ -161,6 +162,7 @@ class Rivals:
             "3.9.52": (environments.environment(environments.ORIGINAL) / "python", "v3.py", "deeplake"),
             "4.7.4": (environments.environment(V4) / "python", "v4.py", "deeplake"),
         }
+        self._root = root
         self._folders = {name: root / name for name in pythons}
         for folder in self._folders.values():
             folder.mkdir()
@@ -186,16 +188,20 @@ class Rivals:
                 if job.of and self._made.get(name) != job.of:
                     self._do("ours" if job.shared and name == "3.9.52" else name, job.of, self._folders[name])
                     self._made[name] = job.of
+                if not job.of:  # to remove an old one is none of the work
+                    shutil.rmtree(self._folders[name] / "ds", ignore_errors=True)
                 seconds, digest = self._do(name, job.call, self._folders[name])
                 digests.add(digest)
                 taken[name].append(seconds)
                 if not job.of or job.call[0].startswith("update"):
                     self._made.pop(name, None)
             assert len(digests) == 1, f"{job.what}: they read different things"
+            new = Path(tempfile.mkdtemp(dir=self._root))
             begun = time.perf_counter()
-            limit = job.limit and job.limit()
+            limit = job.limit and job.limit(new)
             taken["limit"].append(time.perf_counter() - begun)
             del limit
+            shutil.rmtree(new)
             if turn == 0 and repeats:
                 for times in taken.values():
                     times.clear()
