@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
-import textwrap
 import time
 from threading import Thread
 
@@ -20,6 +16,7 @@ from deeplake_nb.errors import FormatError, KeyNotFoundError, StorageError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.wrappers import Counting
 from deeplake_nb.urls import parse
+from tests.fakes.killed import killed
 
 from .stores import Failing, create, load, memory
 
@@ -220,17 +217,16 @@ def test_others_look_while_a_writer_goes_on(store):
     assert load(store).x[[0, 1, 2000]].numpy()[:, 0].tolist() == [19, 19, 19]
 
 
-def test_kill_9_leaves_a_change_whole_or_not_made(tmp_path, pytestconfig):
+def test_kill_9_leaves_a_change_whole_or_not_made(tmp_path):
     place, chance = str(tmp_path / "ds"), random.Random(int.from_bytes(os.urandom(4)))
     ds = deeplake.empty(place)
     ds.create_tensor("x", dtype="float32", max_chunk_size=CHUNK).extend(np.zeros((ROWS, WIDTH), "float32"))
     ds.close()
     del ds
-    code = f"""
+    code = """
         import sys
-        sys.path[:0] = [{str(pytestconfig.rootpath)!r}]
         import deeplake_nb, numpy
-        ds = deeplake_nb.load({place!r})
+        ds = deeplake_nb.load(sys.argv[1])
         turn = int(ds.x[0].numpy()[0])
         while True:
             turn += 1
@@ -239,15 +235,7 @@ def test_kill_9_leaves_a_change_whole_or_not_made(tmp_path, pytestconfig):
     """
     flushed = 0
     for _ in range(3):
-        command = [sys.executable, "-c", textwrap.dedent(code)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            lines = [child.stdout.readline() for _ in range(2)]
-            assert lines[-1], child.stderr.read().decode()
-            time.sleep(chance.uniform(0, 0.1))
-            child.send_signal(signal.SIGKILL)
-            lines += child.stdout.readlines()
-            child.wait()
-        flushed = max(flushed, *(int(line) for line in lines if line.endswith(b"\n")))
+        flushed = max(flushed, *map(int, killed(code, place, lines=2, seconds=chance.uniform(0, 0.1))))
         found = deeplake.load(place, read_only=True).x.numpy()
         (turn,) = np.unique(found[::40])
         assert flushed <= turn <= flushed + 1

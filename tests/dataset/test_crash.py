@@ -6,10 +6,6 @@ import gc
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from itertools import count
 
 import numpy as np
@@ -17,6 +13,7 @@ import pytest
 
 import deeplake_nb as deeplake
 from deeplake_nb.errors import DatasetNotFoundError, StorageError
+from tests.fakes.killed import killed
 
 from .stores import Failing, create, lengths, load, memory
 
@@ -220,11 +217,10 @@ def test_a_failed_flush_is_made_up_for_by_the_next():
 
 CHILD = """
 import sys
-sys.path[:0] = [{root!r}]
 import deeplake_nb as deeplake
 from tests.dataset.test_crash import row
-ds = deeplake.load({place!r})
-batch = {batch}
+ds = deeplake.load(sys.argv[1])
+batch = int(sys.argv[2])
 at = max(len(tensor) for tensor in ds.tensors.values())
 for name, tensor in ds.tensors.items():
     tensor.extend([row(one)[name] for one in range(len(tensor), at)])
@@ -240,7 +236,7 @@ while True:
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_kill_9_at_random_moments_loses_nothing_that_was_flushed(tmp_path, batch, pytestconfig):
+def test_kill_9_at_random_moments_loses_nothing_that_was_flushed(tmp_path, batch):
     place, seed = str(tmp_path / "ds"), int.from_bytes(os.urandom(4))
     chance = random.Random(seed)
     ds = deeplake.empty(place)
@@ -248,16 +244,9 @@ def test_kill_9_at_random_moments_loses_nothing_that_was_flushed(tmp_path, batch
     ds.close()
     del ds
     flushed = 0
-    code = CHILD.format(root=str(pytestconfig.rootpath), place=place, batch=batch)
     for _ in range(int(os.environ.get("CRASHES", "3"))):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            lines = [child.stdout.readline() for _ in range(chance.randint(2, 4))]
-            assert lines[-1], child.stderr.read().decode()
-            time.sleep(chance.uniform(0, 0.1))
-            child.send_signal(signal.SIGKILL)
-            lines += child.stdout.readlines()
-            child.wait()
-        flushed = max(flushed, *(int(line) for line in lines if line.endswith(b"\n")))
+        said = killed(CHILD, place, batch, lines=chance.randint(2, 4), seconds=chance.uniform(0, 0.1))
+        flushed = max(flushed, *map(int, said))
         check(deeplake.load(place, read_only=True), flushed, flushed + batch)
     ds = deeplake.load(place)
     longest = max(len(tensor) for tensor in ds.tensors.values())

@@ -55,21 +55,23 @@ def whole(tmp_path_factory):
     return objects(ds._state.storage), folder
 
 
+def row(at):
+    """Row ``at`` of the tensors that most damage is done to."""
+    return {
+        "x": [at, at + 1, at + 2],
+        "varied": np.full((at, 2), at, "uint8"),
+        "packed": np.full(50, at, "int16"),
+        "group/text": f"row {at}",
+        "label": at % 2,
+        "image": np.full((2, 3, 3), at, "uint8"),
+        "seq": ["a", "b"][: at % 3],
+    }
+
+
 def add(ds, folder, count):
     with ds:
         for at in range(count):
-            ds.append(
-                {
-                    "x": [at, at + 1, at + 2],
-                    "varied": np.full((at, 2), at, "uint8"),
-                    "packed": np.full(50, at, "int16"),
-                    "group/text": f"row {at}",
-                    "label": at % 2,
-                    "image": np.full((2, 3, 3), at, "uint8"),
-                    "seq": ["a", "b"][: at % 3],
-                    "linked": deeplake.link(str(folder / "a.png")),
-                }
-            )
+            ds.append({**row(at), "linked": deeplake.link(str(folder / "a.png"))})
 
 
 @pytest.fixture

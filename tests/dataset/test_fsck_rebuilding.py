@@ -10,7 +10,7 @@ from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.meta import TensorMeta
 
 from .stores import create, load, memory, objects
-from .test_fsck import contents, fsck, kept_aside, restored
+from .test_fsck import contents, fsck, kept_aside, restored, row
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +43,7 @@ def whole():
 def add(ds, count):
     with ds:
         for at in range(count):
-            ds.append(
-                {
-                    "x": [at, at + 1, at + 2],
-                    "varied": np.full((at, 2), at, "uint8"),
-                    "packed": np.full(50, at, "int16"),
-                    "group/text": f"row {at}",
-                    "label": at % 2,
-                    "image": np.full((2, 3, 3), at, "uint8"),
-                    "large": np.full((40 + at, 10), at, "uint8"),
-                    "seq": ["a", "b"][: at % 3],
-                },
-                skip_ok=True,
-            )
+            ds.append({**row(at), "large": np.full((40 + at, 10), at, "uint8")}, skip_ok=True)
 
 
 def versions(store):

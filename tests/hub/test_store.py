@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +21,7 @@ from deeplake_nb.hub import migrations
 from deeplake_nb.hub.embedded import EmbeddedHub
 from deeplake_nb.hub.store import Store
 from deeplake_nb.hub.tables import METADATA
+from tests.fakes.killed import killed
 from tests.fakes.postgres import postgres
 from tests.hub.hubs import core_of
 
@@ -103,13 +102,12 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path):
     chance = random.Random(7)
     acknowledged = []
     for round_number in range(4):
-        with writer(tmp_path, f"r{round_number}-", 10_000) as process:
-            assert process.stdout.readline() == "begun\n"
-            said = [process.stdout.readline() for _ in range(chance.randint(6, 20))]
-            time.sleep(chance.uniform(0, 0.02))  # anywhere between one and the next
-            process.kill()
-            acknowledged += [line.strip() for line in (*said, *process.stdout) if line.endswith("\n")]
-            assert process.wait() == -signal.SIGKILL
+        seconds = chance.uniform(0, 0.02)  # anywhere between one and the next
+        begun, *said = killed(
+            _WRITER, tmp_path, f"r{round_number}-", 10_000, lines=chance.randint(7, 21), seconds=seconds
+        )
+        assert begun == "begun"
+        acknowledged += said
         hub = EmbeddedHub(tmp_path, environ={})
         found = names(hub)
         assert set(acknowledged) <= set(found)

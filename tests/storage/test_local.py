@@ -5,12 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
-import signal
 import stat
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from deeplake_nb.storage import local
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.provider import ByteRange, delete_all
 from deeplake_nb.urls import parse
+from tests.fakes.killed import killed
 from tests.suites.storage import StorageSuite
 
 
@@ -208,12 +207,8 @@ def test_a_killed_writer_leaves_the_old_object_and_no_listed_trace(provider):
             storage.put("k", data)
             storage.put("k", b"old")
     """
-    for delay in (0.0, 0.01, 0.03, 0.05):
-        command = [sys.executable, "-c", textwrap.dedent(code), provider.url.path]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
-            writer.stdout.readline()
-            time.sleep(delay)
-            writer.send_signal(signal.SIGKILL)
+    for seconds in (0.0, 0.01, 0.03, 0.05):
+        killed(code, provider.url.path, lines=1, seconds=seconds)
         assert provider.size("k") in (3, 40_000_000)
         assert [entry.key for entry in provider.list()] == ["k"]
         assert [entry.key for entry in provider.list(delimiter="/")] == ["k"]
@@ -236,12 +231,8 @@ def test_a_writer_killed_while_it_patches_leaves_the_old_object_or_the_new_one(p
             storage.put_patched("k", Patched("k", [(start, b"new!" * 1000) for start in pages]))
             storage.put_patched("k", Patched("k", [(start, b"old!" * 1000) for start in pages]))
     """
-    for delay in (0.0, 0.02, 0.05, 0.1):
-        command = [sys.executable, "-c", textwrap.dedent(code), provider.url.path]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
-            writer.stdout.readline()
-            time.sleep(delay)
-            writer.send_signal(signal.SIGKILL)
+    for seconds in (0.0, 0.02, 0.05, 0.1):
+        killed(code, provider.url.path, lines=1, seconds=seconds)
         assert provider.get("k") in (old, new)
         assert [entry.key for entry in provider.list()] == ["k"]
 
