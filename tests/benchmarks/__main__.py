@@ -14,7 +14,6 @@ def main() -> None:
     from tests.benchmarks import (
         arrays,
         deeplakes,
-        first_pixels,
         gallery,
         hub,
         names,
@@ -25,7 +24,7 @@ def main() -> None:
     )
     from tests.benchmarks.measure import FULL, QUICK, machine_line, markdown
 
-    sections = {"arrays": arrays, "pictures": pictures, "start": start, "storage": storage, "pixels": first_pixels}
+    sections = {"arrays": arrays, "pictures": pictures, "start": start, "storage": storage}
     sections |= {"gallery": gallery, "names": names, "hub": hub, "deeplakes": deeplakes, "vectorstore": vectorstore}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("section", nargs="*", help=f"of {', '.join(sections)}; all by default")
