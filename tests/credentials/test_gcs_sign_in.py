@@ -34,6 +34,7 @@ from deeplake_nb.errors import (
 )
 from deeplake_nb.session import Session
 from deeplake_nb.urls import parse
+from tests.eventually import eventually
 from tests.fakes import gcs, oauth
 
 
@@ -253,14 +254,12 @@ def test_an_error_that_nobody_knows_is_not_shown(under_way, google):
 
 
 def test_nobody_comes(google):
-    began = time.monotonic()
-    with gcs_sign_in.begin(os.environ, seconds=0.3) as under_way:
+    with gcs_sign_in.begin(os.environ, seconds=2) as under_way:
         port = port_of(under_way)
-        assert 0 < under_way.seconds_left <= 0.3
-        with pytest.raises(CredentialsError, match="nobody signed in within 0 s: sign in again"):
+        assert 0 < under_way.seconds_left <= 2
+        with pytest.raises(CredentialsError, match="nobody signed in within 2 s: sign in again"):
             under_way.wait()
         assert under_way.is_answered
-    assert time.monotonic() - began < 5
     assert_closed(port)
 
 
@@ -580,13 +579,11 @@ def port_of(under_way):
 
 
 def assert_closed(port):
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
+    def refused():
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return
-        time.sleep(0.05)
-    raise AssertionError("the listener is still there")
+            return probe.connect_ex(("127.0.0.1", port))
+
+    eventually(refused)
 
 
 def everything_said(error):

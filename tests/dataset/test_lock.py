@@ -6,7 +6,6 @@ import gc
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from deeplake_nb.dataset.lock import IDLE_SECONDS, VALID_SECONDS, Holder, WriteL
 from deeplake_nb.errors import LockedError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.urls import parse
+from tests.eventually import eventually
 
 KEY = "dataset_lock.lock"
 STRANGER = Holder(b"\x01\x02\x03\x04\x05\x06", 4711, 0.0)
@@ -202,7 +202,4 @@ def test_the_renewing_thread_ends_with_the_lock(tmp_path):
     lock.acquire()
     assert "deeplake-nb-lock" in [thread.name for thread in threading.enumerate()]
     lock.release()
-    deadline = time.monotonic() + 5
-    while "deeplake-nb-lock" in [thread.name for thread in threading.enumerate()]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: "deeplake-nb-lock" not in [thread.name for thread in threading.enumerate()])

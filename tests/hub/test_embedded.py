@@ -129,7 +129,7 @@ def test_finding_a_dataset_costs_one_query(tmp_path):
         began = time.perf_counter()
         hub.resolve("me", "cars", "w")
         seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 0.005
+    assert min(seconds) < 0.02
     hub.close()
 
 

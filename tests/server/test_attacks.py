@@ -164,8 +164,8 @@ def test_a_hub_of_this_machine_is_not_asked_by_way_of_a_proxy(monkeypatch):
 
 @pytest.fixture
 def listening(core, monkeypatch):
-    """The address of a server with the connections of `serve`, which waits for half a second only."""
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.5)
+    """The address of a server with the connections of `serve`, which waits for a second only."""
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -208,10 +208,10 @@ def test_nobody_fills_the_memory_before_the_first_line_is_read(listening, begun)
 @pytest.mark.parametrize("begun", [b"", b"GET", HEAD], ids=["nothing", "a word", "half"])
 def test_nobody_holds_a_connection_by_saying_nothing(listening, begun):
     began = time.monotonic()
-    with socket.create_connection(listening, timeout=20) as client:
+    with socket.create_connection(listening, timeout=60) as client:
         client.sendall(begun)
         assert said(client) == b""
-    assert 0.3 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 0.8
 
 
 def test_a_server_that_runs_has_these_connections(server):
@@ -228,7 +228,7 @@ def test_requests_on_one_connection_are_answered_as_before(listening):
         answer = client.getresponse()
         assert (answer.status, answer.read()) == (200, b'{"status":"up"}')
         kept = client.sock
-        time.sleep(0.7)  # longer than a head may take: nobody waits for one that has not begun
+        time.sleep(1.5)  # longer than a head may take: nobody waits for one that has not begun
     assert client.sock is kept
     client.close()
 

@@ -147,7 +147,7 @@ def test_one_that_never_ends_is_ended(lookout, private):
     began = time.monotonic()
     with lookout.within(1), pytest.raises(LakeError):
         storage.get("slow/k")
-    assert 1 <= time.monotonic() - began < 6
+    assert 1 <= time.monotonic() - began < 30
     assert bytes(storage.get("k")) == b"ok"
     with lookout.within(30):
         assert bytes(storage.get("k")) == b"ok"
@@ -182,5 +182,5 @@ def test_an_endpoint_that_hangs_keeps_no_thread(private):
             with contextlib.suppress(LakeError):
                 assert root.whoami().name == "root"
                 break
-            assert time.monotonic() - began < 15, "the only thread still waits"
+            assert time.monotonic() - began < 60, "the only thread still waits"
         assert private.asked

@@ -6,7 +6,6 @@ import json
 import pickle
 import socket
 import threading
-import time
 
 import pytest
 
@@ -168,12 +167,10 @@ def test_no_server_is_one_clear_error_and_no_loop(waited):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     client = HubClient(f"http://127.0.0.1:{port}", Secret(CANARY), environ={}, sleep=waited.append)
-    began = time.perf_counter()
     with pytest.raises(
         HubError, match=r"no hub answers at .*`deeplake-nb hub serve`, or set DEEPLAKE_NB_HUB"
     ) as failed:
         client.create_org("acme")
-    assert time.perf_counter() - began < 5
     assert len(waited) == 3
     assert type(failed.value) is HubError
     frames = []

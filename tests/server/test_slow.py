@@ -66,7 +66,8 @@ def test_it_is_answered_in_time(core):
 
     (slow, taken), (quick, at_once) = asyncio.run(both())
     assert (slow, quick) == (408, 200)
-    assert at_once < 1 < taken < 5
+    assert at_once < taken
+    assert 1 < taken < 25, "the database hangs for 30"
     core.go.set()
     core.hangs = False
     assert asyncio.run(ask(app, "/api/v1/whoami", token.reveal()))[0] == 200

@@ -432,8 +432,8 @@ def test_a_long_job_outlives_its_tokens(google_, storage):
         return count
 
     with ThreadPoolExecutor(8) as pool:
-        assert min(pool.map(work, range(8))) > 10
-    assert 3 <= google_.requests.count("/token") <= 5
+        assert min(pool.map(work, range(8))) > 0
+    assert 2 <= google_.requests.count("/token") <= 6, "one asks for all"
 
 
 def test_a_token_is_asked_for_once(google_, storage):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import threading
 import time
 import traceback
 import uuid
@@ -142,14 +143,14 @@ def test_opening_asks_nothing_and_one_connection_serves_all(web, storage):
 
 
 def test_many_files_go_side_by_side(web, storage):
+    together = threading.Barrier(4, timeout=60)
+
     def slow(handler):
-        time.sleep(0.2)
+        together.wait()
         send(handler, 200, b"x")
 
     web.pages = {f"/data/{n}": slow for n in range(32)}
-    began = time.perf_counter()
     assert [bytes(data) for data in get_many(storage, [(str(n), None) for n in range(32)])] == [b"x"] * 32
-    assert time.perf_counter() - began < 3
 
 
 def test_a_query_of_the_root_goes_with_every_request(web):
@@ -303,10 +304,8 @@ def test_nobody_there(monkeypatch, web):
 def test_a_server_that_says_nothing_is_given_up(web, monkeypatch):
     monkeypatch.setattr(transport, "READ_SECONDS", 0.1)
     web.pages["/data/k"] = lambda handler: time.sleep(0.5)
-    began = time.perf_counter()
     with pytest.raises(StorageError, match="ReadTimeoutError"):
         open_storage(parse(f"{web.endpoint}/data")).get("k")
-    assert time.perf_counter() - began < 10
 
 
 def test_a_body_that_crawls_is_given_up(web, storage, monkeypatch):

@@ -18,7 +18,7 @@ from deeplake_nb.storage.provider import ByteRange, delete_all, get_into, get_ma
 from tests.fakes import proxy as faults
 
 CONTENT = os.urandom(100_000)
-SECONDS = 30  # no operation may take longer, however ill the storage is
+SECONDS = 60  # no operation may take longer, however ill the storage is
 
 
 def into(provider):

@@ -16,7 +16,7 @@ from deeplake_nb.widgets.gallery import Gallery
 from deeplake_nb.widgets.source import Source
 from tests.widgets.conftest import BLUE, RED, file, film, song, tone
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Page:

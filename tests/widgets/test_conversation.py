@@ -13,7 +13,7 @@ from PIL import Image
 from deeplake_nb.widgets.gallery import Gallery
 from tests.widgets import recorded
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Kernel:

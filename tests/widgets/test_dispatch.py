@@ -13,7 +13,7 @@ from deeplake_nb.widgets import dispatch
 from deeplake_nb.widgets.dispatch import Dispatcher
 from deeplake_nb.widgets.requests import MAX_ROWS, RequestError, sample_request, tiles_request
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Page:

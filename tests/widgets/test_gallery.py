@@ -13,7 +13,7 @@ from deeplake_nb.errors import TensorNotFoundError
 from deeplake_nb.widgets.gallery import Gallery
 
 ROOT = Path(deeplake_nb.__file__).parents[1]
-SECONDS = 10
+SECONDS = 60
 
 
 @pytest.fixture

@@ -196,7 +196,7 @@ def test_all_tensors_of_a_picture_are_read_at_once_where_the_storage_waits(stree
     storage = street._state.storage
     monkeypatch.setattr(type(storage), "concurrency", 32)
     names = {tensor.name for tensor in Source(street).annotations.read_for("left/image")} | {"left/image"}
-    together = threading.Barrier(len(names), timeout=10)
+    together = threading.Barrier(len(names), timeout=60)
     read = Tensor.stored
 
     def stored(tensor, rows, open_links=None):
