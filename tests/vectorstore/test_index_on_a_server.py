@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from deeplake_nb.vectorstore.index import VectorIndex
 from deeplake_nb.vectorstore.managed import written
 from deeplake_nb.vectorstore.metrics import METRICS
 from deeplake_nb.vectorstore.searching import Search
+from tests.eventually import eventually
 from tests.fakes.hub import hub_server
 
 WIDTH = 12
@@ -49,13 +49,6 @@ def folder(hub, name):
     return Path(hub.client().resolve("team", name, "r").url.removeprefix("file://"))
 
 
-def until(is_so):
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def query(at):
     return written(Search("embedding", VECTORS[at], 3, METRICS["cos"]), None)
 
@@ -65,7 +58,7 @@ def test_a_search_leaves_an_index_beside_the_data(hub, name):
     assert not beside.exists()
     store = VectorStore(f"hub://team/{name}", read_only=True)
     assert store.search(embedding=VECTORS[7], k=1)["id"] == ["id7"]
-    until(beside.exists)
+    eventually(beside.exists)
     stored = beside.read_bytes()
     assert store.search(embedding=VECTORS[8], k=1)["id"] == ["id8"]
     hub.kill()
@@ -85,10 +78,10 @@ def test_nobody_waits_for_an_index(hub, name, monkeypatch):
 
     assert found(1) == 1
     assert len(scanned) == 1
-    until((folder(hub, name) / BESIDE).exists)
+    eventually((folder(hub, name) / BESIDE).exists)
     (engines,) = queries._engines.values()
     (index,) = engines._indexes.values()
-    until(lambda: not index._lock.locked())
+    eventually(lambda: not index._lock.locked())
     assert found(2) == 2
     assert len(scanned) == 1
 
@@ -112,7 +105,7 @@ def test_a_reader_leaves_nothing(hub, name):
     (engines,) = queries._engines.values()
     (index,) = engines._indexes.values()
     assert isinstance(index, VectorIndex)
-    until(lambda: index._seen is not None and not index._lock.locked())
+    eventually(lambda: index._seen is not None and not index._lock.locked())
     assert ask(reader) == 5
     assert not (folder(hub, name) / ".deeplake_nb" / "hnsw").exists()
     assert ask(hub.client()) == 5  # who may write leaves what the reader's query has made
