@@ -53,6 +53,7 @@ class NotebookPage(BrowserPage):
     """
 
     bundles = ("/static/lab/", "/static/notebook/")
+    quirks = ("processLuminoMessage",)  # a message to a part of the page that has just been closed
 
     def __init__(self, context: BrowserContext, url: str, path: Path) -> None:
         super().__init__(context)

@@ -31,6 +31,9 @@ class BrowserPage:
     bundles: tuple[str, ...] = ()
     """Parts of the addresses that the host's own scripts come from."""
 
+    quirks: tuple[str, ...] = ()
+    """Parts of errors on the console that are the host's own."""
+
     def __init__(self, context: BrowserContext) -> None:
         self.errors: list[str] = []
         self.foreign: list[str] = []
@@ -38,13 +41,17 @@ class BrowserPage:
         context.set_default_timeout(WAIT_MS)
         self.page: Page = context.new_page()
         self.page.on("pageerror", self._note_error)
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("console", self._note_message)
         self.page.on("request", self._note_request)
 
     def _note_error(self, error) -> None:
         stack = error.stack or str(error)
         if not any(part in stack for part in self.bundles) or "blob:" in stack:  # a widget's module is a blob
             self.errors.append(stack)
+
+    def _note_message(self, message) -> None:
+        if message.type == "error" and not any(part in message.text for part in self.quirks):
+            self.errors.append(message.text)
 
     def _note_request(self, request) -> None:
         url = urlsplit(request.url)

@@ -87,5 +87,4 @@ def test_the_dark_theme(quickstart):
 
 
 def test_the_page_had_no_errors(quickstart):
-    # JupyterLab's own: a message to a part of the page that has just been closed.
-    assert [error for error in quickstart.errors if "processLuminoMessage" not in error] == []
+    assert quickstart.errors == []
