@@ -8,6 +8,8 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.eventually import eventually
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "gallery.ipynb"
 CODE = [index for index, cell in enumerate(nbformat.read(NOTEBOOK, 4).cells) if cell.cell_type == "code"]
 GALLERY, VIEW, SELECTION, SELECT, LAST = CODE[2:]
@@ -33,8 +35,9 @@ def test_what_python_sets_is_what_the_page_shows(notebook):
     count = int(notebook.text(VIEW))
     assert 0 < count < 40
     shown.get_by_text(f"{count} of 120 rows").wait_for()
-    in_sight = min(count, shown.locator(".dl-cell:not([hidden])").count())
-    expect(shown.locator(".dl-cell:not([hidden])[aria-busy=false] .dl-labels")).to_have_text(["coffee"] * in_sight)
+    expect(shown.locator(".dl-cell:not([hidden])[aria-busy=true]")).to_have_count(0)
+    captions = shown.locator(".dl-cell:not([hidden]) .dl-labels")
+    eventually(lambda: set(captions.all_inner_texts()), {"coffee"})
     assert notebook.text(SELECTION).strip().endswith("ds[3:6]")
     assert notebook.text(SELECT).strip() == "array([0, 0, 0, 0, 0], dtype=uint32)"
     notebook.screenshot("gallery-notebook")
