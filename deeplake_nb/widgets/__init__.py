@@ -3,9 +3,10 @@
 ``source`` turns rows of a dataset into tiles: ``annotations`` says which tensors belong to a picture (``belonging``: by
 names, groups and counts, as the format has no word for it), ``drawing`` draws them over it; ``rows`` says which rows
 are shown, by an ``expression`` over ``columns`` of values; ``inspector`` looks at one sample closely, ``pointer`` at
-the boxes under the pointer; ``recent_files`` are the linked ones that need not be fetched again. ``gallery`` is the widget, ``answers`` its replies, ``dispatch`` runs them on worker
-threads so that none blocks another, ``requests`` and ``messages`` are the wire; ``display`` decides what a cell shows,
-as ``settings`` say. Long jobs are shown by ``progress_bar``, and in marimo by ``marimo_bar``.
+the boxes under the pointer; ``recent_files`` are the linked ones that need not be fetched again. ``gallery`` is the
+widget, ``answers`` its replies, ``dispatch`` runs them on worker threads so that none blocks another, ``requests`` and
+``messages`` are the wire; ``display`` decides what a cell shows, as ``settings`` say. Long jobs are shown by
+``progress_bar``, and in marimo by ``marimo_bar``.
 
 The first tiles are sent unasked as the widget is shown, so that they are there when the page's code has started. The
 picture is an output of its own, above the widget: a saved, exported or untrusted notebook shows it without a kernel,
