@@ -115,7 +115,7 @@ def count(shown, words):
 
 
 def leave(dialog):
-    dialog.page.keyboard.press("Escape")
+    dialog.press("Escape")  # the page may have taken the focus, as where its theme was switched
     dialog.wait_for(state="hidden")
 
 
