@@ -261,23 +261,17 @@ def _content(path: str, byte_range: ByteRange | None) -> Buffer:
     """All of a file or what it has of a range, with a third of the calls that a file object makes."""
     descriptor = os.open(path, _READING)
     try:
-        if byte_range is None:
-            start, wanted = 0, os.fstat(descriptor).st_size + 1
-        else:
-            start = max(byte_range.start, 0)
-            wanted = max(byte_range.stop - start, 0)
+        start, stop = clip(byte_range, os.fstat(descriptor).st_size)
         if start:
             os.lseek(descriptor, start, os.SEEK_SET)
-        data = os.read(descriptor, min(wanted, _MOST_AT_ONCE))
-        if len(data) == wanted - (byte_range is None):
+        data = os.read(descriptor, min(stop - start + (byte_range is None), _MOST_AT_ONCE))
+        if len(data) == stop - start:  # else it has changed, is no plain file, or is more than a call carries
             return data
-        del data  # the file ends, has grown, is no plain file, or is more than a call carries
+        del data
         file = FileIO(descriptor, closefd=False)
-        if byte_range is None:
-            file.seek(0)
-            return file.readall()
-        start, stop = clip(byte_range, os.fstat(descriptor).st_size)
         file.seek(start)
+        if byte_range is None:
+            return file.readall()
         content = memoryview(bytearray(stop - start))
         return content[: _fill(file, content)].toreadonly()
     finally:
