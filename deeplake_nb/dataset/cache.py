@@ -14,7 +14,7 @@ from deeplake_nb.errors import FormatError
 from deeplake_nb.format.htypes import htype_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from numpy.typing import NDArray
 
@@ -42,10 +42,10 @@ class Recent(Generic[Value]):
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._nbytes = 0
-        self._values: OrderedDict[str, tuple[Value, int]] = OrderedDict()
+        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> Value | None:
+    def get(self, key: Hashable) -> Value | None:
         """The value, if it is here."""
         with self._lock:
             found = self._values.get(key)
@@ -54,7 +54,7 @@ class Recent(Generic[Value]):
             self._values.move_to_end(key)
             return found[0]
 
-    def put(self, key: str, value: Value, nbytes: int) -> None:
+    def put(self, key: Hashable, value: Value, nbytes: int) -> None:
         """Keep a value that takes so much memory."""
         with self._lock:
             self._drop(key)
@@ -63,7 +63,7 @@ class Recent(Generic[Value]):
             while self._nbytes > self._limit and len(self._values) > 1:
                 self._drop(next(iter(self._values)))
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: Hashable) -> None:
         """Forget a value."""
         with self._lock:
             self._drop(key)
@@ -74,7 +74,7 @@ class Recent(Generic[Value]):
             self._values.clear()
             self._nbytes = 0
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: Hashable) -> None:
         found = self._values.pop(key, None)
         if found is not None:
             self._nbytes -= found[1]

@@ -100,7 +100,7 @@ def test_it_holds_so_many_bytes_and_no_more(monkeypatch):
     recent = RecentFiles(opened)
     for path in ("40", "41", "42", "101"):  # the first makes room for the third; the last is too large
         recent([Link(path)], ())
-    held = [data.nbytes for _, data in recent._kept.values()]
+    held = [data.nbytes for (_, data), _ in recent._kept._values.values()]
     assert held == [41, 42]
     opened.asked.clear()
     recent([Link("41"), Link("42"), Link("40"), Link("101")], ())
