@@ -148,7 +148,7 @@ class TensorFacts:
             return Selection(self._state, self._tensor, self.index).shape()  # which reads nothing, so flushes nothing
         return self._selection().shape()
 
-    def shapes(self) -> NDArray[np.int32]:
+    def shapes(self) -> NDArray[np.int64]:
         """The shape of each selected sample, as an array ``(rows, axes)``.
 
         Raises:

@@ -202,17 +202,17 @@ class Selection:
                 return self.each([[next(found) for _ in range(*span)] for span in spans])
         return None
 
-    def shapes(self) -> NDArray[np.int32]:
+    def shapes(self) -> NDArray[np.int64]:
         """See ``Tensor.shapes``. Where all samples have one shape, nothing is read."""
         meta = self.tensor.meta
         count = self.index.count(self.tensor.length)
         if meta.is_fixed_shape and not meta.is_sequence and not self.index.sub:
-            return np.tile(np.array(meta.max_shape, np.int32), (count, 1))
+            return np.tile(np.array(meta.max_shape, np.int64), (count, 1))
         found = self._known() if self._knows_shapes else self.arrays() if self.index.sub else self.whole()
         shapes = [(len(one), *_common(one, len(one))[1:]) if isinstance(one, list) else one.shape for one in found]
         if len(set(map(len, shapes))) > 1:
             raise DynamicShapeError(f"{self.what}: samples have several numbers of axes; ask each for its shape")
-        return np.array(shapes, np.int32).reshape(count, -1)
+        return np.array(shapes, np.int64).reshape(count, -1)
 
     @property
     def _knows_shapes(self) -> bool:

@@ -63,6 +63,16 @@ def test_no_sample_is_cut_where_that_is_forbidden():
     assert np.array_equal(load(store).x[0].numpy(), LARGE)
 
 
+def test_a_side_may_be_as_long_as_the_format_counts():
+    """It counts in four bytes without a sign. One shape alone is in the metadata, several are in chunks."""
+    ds = create(memory())
+    x = ds.create_tensor("x", dtype="uint8")
+    lengths = [2**31 + 5, 2**32 - 1]
+    for at, length in enumerate(lengths, 1):
+        x.append(deeplake.tiled((length,)))
+        assert x.shapes().tolist() == [[one] for one in lengths[:at]]
+
+
 def test_text_and_lists_are_never_cut():
     ds = create(memory())
     for name, value in {"text": "a" * 2000, "json": {"a": "b" * 2000}, "list": ["c" * 2000]}.items():
