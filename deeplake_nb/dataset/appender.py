@@ -53,6 +53,7 @@ class Appender:
     def __init__(self, state: State, tensor: TensorState, *, is_new: bool = False) -> None:
         self.state = state
         self.tensor = tensor
+        self.is_new = is_new  # no flush has written it
         self.is_dirty = is_new
         self.has_appended = False  # rows that no flush has written
         self.rewriter = Rewriter(state, tensor)
@@ -187,7 +188,7 @@ class Appender:
         if self.rewriter.is_dirty or (len(tables.ids) and self._stored_tiles != tables.tiles):
             puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
         if tables.sequences is not None:
-            puts.append(Put(Phase.TABLES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
+            puts.append(Put(Phase.SEQUENCES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
         if tables.creds is not None:
             note_used(self.state, tables.creds.codes)
             puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))
@@ -200,7 +201,7 @@ class Appender:
         if self.rewriter.is_dirty:
             self.tail.forget()
             gone = self.rewriter.flushed()
-        self.is_dirty = self.is_info_dirty = self.has_appended = self.is_renamed = False
+        self.is_new = self.is_dirty = self.is_info_dirty = self.has_appended = self.is_renamed = False
         self.tail.flushed()
         self.flushed_tensor = self.tensor.snapshot()
         self.shared = {}

@@ -1,7 +1,8 @@
 """When changes are written: the write lock, the flush, and its order.
 
 Nothing is visible to others before a flush. A flush writes chunks, then tables, then companions' metadata, then
-tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows.
+tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows. What makes rows
+of several tensors count is announced in a journal first, so that a row is in all of them or in none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import threading
 import weakref
 from contextlib import contextmanager, suppress
 from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import commits, companions, journal
@@ -103,8 +103,10 @@ class Flushing:
 
         Raises:
             LockedError: another writer holds it, or had it while rows here were unwritten.
-            ReadOnlyError: a closed commit.
+            ReadOnlyError: a closed commit, or ``read_only`` was set meanwhile.
         """
+        if self.state.is_read_only:
+            raise ReadOnlyError(f"{self.state.storage.url}: read_only was set; set it to False to write")
         if not self.state.commit.is_head:
             self._branch_off()
         while self._lock.acquire():
@@ -169,19 +171,31 @@ class Flushing:
             self._info_dirty = self.is_meta_dirty = self.is_rewriting = False
 
     def _write(self, puts: list[Put]) -> None:
-        """Make the puts, in their order; as one, where more changes than what is added at the end."""
-        storage = self.state.storage
-        chunks = [put for put in puts if put.phase == Phase.CHUNKS]
+        """Make the puts in their order, and the last of them as one: see `_first_as_one`."""
+        storage, commit, first = self.state.storage, self.state.commit.id, self._first_as_one()
+        for phase, group in groupby(puts, key=lambda put: min(put.phase, first)):
+            objects: dict[str, Any] = {put.key: put.data for put in group}
+            if phase == first:
+                journal.write(storage, commit, objects)
+                journal.carry_out(storage, commit, objects)
+            elif first == Phase.TABLES:
+                undone = "the changes wait in memory; flush() writes them, and the dataset loaded anew has none of them"
+                with Progress(f"write changes to {storage.url}", "objects", len(objects), undone) as progress:
+                    put_many(storage, list(objects.items()), progress=progress)
+            else:
+                put_many(storage, list(objects.items()))
+
+    def _first_as_one(self) -> int:
+        """The phase from which on all is made as one.
+
+        All but the chunks, where more changes than what is added at the end. What makes rows count, where several
+        objects that are there do, so that a row is in all tensors or in none. Nothing else: it costs two requests.
+        """
         if self.is_rewriting or any(one.rewriter.is_dirty for one in self.appenders.values()):
-            undone = "the changes wait in memory; flush() writes them, and the dataset loaded anew has none of them"
-            with Progress(f"write changes to {storage.url}", "objects", len(chunks), undone) as progress:
-                put_many(storage, [(put.key, put.data) for put in chunks], progress=progress)
-            small: dict[str, Any] = {put.key: put.data for put in puts if put.phase != Phase.CHUNKS}
-            journal.write(storage, self.state.commit.id, small)
-            journal.carry_out(storage, self.state.commit.id, small)
-            return
-        for _, phase in groupby(puts, key=attrgetter("phase")):
-            put_many(storage, [(put.key, put.data) for put in phase])
+            return Phase.TABLES
+        longer = [one for one in self.appenders.values() if one.is_dirty and not one.is_new]
+        several = sum(not one.tensor.meta.hidden for one in longer) + self.is_meta_dirty > 1
+        return Phase.SEQUENCES if several else Phase.DATASET + 1
 
     def sweep(self) -> None:
         """Delete what the flush before the last one left: until then other threads may read it."""

@@ -95,14 +95,16 @@ class Phase(IntEnum):
     """The order in which a flush writes, so that whoever reads in between, or after a crash, finds whole rows.
 
     Samples first, then the tables that find them, then the metadata that says how many there are: a hidden companion
-    tensor before the tensor it accompanies, the dataset's own last.
+    tensor before the tensor it accompanies, the dataset's own last. Which items make rows of a sequence comes with the
+    metadata, as that says nothing of rows without items.
     """
 
     CHUNKS = 0
     TABLES = 1
     COMPANIONS = 2
-    TENSORS = 3
-    DATASET = 4
+    SEQUENCES = 3
+    TENSORS = 4
+    DATASET = 5
 
 
 @dataclass(frozen=True, slots=True)
