@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import count
 
 from deeplake_nb.dataset.dataset import Dataset
@@ -30,6 +31,10 @@ class Dying(Wrapper):
         self._live()
         super().put(key, data, if_absent=if_absent)
 
+    def put_patched(self, key, content):
+        self._live()
+        super().put_patched(key, content)
+
     def delete(self, key):
         self._live()
         super().delete(key)
@@ -53,6 +58,7 @@ class Failing(Wrapper):
         self.countdown = None
         self.for_good = False
         self.puts = []
+        self._counting = threading.Lock()  # patched objects are put by several threads
 
     def fail_at(self, put, *, for_good=False):
         self.countdown, self.for_good = put, for_good
@@ -75,14 +81,15 @@ class Failing(Wrapper):
         super().delete(key)
 
     def _is_over(self):
-        if self.countdown is None:
-            return False
-        self.countdown = max(self.countdown - 1, 0)
-        if self.countdown:
-            return False
-        if not self.for_good:
-            self.countdown = None
-        return True
+        with self._counting:
+            if self.countdown is None:
+                return False
+            self.countdown = max(self.countdown - 1, 0)
+            if self.countdown:
+                return False
+            if not self.for_good:
+                self.countdown = None
+            return True
 
 
 _numbers = count()

@@ -79,6 +79,7 @@ KINDS = {
     "lines": Kind({"htype": "sequence[text]"}, LZ4, st.lists(words, max_size=3), read="text"),
 }  # fmt: skip
 LIMITS = [None, 1, 40, 300]
+PATCH_NBYTES = amended._PATCH_NBYTES  # as it is to be for other tests
 
 
 def found_in(tensor, kind, rows=None):
@@ -113,7 +114,7 @@ class Column:
 class DatasetMachine(RuleBasedStateMachine):
     """One dataset; ``columns`` is what must be in it."""
 
-    @initialize(patch_nbytes=st.sampled_from([4096, 0]))
+    @initialize(patch_nbytes=st.sampled_from([PATCH_NBYTES, 0]))
     def begin(self, patch_nbytes):
         """Chunks as small as these are stored whole when they are changed, unless patches cost nothing."""
         amended._PATCH_NBYTES = patch_nbytes
@@ -437,6 +438,7 @@ class DatasetMachine(RuleBasedStateMachine):
                 assert is_same(list(found_in(other[name], column.kind)), column.rows[:length])
 
     def teardown(self):
+        amended._PATCH_NBYTES = PATCH_NBYTES
         if not hasattr(self, "ds"):
             return
         self.store.countdown = None
