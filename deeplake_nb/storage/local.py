@@ -9,7 +9,9 @@ import errno
 import os
 import shutil
 import stat
+from bisect import bisect_right
 from io import FileIO
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from deeplake_nb.errors import (
@@ -56,6 +58,8 @@ _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_COPIES = (errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 _MOST_AT_ONCE = 1 << 30
 _FEW_BUFFERS, _MOST_BUFFERS = 4, 1024  # for one call to the system: no system takes fewer than the most
+_GROUP_NBYTES = 1 << 20
+"""More in one call asks for the largest blocks of memory, which a virtual machine has to get from its host first."""
 _READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -280,16 +284,26 @@ def _content(path: str, byte_range: ByteRange | None) -> Buffer:
 
 def _write(file: BufferedWriter, buffers: Sequence[memoryview]) -> None:
     """Write buffers one after the other, many small ones with one call to the system."""
-    for start in range(0, len(buffers), _MOST_BUFFERS):
-        group = buffers[start : start + _MOST_BUFFERS]
-        nbytes = sum(map(len, group))
-        if len(group) < _FEW_BUFFERS or nbytes > _MOST_AT_ONCE or not hasattr(os, "writev"):
-            file.writelines(group)  # a large buffer goes to the system as it is, without a copy
-            continue
-        file.flush()
+    if len(buffers) < _FEW_BUFFERS or not hasattr(os, "writev"):
+        file.writelines(buffers)  # a large buffer goes to the system as it is, without a copy
+        return
+    file.flush()
+    for group in _groups(buffers):
         done = os.writev(file.fileno(), group)
-        if done < nbytes:  # the disk is about to be full: the rest says so
-            file.write(memoryview(b"".join(group))[done:])
+        if done < sum(map(len, group)):  # the disk is about to be full, or it is more than a call carries
+            rest = group[0] if len(group) == 1 else memoryview(b"".join(group))
+            file.write(rest[done:])
+            file.flush()
+
+
+def _groups(buffers: Sequence[memoryview]) -> Iterator[Sequence[memoryview]]:
+    """Neighbouring buffers that are written together; one that is as large as a group is written alone."""
+    stops = list(accumulate(map(len, buffers)))
+    start = done = 0
+    while start < len(buffers):
+        stop = min(max(bisect_right(stops, done + _GROUP_NBYTES), start + 1), start + _MOST_BUFFERS)
+        yield buffers[start:stop]
+        start, done = stop, stops[stop - 1]
 
 
 def _copied(source: FileIO, target: BufferedWriter) -> int:

@@ -153,9 +153,10 @@ def test_a_failed_write_leaves_the_old_object_and_nothing_else(provider):
         from deeplake_nb.storage.provider import Patched
         from deeplake_nb.urls import parse
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        for options in ({}, {"if_absent": True}):
+        few, many = [b"x" * 60_000, b"y" * 60_000], [b"x" * 900] * 120
+        for buffers, options in ((few, {}), (few, {"if_absent": True}), (many, {})):
             try:
-                LocalStorage(parse(sys.argv[1])).put("k", [b"x" * 60_000, b"y" * 60_000], **options)
+                LocalStorage(parse(sys.argv[1])).put("k", buffers, **options)
             except StorageError as error:
                 print(type(error).__name__, error)
         try:
@@ -167,9 +168,20 @@ def test_a_failed_write_leaves_the_old_object_and_nothing_else(provider):
     command = [sys.executable, "-c", textwrap.dedent(code), provider.url.path]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     expected = f"StorageError cannot write {provider.url}/k: File too large; larger than this process"
-    assert [line[: len(expected)] for line in printed] == [expected] * 3
+    assert [line[: len(expected)] for line in printed] == [expected] * 4
     assert bytes(provider.get("k")) == b"old"
     assert files(provider.url.path) == ["k", "large"]
+
+
+def test_many_small_buffers_take_a_call_for_each_megabyte(provider, monkeypatch):
+    calls = []
+    written = os.writev
+    monkeypatch.setattr(os, "writev", lambda file, group: calls.append(len(group)) or written(file, group))
+    sizes = [1000] * 3000 + [3 << 20] + [0, 7, 1 << 20, 100_000]
+    buffers = [bytes([at % 251]) * size for at, size in enumerate(sizes)]
+    provider.put("k", buffers)
+    assert bytes(provider.get("k")) == b"".join(buffers)
+    assert calls == [1024, 1024, 952, 1, 2, 1, 1]
 
 
 def test_a_full_disk_is_one_clear_error(provider, monkeypatch):
