@@ -97,6 +97,22 @@ def test_coco_annotations_that_do_not_fit(files):
         deeplake.ingest_coco(files / "pets/cats", files / "coco.json", files / "ds")
 
 
+def test_an_image_without_keypoints_is_an_empty_sample(files):
+    for name in ("b.png", "c.png"):
+        (files / "pets/cats" / name).write_bytes((files / "pets/cats/a.png").read_bytes())
+    images = [{"id": at, "file_name": name} for at, name in enumerate(["a.png", "b.png", "c.png"])]
+    persons = [{"image_id": 1, "category_id": 3, "keypoints": [at, 2, 2, 5, 6, 1]} for at in range(2)]
+    ds = coco(files, images=images, annotations=persons)()
+    assert sorted(one.tolist() for one in ds.keypoints.numpy(aslist=True)) == [
+        [],
+        [],
+        [[0, 1], [2, 2], [2, 2], [5, 5], [6, 6], [1, 1]],
+    ]
+    deeplake.delete(files / "ds")
+    with pytest.raises(SampleError, match="has no keypoints, None: pass ignore_keys"):
+        coco(files, annotations=[*persons, {"image_id": 1, "category_id": 3}], images=images)()
+
+
 def test_yolo_without_annotations(files):
     dest = files / "ds"
     refused(r"has no file c\.txt", lambda: yolo(files, dest), dest)

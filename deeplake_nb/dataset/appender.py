@@ -14,6 +14,7 @@ import numpy as np
 
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.encoded import Encoded
+from deeplake_nb.dataset.facts import TensorFacts
 from deeplake_nb.dataset.linked_creds import note_used
 from deeplake_nb.dataset.links import resolve_links
 from deeplake_nb.dataset.rewriter import Rewriter
@@ -21,6 +22,7 @@ from deeplake_nb.dataset.tail import Tail
 from deeplake_nb.errors import SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import CredsCodes, Sequences, encode_tiles
+from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.labels import label_numbers, plain_numbers
 from deeplake_nb.format.payloads import Encoder, inferred
 from deeplake_nb.format.plans import Phase, Put
@@ -80,11 +82,11 @@ class Appender:
         tensor = self.tensor
         counts = None
         if tensor.meta.is_sequence:
-            rows = [_items(row, tensor.meta.name) for row in values]
+            rows = [_items(row.given() if isinstance(row, TensorFacts) else row, tensor.meta.name) for row in values]
             counts = np.array([len(row) for row in rows], np.int64)
             values = [item for row in rows for item in row]
-        if not isinstance(values, np.ndarray) and Sample in set(map(type, values)):  # four times as fast as any()
-            values = [value.loaded() if isinstance(value, Sample) else value for value in values]
+        if not isinstance(values, np.ndarray):
+            values = _taken(values, tensor.meta)
         first = next((value for value in values if value is not None), None)
         tensor.meta = inferred(tensor.meta, first)
         self.forget_indexes()
@@ -236,6 +238,21 @@ class Appender:
         tables.sequences, tables.creds = mark.sequences, mark.creds
         self.is_dirty, self.is_info_dirty = mark.is_dirty, mark.is_info_dirty
         return self.tail.restore(mark.tail)
+
+
+def _taken(values: Any, meta: TensorMeta) -> Any:
+    """A batch with what its values stand for: files loaded, rows of other tensors, and None for an empty list.
+
+    An empty list has neither a dtype nor a number of axes that a tensor could be held to ever after.
+    """
+    kinds = set(map(type, values))  # four times as fast as any()
+    if Sample in kinds:
+        values = [value.loaded() if isinstance(value, Sample) else value for value in values]
+    if any(issubclass(kind, TensorFacts) for kind in kinds):
+        values = [value.given() if isinstance(value, TensorFacts) else value for value in values]
+    if not kinds.isdisjoint({list, tuple}) and htype_row(meta.htype).payload == "array":
+        values = [None if isinstance(value, (list, tuple)) and not value else value for value in values]
+    return values
 
 
 def _items(row: Any, name: str) -> Any:

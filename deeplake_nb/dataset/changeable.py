@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deeplake_nb.dataset import updates
 from deeplake_nb.dataset.editable import EditableTensor, rows_to_remove
@@ -11,25 +14,43 @@ from deeplake_nb.errors import SampleError
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+
+_OWN = frozenset({"index"})
+"""Public attributes of each dataset, which no tensor's name takes the place of."""
+
+
+def _by_tensor(sample: Mapping[str, Any] | Rows, what: str) -> Mapping[str, Any]:
+    """What was given for each tensor.
+
+    Raises:
+        SampleError: neither a mapping nor rows.
+    """
+    if isinstance(sample, Rows):
+        return sample.tensors
+    if not isinstance(sample, Mapping):
+        raise SampleError(f"{what} takes a dictionary of tensors, such as {{'x': ...}}, got a {type(sample).__name__}")
+    return sample
 
 
 class Changeable(Rows):
     """Rows as wholes: one value for each tensor."""
 
-    def append(self, sample: Mapping[str, Any], skip_ok: bool = False, append_empty: bool = False) -> None:
+    def append(self, sample: Mapping[str, Any] | Rows, skip_ok: bool = False, append_empty: bool = False) -> None:
         """Add one row: a value for each tensor, all or none.
 
         Args:
-            sample: the values, by tensor.
+            sample: the values, by tensor; or a row of another dataset, whose files stay what they are.
             skip_ok: tensors without a value get none, and stay shorter.
             append_empty: tensors without a value get an empty sample.
 
         Raises:
             SampleError: a tensor is missing or unknown, tensors differ in length, or a value does not fit.
         """
+        sample = _by_tensor(sample, "append")
         writer = self._writer
-        if writer is not None and self.index.is_whole and writer.wait(self._group, sample):
+        if writer is not None and not self.is_view and writer.wait(self._group, sample):
             return
         self.extend({name: [value] for name, value in sample.items()}, skip_ok, append_empty)
         if writer is not None and writer.may_wait and not (skip_ok or append_empty):
@@ -39,7 +60,7 @@ class Changeable(Rows):
 
     def extend(
         self,
-        samples: Mapping[str, Any],
+        samples: Mapping[str, Any] | Rows,
         skip_ok: bool = False,
         append_empty: bool = False,
         ignore_errors: bool = False,
@@ -48,7 +69,7 @@ class Changeable(Rows):
         """Add rows: as many values for each tensor, all or none.
 
         Args:
-            samples: the values, by tensor: sequences, or arrays whose first axis is rows.
+            samples: the values, by tensor: sequences, or arrays whose first axis is rows; or rows of another dataset.
             skip_ok: tensors without values get none, and stay shorter.
             append_empty: tensors without values get empty samples.
             ignore_errors: leave out rows with a value that does not fit, instead of all of them.
@@ -57,6 +78,7 @@ class Changeable(Rows):
         Raises:
             SampleError: a tensor is missing or unknown, numbers of values differ, or a value does not fit.
         """
+        samples = _by_tensor(samples, "extend")
         writer, tensors = self._write(), self.tensors
         columns = {}
         for name, values in samples.items():
@@ -87,8 +109,12 @@ class Changeable(Rows):
         self[name][:] = value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, EditableTensor) and not name.startswith("_"):
-            self[name][:] = value  # ``ds.x += 1``
+        if name.startswith("_") or name in _OWN or hasattr(type(self), name):
+            super().__setattr__(name, value)
+        elif isinstance(value, EditableTensor) or name in self.tensors:
+            self[name][:] = value  # ``ds.x += 1`` ends in this
+        elif isinstance(value, (np.ndarray, np.generic)):
+            raise SampleError(f"{self.path} has no tensor {name!r}: create_tensor makes one, and extend fills it")
         else:
             super().__setattr__(name, value)
 
@@ -104,7 +130,7 @@ class Changeable(Rows):
             ReadOnlyError: opened for reading.
         """
         columns = {}
-        for name, value in sample.items():
+        for name, value in _by_tensor(sample, "update").items():
             tensor = self._visible(name)
             tensor._changing()  # noqa: SLF001 - of what this consists of
             rows = self.index.resolve(tensor._tensor.length)  # noqa: SLF001
@@ -119,6 +145,7 @@ class Changeable(Rows):
             RowError: no tensor has such a row, or a number twice.
             ReadOnlyError: opened for reading.
         """
+        self._write()
         tensors = self.tensors.values()
         lengths = {tensor.key: len(tensor) for tensor in tensors}
         rows = rows_to_remove(index, max(lengths.values(), default=0))
@@ -133,6 +160,7 @@ class Changeable(Rows):
         Raises:
             ReadOnlyError: opened for reading.
         """
+        self._write()
         tensors = list(self.tensors.values())
         for tensor in tensors:
             writer = tensor._changing(whole=True)  # noqa: SLF001 - of what this consists of

@@ -76,6 +76,8 @@ class EditableTensor:
     __iand__ = _in_place(operator.and_)
     __ior__ = _in_place(operator.or_)
     __ixor__ = _in_place(operator.xor)
+    __ilshift__ = _in_place(operator.lshift)
+    __irshift__ = _in_place(operator.rshift)
 
     def __setitem__(self, item: Any, value: Any) -> None:
         """Give rows new values, or parts of them; a row beyond the end is added, with empty rows between.

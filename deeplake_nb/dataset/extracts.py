@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset import linked_creds
-from deeplake_nb.dataset.selection import Selection
-from deeplake_nb.dataset.values import values_of
+from deeplake_nb.dataset.values import selected
 from deeplake_nb.errors import LakeError, is_of_input
-from deeplake_nb.format.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,10 +94,5 @@ def extract(source: Any, target: Any, tensors: Sequence[str], *, unlink: bool = 
 
 def _values(source: Any, name: str, rows: Ints, *, unlink: bool) -> Iterable[Any]:
     tensor = source[name]
-    state, known, index = tensor._state, tensor._tensor, source.index  # noqa: SLF001
-    if index.sub:
-        return Selection(state, known, Index(rows, sub=index.sub)).numpy(aslist=True)  # type: ignore[no-any-return]
-    if index.padded:  # rows beyond the end of this tensor are empty
-        found = values_of(state, known, rows[rows < known.length], unlink=unlink)
-        return (next(found) if row < known.length else None for row in rows.tolist())
-    return values_of(state, known, rows, unlink=unlink)
+    index = replace(source.index, rows=rows, is_single=False)
+    return selected(tensor._state, tensor._tensor, index, unlink=unlink)  # noqa: SLF001

@@ -9,11 +9,14 @@ import numpy as np
 
 from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.selection import Selection
+from deeplake_nb.dataset.values import selected
 from deeplake_nb.errors import ReadOnlyError
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.index import Index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.state import State
@@ -98,12 +101,16 @@ class TensorFacts:
 
     @property
     def info(self) -> Info:
-        """The user's own description, and the htype's properties such as ``class_names``."""
+        """The user's own description, and the htype's properties such as ``class_names``; may be set to a mapping."""
 
         def changed(info: dict[str, Any]) -> None:
             self._write().set_info(self._tensor.key, info)
 
         return Info(lambda: self._state.tensor_info(self._tensor), changed)
+
+    @info.setter
+    def info(self, info: Mapping[str, Any]) -> None:
+        self.info.replace_with(info)
 
     @property
     def is_sequence(self) -> bool:
@@ -197,6 +204,21 @@ class TensorFacts:
         return (
             f"Tensor({self.name!r}, htype={self.htype!r}, dtype={self.meta.dtype}, length={self._tensor.length}{shown})"
         )
+
+    def given(self) -> Any:
+        """What is appended where this is given as a value: a single row as it is stored, several as one array.
+
+        Raises:
+            LakeError: a row that cannot be read.
+        """
+        if self.index.is_single:
+            return next(self.rows_given())
+        return self._selection().numpy(aslist=False)
+
+    def rows_given(self) -> Iterator[Any]:
+        """The rows as values that can be appended to another tensor: files and links stay what they are."""
+        selection = self._selection()
+        return selected(selection.state, selection.tensor, selection.index)
 
     def _write(self) -> Writer:
         if not self.index.is_whole:

@@ -9,7 +9,7 @@ from deeplake_nb.errors import SampleError
 from deeplake_nb.format.meta import decode_json, encode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class Info(MutableMapping[str, Any]):
@@ -56,12 +56,25 @@ class Info(MutableMapping[str, Any]):
         Raises:
             SampleError: a name that is no string or a value that JSON cannot hold; nothing changed.
         """
-        changed = {**self._load(), **dict(*args, **kwargs)}
-        try:
-            stored = encode_json(changed, indent=4)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise SampleError(f"info: {error}") from error
-        self._changed(decode_json(stored, "info"))  # as it will be read, and shared with nobody
+        self._changed(_as_stored({**self._load(), **dict(*args, **kwargs)}))
+
+    def replace_with(self, info: Mapping[str, Any]) -> None:
+        """Change all entries to those of another mapping, with one write.
+
+        Raises:
+            SampleError: a name that is no string or a value that JSON cannot hold; nothing changed.
+        """
+        self._changed(_as_stored(dict(info)))
 
     def __repr__(self) -> str:
         return repr(self._load())
+
+
+def _as_stored(info: dict[str, Any]) -> dict[str, Any]:
+    """As it will be read, and shared with nobody."""
+    try:
+        stored = encode_json(info, indent=4)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SampleError(f"info: {error}") from error
+    found: dict[str, Any] = decode_json(stored, "info")
+    return found

@@ -62,7 +62,7 @@ class Placed(Structured):
         creds = sealed(creds)  # so that no frame of a traceback below holds a secret
         options = {name: sealed({name: value})[name] if name == "token" else value for name, value in options.items()}
         host = self._opener("copied")
-        if self.index.is_whole and not self._group and tensors is None:
+        if not self.is_view and not self._group and tensors is None:
             copied: Self = host.copy(
                 self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar, options=options
             )
@@ -224,7 +224,7 @@ class Placed(Structured):
 
     def _whole(self, done: str) -> Host:
         """Whoever opened this, if it is a whole dataset, when everything is written."""
-        if self._group or not self.index.is_whole:
+        if self._group or self.is_view:
             raise UnsupportedError(f"only a whole dataset can be {done}: load {self.path}, and take that")
         return self._opener(done)
 

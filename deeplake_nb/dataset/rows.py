@@ -16,6 +16,7 @@ from deeplake_nb.format.versions import VersionTree
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -29,14 +30,23 @@ VIEW_ROWS = "VDS_INDEX"
 
 
 class Rows:
-    """All rows of a version, or a selection of them; in all tensors, or in those of a group."""
+    """All rows of a version, or a selection of them; in all tensors, in those of a group, or in some."""
 
-    def __init__(self, state: State, writer: Writer | None, index: Index | None = None, group: str = "") -> None:
+    def __init__(
+        self,
+        state: State,
+        writer: Writer | None,
+        index: Index | None = None,
+        group: str = "",
+        only: Collection[str] | None = None,
+    ) -> None:
         self._held = state
         self._writer = writer
         self._group = group
+        self._only = only  # full names of the tensors that were chosen
         self.index = index or Index()
         self._blocks: list[Progress] = []  # ``with`` that is open
+        self._rested: Writer | None = None  # which wrote before ``read_only`` was set
 
     @property
     def _state(self) -> State:
@@ -87,8 +97,20 @@ class Rows:
 
     @property
     def read_only(self) -> bool:
-        """Whether writing is refused."""
+        """Whether writing is refused; can be set, and then holds for tensors and selections that are held, too."""
         return self._writer is None
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        if self._group or self.is_view:
+            raise UnsupportedError("read_only is the whole dataset's: set it there, not in a selection or a group")
+        if self._writer is not None and value:
+            self._writer.close()
+            self._rested, self._writer = self._writer, None
+        elif self._writer is None and not value:
+            rested = self._rested
+            self._writer = rested if rested is not None and rested.state is self._held else Writer(self._held)
+        self._held.is_read_only = bool(value)
 
     @property
     def is_group(self) -> bool:
@@ -97,12 +119,16 @@ class Rows:
 
     @property
     def info(self) -> Info:
-        """The user's own description of the dataset."""
+        """The user's own description of the dataset; may be set to another mapping."""
 
         def changed(info: dict[str, Any]) -> None:
             self._write().set_info(None, info)
 
         return Info(self._state.dataset_info, changed)
+
+    @info.setter
+    def info(self, info: Mapping[str, Any]) -> None:
+        self.info.replace_with(info)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -129,13 +155,13 @@ class Rows:
 
     @property
     def is_view(self) -> bool:
-        """Whether it is a selection of rows."""
-        return not self.index.is_whole
+        """Whether it is a selection of rows, or of tensors."""
+        return not self.index.is_whole or self._only is not None
 
     @property
     def no_view_dataset(self) -> Self:
-        """All rows of what this is a selection of."""
-        return self if self.index.is_whole else self._view(index=Index())
+        """All rows and tensors of what this is a selection of."""
+        return self if not self.is_view else type(self)(self._held, self._writer, None, self._group)
 
     @property
     def meta(self) -> DatasetMeta:
@@ -167,7 +193,7 @@ class Rows:
     # ------------------------------------------------------------------ finding tensors and rows
 
     def __getitem__(self, item: Any) -> Any:
-        """A tensor or group by name; else rows, as a view: number, slice, list of numbers or mask.
+        """A tensor or group by name; else, as a view, rows: number, slice, list of numbers or mask; or tensors: names.
 
         Raises:
             TensorNotFoundError: no such name.
@@ -176,10 +202,13 @@ class Rows:
         if isinstance(item, str):
             name = self._full(item)
             if name in self._held.meta.tensor_names:  # which rows that wait do not change
-                return self._tensor(name)
-            if name in self._held.meta.groups:
+                if self._only is None or name in self._only:
+                    return self._tensor(name)
+            elif name in self._held.meta.groups:
                 return self._view(group=name)
             raise self._unknown(item, [*self.tensors, *self.groups])
+        if isinstance(item, list) and item and all(isinstance(name, str) for name in item):
+            return self._view(only={self._visible(name).name for name in item})
         if self.index.is_single:
             raise SampleError("this is a single row; index one of its tensors")
         return self._view(index=self.index.narrowed(item, self._length))
@@ -206,7 +235,11 @@ class Rows:
         meta, prefix = self._held.meta, self._full("")
         hidden = set(meta.hidden_tensors)
         names = {key: name for name, key in meta.tensor_names.items() if name.startswith(prefix)}
-        return [names[key] for key in meta.tensors if key in names and key not in hidden]
+        return [
+            names[key]
+            for key in meta.tensors
+            if key in names and key not in hidden and (self._only is None or names[key] in self._only)
+        ]
 
     def _full(self, name: str) -> str:
         """A name as the whole dataset knows it."""
@@ -215,8 +248,11 @@ class Rows:
     def _tensor(self, name: str) -> Tensor:
         return Tensor(self._held, self._held.tensor(name), self._writer, self.index)
 
-    def _view(self, *, index: Index | None = None, group: str | None = None) -> Self:
-        return type(self)(self._held, self._writer, index or self.index, self._group if group is None else group)
+    def _view(
+        self, *, index: Index | None = None, group: str | None = None, only: Collection[str] | None = None
+    ) -> Self:
+        group = self._group if group is None else group
+        return type(self)(self._held, self._writer, index or self.index, group, self._only if only is None else only)
 
     # ------------------------------------------------------------------ writing
 
@@ -274,7 +310,7 @@ class Rows:
         Raises:
             ReadOnlyError: opened for reading, or a selection of rows.
         """
-        if not self.index.is_whole:
+        if self.is_view:
             raise ReadOnlyError(f"this is a selection of {self.path}; write to the dataset itself")
         if self._writer is None:
             raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False to write")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Selecting(Versions):
     """Selections of rows."""
 
+    _query: str | None = None  # the text of the filter that made this
+
     def filter(  # noqa: PLR0917 - v3's signature
         self,
         function: Callable[[Self], Any] | str,
@@ -58,6 +60,7 @@ class Selecting(Versions):
                         rows.append(at)
                     told(1)
         view: Self = self[rows]
+        view._query = function if isinstance(function, str) else None
         if save_result:
             message = function if isinstance(function, str) else getattr(function, "__name__", None)
             view.save_view(message=message, path=result_path, **(result_ds_args or {}))  # type: ignore[attr-defined]

@@ -134,14 +134,21 @@ class Selection:
         arrays = self.arrays(keeps_broken=keeps_broken and aslist and not self.index.is_single)
         if self.index.is_single:
             return (
-                decoding.stack(arrays[0], self.what)
+                self._items_stacked(arrays[0])
                 if isinstance(arrays[0], list) and not aslist
                 else decoding.own(arrays[0])
             )
         if aslist:
             return decoding.own(arrays)
-        arrays = [decoding.stack(row, self.what) if isinstance(row, list) else row for row in arrays]
+        arrays = [self._items_stacked(row) if isinstance(row, list) else row for row in arrays]
         return decoding.stack(arrays, self.what) if arrays else self._nothing()
+
+    def _items_stacked(self, row: list[Any]) -> NDArray[Any]:
+        """The items of a row of a sequence as one array; of none, too, one of their dtype and rank."""
+        if row or self.index.sub:
+            return decoding.stack(row, self.what)
+        meta = self.tensor.meta
+        return np.empty((0,) * (1 + len(meta.max_shape)), _numpy_dtype(meta.dtype))
 
     def _coordinates(self, *, aslist: bool, keeps_broken: bool) -> Any:
         """The first three columns of point clouds: a file has more, which ``data()`` gives by name."""

@@ -137,7 +137,7 @@ class Samples:
 def _reopened(ds: Dataset) -> Dataset:
     """The same rows, read by this process alone."""
     state = ds._state  # noqa: SLF001 - of this package
-    return type(ds)(state.at(state.commit.id), None, ds.index, ds._group)  # noqa: SLF001
+    return type(ds)(state.at(state.commit.id), None, ds.index, ds._group, ds._only)  # noqa: SLF001
 
 
 def _pictures(tensor: Any) -> list[Any]:

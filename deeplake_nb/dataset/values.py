@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.dataset.reader import stored_items
+from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.errors import LakeError
 from deeplake_nb.format.samples import Sample
 
@@ -18,11 +20,27 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
+    from deeplake_nb.format.index import Index
     from deeplake_nb.format.samples import StoredSample
 
     Ints = NDArray[np.int64]
 
 _AT_ONCE = 256
+
+
+def selected(state: State, tensor: TensorState, index: Index, *, unlink: bool = False) -> Iterator[Any]:
+    """The rows of a tensor that an index selects, as `values_of`; of parts of samples the parts.
+
+    Rows beyond the end are None.
+
+    Raises:
+        LakeError: a row that cannot be read.
+    """
+    rows = index.resolve(tensor.length)
+    if index.sub:
+        return iter(Selection(state, tensor, replace(index, rows=rows, is_single=False)).numpy(aslist=True))
+    found = values_of(state, tensor, rows[rows < tensor.length], unlink=unlink)
+    return (next(found) if row < tensor.length else None for row in rows.tolist()) if index.padded else found
 
 
 def values_of(state: State, tensor: TensorState, rows: Ints, *, unlink: bool = False) -> Iterator[Any]:

@@ -250,7 +250,7 @@ class Versions(Rows):
 
     def _versioning(self) -> Writer:
         """The writer, for what concerns the whole version."""
-        if self._group or not self.index.is_whole:
+        if self._group or self.is_view:
             raise UnsupportedError("versions are the whole dataset's: ask it, not a selection of rows or a group")
         if self._writer is None:
             raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False")

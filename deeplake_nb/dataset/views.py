@@ -186,8 +186,7 @@ class Views(Selecting):
             "created_at": time.time(),
             "source-dataset-index": self.index.to_json(),
         }
-        if message is not None:
-            info["message"] = message
+        info |= {key: one for key, one in (("message", message), ("query", self._query)) if one is not None}
         if path is not None:
             view = self._opener("saved as a view").empty(path, overwrite=overwrite, creds=creds, options=ds_args)
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import commits, companions, updates
+from deeplake_nb.dataset.facts import TensorFacts
 from deeplake_nb.dataset.flushing import Flushing
 from deeplake_nb.dataset.slabs import slabs, total
 from deeplake_nb.dataset.waiting import Kind
@@ -169,7 +170,7 @@ class Writer(Flushing):
             if any(one.rewriter.is_dirty for one in self.appenders.values()):
                 self.flush()
             if not all(isinstance(values, (Sequence, np.ndarray)) for values in columns.values()):
-                self.flush()  # an iterator may read from this dataset
+                self.flush()  # an iterator may read from this dataset, as may another tensor
             rows = {self.state.tensors[key].meta.name: self.state.tensors[key].length for key in columns}
             if in_step and len(set(rows.values())) > 1:
                 raise SampleError(f"tensors have different numbers of rows already: {rows}; append to them one by one")
@@ -177,8 +178,9 @@ class Writer(Flushing):
             marks = {key: appender.mark() for key, appender in touched.items()}
             self._is_extending = True
             try:
-                for key, values in columns.items():
+                for key, given in columns.items():
                     companions.align(self.state, self.appenders, key)
+                    values = given.rows_given() if isinstance(given, TensorFacts) else given
                     for slab in slabs(values, self.state.tensors[key].meta):
                         self._extend_one(touched[key], slab, (known or {}).get(key), progress)
             except BaseException:

@@ -7,7 +7,14 @@ import pytest
 
 import deeplake_nb as deeplake
 from deeplake_nb import errors as deeplake_errors
-from deeplake_nb.errors import LockedError, RowError, SampleError, TensorNotFoundError
+from deeplake_nb.errors import (
+    LockedError,
+    ReadOnlyError,
+    RowError,
+    SampleError,
+    TensorNotFoundError,
+    UnsupportedError,
+)
 from deeplake_nb.format import samples
 from deeplake_nb.storage.wrappers import Counting
 
@@ -32,6 +39,91 @@ def ds(store):
         "varied": [np.full(at % 5, at, "uint8") for at in range(100)],
     })  # fmt: skip
     return ds
+
+
+# ------------------------------------------------------------------ what is given, and where
+
+
+@pytest.mark.parametrize("given", [None, [1, 2], 3, "x"])
+def test_what_is_no_dictionary_of_tensors_is_said(ds, given):
+    for call in (ds.append, ds.extend, ds[0].update):
+        with pytest.raises(SampleError, match="takes a dictionary of tensors"):
+            call(given)
+    assert len(ds) == 100
+
+
+def test_some_tensors_are_a_selection(ds):
+    some = ds[["x", "text"]]
+    assert some.is_view
+    assert list(some.no_view_dataset.tensors) == ["x", "text", "varied"]
+    for change in (
+        lambda: some.append({"x": [1, 1], "text": "one"}),
+        lambda: some.pop(0),
+        some.clear,
+        lambda: some.create_tensor("more"),
+    ):
+        with pytest.raises(ReadOnlyError, match="this is a selection of"):
+            change()
+    with pytest.raises(UnsupportedError):
+        some.commit()
+    with pytest.raises(TensorNotFoundError):
+        some["varied"]
+    with pytest.raises(TensorNotFoundError):
+        ds[["x", "nothing"]]
+    assert {len(tensor) for tensor in ds.tensors.values()} == {100}
+    some[2].update({"x": [5, 5]})
+    some.x[3:5] += 1
+    assert ds.x[2:5].numpy().tolist() == [[5, 5], [4, 4], [5, 5]]
+
+
+def test_read_only_can_be_set_and_holds_for_what_is_held(ds, store):
+    x, part = ds.x, ds[3]
+    with ds:
+        ds.x.append([7, 7])
+    ds.read_only = True
+    for change in (lambda: x.append([1, 1]), lambda: part.update({"x": [1, 1]}), lambda: ds.append({}), ds.clear):
+        with pytest.raises(ReadOnlyError):
+            change()
+    other = load(store)  # nobody holds the lock
+    other.x.append([8, 8])
+    other.close()
+    ds.read_only = False
+    x.append([9, 9])
+    assert ds.x[100:].numpy().tolist() == [[7, 7], [8, 8], [9, 9]]
+    with pytest.raises(UnsupportedError, match="the whole dataset's"):
+        ds[1:3].read_only = True
+    reading = load(store, read_only=True)
+    reading.read_only = False
+    reading.x.append([6, 6])
+    assert len(reading.x) == 104
+
+
+def test_a_tensor_is_not_hidden_by_what_is_set(ds):
+    ds.x = np.zeros((100, 2), "int64")
+    assert ds.x[5].numpy().tolist() == [0, 0]
+    with pytest.raises(SampleError, match="5 values for 100 rows"):
+        ds.x = np.zeros((5, 2), "int64")
+    with pytest.raises(SampleError, match="has no tensor 'nothing'"):
+        ds.nothing = np.zeros(3)
+    ds.note = "of the user's own"
+    assert ds.note == "of the user's own"
+
+
+def test_rows_of_another_dataset_are_one_reading_for_many(ds, store):
+    other = create(memory())
+    for name, tensor in ds.tensors.items():
+        other.create_tensor_like(name, tensor)
+    counting = Counting(store)
+    other.extend(load(counting, read_only=True)[10:90])
+    assert counting.requests["get"] < 40
+    assert other.varied[3].numpy().tolist() == [13] * 3
+    with pytest.raises(SampleError):
+        other.extend({"x": ds.text[:2], "text": ds.text[:2], "varied": ds.varied[:2]})
+    assert {len(tensor) for tensor in other.tensors.values()} == {80}
+    ds.text.extend(ds.text[:2])  # of itself
+    ds.text[5] = ds.text[7]
+    assert ds.text[100:].text() == ["row 0", "row 1"]
+    assert ds.text[5].text() == "row 7"
 
 
 # ------------------------------------------------------------------ views

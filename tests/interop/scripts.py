@@ -363,3 +363,88 @@ def differences(deeplake):
     second = ds.diff(as_dict=True)
     ds.commit("three")
     return [[said(one[key]) for key in ("dataset", "tensor")] for one in (first, second, ds.diff(as_dict=True))]
+
+
+KINDS = {
+    "untyped": ({}, np.ones((2, 3), "float32")),
+    "typed": ({"dtype": "int32"}, np.ones((2, 3), "int32")),
+    "boxes": ({"htype": "bbox"}, np.ones((2, 4), "float32")),
+    "mask": ({"htype": "binary_mask", "sample_compression": "lz4"}, np.ones((3, 3, 2), "bool")),
+    "points": ({"htype": "keypoints_coco"}, np.ones((6, 2), "int32")),
+    "picture": ({"htype": "image", "sample_compression": "png"}, np.ones((4, 3, 3), "uint8")),
+    "raw": ({"htype": "image", "sample_compression": None}, np.ones((4, 3, 3), "uint8")),
+    "labels": ({"htype": "class_label", "class_names": ["a", "b"]}, "b"),
+    "frames": ({"htype": "sequence[image]", "sample_compression": "png"}, [np.ones((4, 3, 3), "uint8")]),
+}
+
+
+@script
+def empty_lists(deeplake):
+    """An empty list is an empty sample, wherever it stands, as None is."""
+    ds = deeplake.empty("./ds")
+    for name, (options, value) in KINDS.items():
+        for order, given in {"first": [[], [], value], "later": [value, [], None, value]}.items():
+            tensor = ds.create_tensor(f"{name}_{order}", **options)
+            for one in given:
+                tensor.append(one)
+    ds.boxes_first[2] = []
+    found = seen(ds)
+    found["tensors"]["untyped_first"]["htype"] = "generic"
+    bounds = {name: [list(one.meta.min_shape), list(one.meta.max_shape)] for name, one in sorted(ds.tensors.items())}
+    return [found, bounds]
+
+
+@script
+def rows_of_another(deeplake):
+    """Rows and tensors of one dataset, given to another; files stay as they are."""
+    ds = filled(deeplake)
+    other = deeplake.like("./other", ds)
+    other.append(ds[5])
+    other.extend(ds[1:3])
+    for name, tensor in ds.tensors.items():
+        other[name].extend(tensor[3:5])
+        other[name].append(tensor[0])
+    other.extend({name: tensor[6:] for name, tensor in ds.tensors.items()})
+    same = [other.images[at].tobytes() == ds.images[row].tobytes() for at, row in enumerate([5, 1, 2, 3, 4, 0, 6, 7])]
+    return [seen(other), same]
+
+
+@script
+def some_tensors(deeplake):
+    ds = filled(deeplake)
+    some = ds[["x", "words/caption"]]
+    part = ds[2:4][["labels"]]
+    return [
+        [list(some.tensors), len(some), some[1:3].x.numpy(aslist=True)[0].tolist()],
+        [[list(row.tensors) for row in part], part.labels.data(aslist=True)["text"]],
+        sorted(some.copy("./some", progressbar=False).tensors),
+    ]
+
+
+@script
+def set_directly(deeplake):
+    ds = filled(deeplake)
+    ds.labels = np.ones((8, 1), "uint32")
+    ds.labels[3] <<= 1
+    ds.info["old"] = 1
+    ds.info = {"new": 2}
+    ds.x.info = {"unit": "mm"}
+    ds.x.info.replace_with({"unit": "m"})
+    try:
+        ds.nothing = np.ones(3)
+    except Exception:  # noqa: BLE001 - each has its own
+        refused = True
+    ds.read_only = True
+    try:
+        ds.labels.append(1)
+    except Exception:  # noqa: BLE001
+        locked = True
+    return [ds.labels.numpy(aslist=True)[2].tolist(), dict(ds.info), dict(ds.x.info), refused, locked, len(ds.labels)]
+
+
+@script
+def filters_are_remembered(deeplake):
+    ds = filled(deeplake)
+    ds.commit("one")
+    ds.filter("labels == 'cat'", progressbar=False).save_view(id="cats")
+    return [(one.id, one.query) for one in ds.get_views()]

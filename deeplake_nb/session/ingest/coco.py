@@ -123,6 +123,8 @@ def _value(key: str, value: Any, annotations: Annotations, image: str) -> Any:
         if not isinstance(value, list) or len(value) != 4:  # noqa: PLR2004 - left, top, width, height
             raise SampleError(f"an annotation of {image} has the box {value!r:.60}; a box is four numbers")
         return value
+    if key == "keypoints" and (not isinstance(value, list) or not value):
+        raise SampleError(f"an annotation of {image} has no keypoints, {value!r:.60}: pass ignore_keys")
     if key != "segmentation":
         return value
     if not isinstance(value, list):
@@ -140,5 +142,5 @@ def _joined(key: str, values: list[Any]) -> Any:
     if key == "bbox":
         return np.array(values, np.float32).reshape(-1, 4)
     if key == "keypoints":
-        return np.array(values, np.int32).T
+        return np.array(values, np.int32).T if values else []
     return values
