@@ -58,6 +58,7 @@ class Appender:
         self.is_new = is_new  # no flush has written it
         self.is_dirty = is_new
         self.has_appended = False  # rows that no flush has written
+        self.is_shorter = False  # than a writer that died has left it
         self.rewriter = Rewriter(state, tensor)
         self.is_info_dirty = False
         self.is_renamed = False
@@ -203,7 +204,7 @@ class Appender:
         if self.rewriter.is_dirty:
             self.tail.forget()
             gone = self.rewriter.flushed()
-        self.is_new = self.is_dirty = self.is_info_dirty = self.has_appended = self.is_renamed = False
+        self.is_new = self.is_dirty = self.is_info_dirty = self.has_appended = self.is_renamed = self.is_shorter = False
         self.tail.flushed()
         self.flushed_tensor = self.tensor.snapshot()
         self.shared = {}
@@ -227,6 +228,7 @@ class Appender:
     def cut(self, length: int) -> None:
         """Forget rows beyond ``length``."""
         if self.tensor.meta.length > length:
+            self.is_shorter = True
             self.tensor.meta = replace(self.tensor.meta, length=length)
             self.tables.ids = self.tables.ids.truncated(length)
             self.tail.forget()

@@ -191,9 +191,10 @@ class Flushing:
         All but the chunks, where more changes than what is added at the end. What makes rows count, where several
         objects that are there do, so that a row is in all tensors or in none. Nothing else: it costs two requests.
         """
-        if self.is_rewriting or any(one.rewriter.is_dirty for one in self.appenders.values()):
+        appenders = self.appenders.values()
+        if self.is_rewriting or any(one.rewriter.is_dirty or one.is_shorter for one in appenders):
             return Phase.TABLES
-        longer = [one for one in self.appenders.values() if one.is_dirty and not one.is_new]
+        longer = [one for one in appenders if one.is_dirty and not one.is_new]
         several = sum(not one.tensor.meta.hidden for one in longer) + self.is_meta_dirty > 1
         return Phase.SEQUENCES if several else Phase.DATASET + 1
 

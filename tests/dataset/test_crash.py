@@ -212,6 +212,48 @@ def test_a_failed_flush_is_made_up_for_by_the_next():
     assert put > 20
 
 
+def dies(storage, put, change):
+    """Whether a writer that makes a change dies at that put."""
+    failing = Failing(storage)
+    ds = load(failing)
+    failing.fail_at(put, for_good=True)
+    try:
+        change(ds)
+    except StorageError:
+        return True
+    finally:
+        del ds
+        gc.collect()
+    return False
+
+
+def test_a_second_death_loses_nothing_either():
+    """The first may leave companions longer than their tensor; the next writer cuts them, and dies at that."""
+    deaths = 0
+    for first in count(1):
+        for second in count(1):
+            storage = memory()
+            ds = create(storage)
+            ds.create_tensor("x", dtype="int64").extend([0, 1])
+            ds.close()
+            is_first = dies(storage, first, lambda ds: ds.x.extend([2, 3, 4, 5, 6]))
+            known = len(load(storage, read_only=True).x)
+            is_second = dies(storage, second, lambda ds: ds.x.append(len(ds.x)))
+            ds = load(storage)
+            assert known <= len(ds.x) <= known + 1
+            ds.x.append(len(ds.x))
+            assert ds.x.numpy().reshape(-1).tolist() == list(range(len(ds.x)))
+            assert len(set(lengths(ds).values())) == 1
+            ds.close()
+            assert not list(deeplake.fsck(str(storage.url)))
+            deaths += is_second
+            if not is_second:
+                break
+        if not is_first:
+            break
+    assert deaths > 50
+
+
 # ------------------------------------------------------------------ kill -9
 
 CHILD = """
