@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplake_nb.errors import FormatError, MissingDependencyError
@@ -183,7 +183,6 @@ def test_a_library_that_is_not_installed_is_named(kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", FILES)
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_damage_gives_an_array_or_an_error_in_bounded_memory(kind, data):
     """The bound: what the file is said to hold, a copy of it, and what its library needs to start."""

@@ -225,7 +225,7 @@ def test_a_kind_of_file_without_a_name_here():
         images.probe(out.getvalue(), "x")
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings().max_examples))
 @given(st.data())
 def test_damage_gives_pixels_or_an_error_in_bounded_memory(data):
     raw = data.draw(damaged([one for one in READABLE.values() if len(one) < 5000]))

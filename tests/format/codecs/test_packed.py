@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pydicom.pixels
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplake_nb.errors import FormatError, MissingDependencyError
@@ -107,7 +107,6 @@ def test_a_table_of_packed_chunks_that_promises_more_than_there_is():
 
 
 @pytest.mark.parametrize("kind", [*SCANS, "points"])
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_damage_gives_an_array_or_an_error(kind, data):
     name, whole, shape = ("las", LAZ, (12, 18)) if kind == "points" else ("dcm", SCANS[kind], SHAPE)
