@@ -99,8 +99,8 @@ class Blocks:
         """Where the rows lie, chunk by chunk, in order."""
         ids = self.state.tables(self.tensor).ids
         stops = (ids.lasts + 1).tolist()
-        firsts = [0, *stops[:-1]]
-        cut = zip(range(len(stops)), firsts, stops, strict=True)
+        firsts = [0, *stops]
+        cut = zip(range(len(stops)), firsts, stops, strict=False)  # of which one is more
         return [Span(entry, first, first, stop) for entry, first, stop in cut if first < stop]
 
     def read(self, span: Span) -> Iterator[Block]:

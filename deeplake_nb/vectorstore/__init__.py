@@ -5,7 +5,7 @@
 ``dataset.blocks`` (files as they lie in memory, where that can be had) through ``nearest``, which asks ``metrics``
 twice, once fast (``products``) and once exactly. ``graph`` is an HNSW graph by faiss, ``index`` keeps one in step with
 a tensor and beside the dataset, and ``engines`` chooses between the two. ``tql`` reads queries, and ``querying``
-carries them out.
+carries them out. ``client`` is the store under the original's name, lenient where its clients count on that.
 
 Rejected: a copy of the embeddings in memory for exact search, which reads as fast as the disk's cache gives, in a few
 megabytes; the original's own form of an index, which is written by a closed library; an index that is told what

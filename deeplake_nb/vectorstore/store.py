@@ -264,7 +264,7 @@ class VectorStore:
             search = None
             if wanted is not None:
                 metric = metric_named(distance_metric or self.index_params["distance_metric"])
-                search = Search(embedding_tensor, wanted, searching.check_k(k, rows), metric)
+                search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
             found = self._engines.find(option, self._dataset, search, filter)
         return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
 
@@ -280,9 +280,13 @@ class VectorStore:
         assert wanted is not None  # there are words
         rows = searching.check_not_empty(self._dataset)
         metric = metric_named(self.index_params["distance_metric"])
-        search = Search(embedding_tensor, wanted, searching.check_k(k, rows), metric)
+        search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
         found = self._engines.find(self._exec_option, self._dataset, search, None)
         return found.rows, found.scores or []
+
+    def _rows_wanted(self, k: Any, rows: int) -> int:
+        """How many rows to find among so many."""
+        return searching.check_k(k, rows)
 
     # ------------------------------------------------------------------ changing
 

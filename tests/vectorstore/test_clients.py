@@ -66,6 +66,7 @@ def test_langchain(langchain, place, tmp_path):
         "scores rise": True,
         "even": [0, 2, 4],
         "diverse": 3,
+        "as many as there are": 5,
         "retrieved": 2,
         "queried": ["a bird", "cabbage"],
         "left": 5,
@@ -98,6 +99,7 @@ def test_llamaindex(llamaindex, place, tmp_path):
     assert 1 > first > second > 0
     assert answer == {
         "retrieved": ["cabbage", "a cat on a mat"],
+        "as many as there are": 5,
         "all": 5,
         "two": ["a bird", "dogs dig"],
         "late": ["a bird", "cabbage"],

@@ -481,6 +481,15 @@ def test_deleting_what_cannot_be_deletes_nothing(store, arguments, error):
     assert len(store) == 4
 
 
+def test_deleting_by_id_where_nothing_is_left(store, path):
+    every = store.dataset.id.text()
+    store.delete(ids=every)
+    assert len(store) == 0
+    assert store.delete(ids=every)
+    assert VectorStore(f"{path}-new", verbose=False).delete(ids=["a"])
+    store.update_embedding(ids=["a"], embedding_function=len)
+
+
 def test_deleting_all_takes_the_history_along(store, path):
     store.commit()
     store.tensors()["text"].info["by"] = "me"

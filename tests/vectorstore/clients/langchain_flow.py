@@ -35,7 +35,8 @@ def main(path, creds):
     out["even"] = sorted(
         one.metadata["page"] for one in store.similarity_search("cab", k=5, filter={"metadata": {"even": True}})
     )
-    out["diverse"] = len(store.max_marginal_relevance_search("cab", k=3, fetch_k=5))
+    out["diverse"] = len(store.max_marginal_relevance_search("cab", k=3))  # of 20, more than there are
+    out["as many as there are"] = len(store.similarity_search("cab", k=50))
     retriever = store.as_retriever(search_type="mmr", search_kwargs={"k": 2, "fetch_k": 4})
     out["retrieved"] = len(retriever.invoke("fish"))
     tql = "SELECT * WHERE metadata['page'] > 2"

@@ -42,6 +42,7 @@ def main(path, creds):
     index = VectorStoreIndex.from_vector_store(again, embed_model=model)
     found = index.as_retriever(similarity_top_k=2).retrieve("cab")
     out = {"retrieved": [one.node.get_content() for one in found], "scores": [one.score for one in found]}
+    out["as many as there are"] = len(index.as_retriever(similarity_top_k=50).retrieve("cab"))
     out["all"] = len(again.get_nodes())
     out["two"] = texts(again.get_nodes(node_ids=["n1", "n3"]))
     late = MetadataFilters(filters=[MetadataFilter(key="page", value=2, operator=FilterOperator.GT)])
