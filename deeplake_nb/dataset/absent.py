@@ -21,7 +21,6 @@ ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "Dataset": {
         "client": "it belongs to a closed service; deeplake_nb.hub() is the hub in force",
-        "dataloader": "it is part of a closed library; pytorch() gives batches",
         "fix_vc": "fsck(repair=True) mends this and more",
         "maybe_flush": "flush() writes what is not written yet",
         "rechunk": "chunks are of a good size after every change; copy(tensors=...) writes all of them anew",

@@ -16,6 +16,8 @@ from deeplake_nb.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from deeplake_nb.dataset.loader import Loader
+
 
 _SHOWN: Registry[Callable[[Any], Any]] = Registry("display", {"marimo": "deeplake_nb.widgets.marimo:shown"})
 
@@ -111,6 +113,8 @@ class Dataset(Placed, Keyed, Changeable, Views):
     ) -> Any:
         """These rows as a ``torch.utils.data.DataLoader``: each row a dictionary by tensor, each batch one of tensors.
 
+        A dictionary is unpacked into its values, as in v3: ``for images, labels in ds.pytorch(return_index=False)``.
+
         A batch costs one reading of each tensor for all its rows. Unsigned numbers of 16 bits and more become signed
         ones of 32 or 64, as in v3; text, JSON and bytes stay lists. Each worker is a process, forked.
 
@@ -156,6 +160,22 @@ class Dataset(Placed, Keyed, Changeable, Views):
             shuffle=shuffle,
             **options,
         )
+
+    def dataloader(self, ignore_errors: bool = False, verbose: bool = False) -> Loader:  # noqa: ARG002 - v3's argument
+        """These rows in batches, said step by step: ``ds.dataloader().batch(32).shuffle().pytorch()``.
+
+        Args:
+            ignore_errors: must be left out.
+            verbose: changes nothing.
+
+        Raises:
+            UnsupportedError: ``ignore_errors``.
+        """
+        from deeplake_nb.dataset.loader import Loader
+
+        if ignore_errors:
+            raise UnsupportedError("ignore_errors: a row that cannot be read is told; filter() leaves such rows out")
+        return Loader(self)
 
     # ------------------------------------------------------------------ finding tensors and rows
 

@@ -1,4 +1,4 @@
-"""Rows for training: a dataset as a ``DataLoader`` of PyTorch.
+"""Rows for training: a dataset as a ``DataLoader`` of PyTorch, and each row as it gives them.
 
 Torch asks for the rows of a batch at once, so each tensor is read once for each batch: chunks, ranges and links side by
 side. A worker process opens the version for itself, as locks and caches of the process it was forked from are not its
@@ -17,7 +17,7 @@ import numpy as np
 from deeplake_nb.errors import HtypeError, LakeError, MissingDependencyError, SampleError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from deeplake_nb.dataset.dataset import Dataset
 
@@ -46,11 +46,11 @@ def loader(
     except ImportError as error:
         raise MissingDependencyError("pytorch() needs torch: run `pip install 'deeplake_nb[torch]'`") from error
     ds.flush()
-    rows = Samples(
+    rows = samples(
         ds.max_view if pad_tensors else ds,
-        _chosen(ds, transform, tensors),
-        dict(decode_method or {}),
         transform=partial(transform, **transform_kwargs) if callable(transform) and transform_kwargs else transform,
+        tensors=tensors,
+        decode_method=decode_method,
         return_index=return_index,
     )
     if num_workers:
@@ -61,13 +61,41 @@ def loader(
     return data.DataLoader(rows, batch_size=batch_size, num_workers=num_workers, collate_fn=collate_fn, **options)
 
 
+def samples(
+    ds: Dataset,
+    *,
+    transform: Any,
+    tensors: Sequence[str] | None,
+    decode_method: Mapping[str, str] | None,
+    return_index: bool,
+) -> Samples:
+    """The rows of a dataset, each as ``Dataset.pytorch`` gives it."""
+    chosen = _chosen(ds, transform, tensors)
+    return Samples(ds, chosen, dict(decode_method or {}), transform=transform, return_index=return_index)
+
+
 def _chosen(ds: Dataset, transform: Any, tensors: Sequence[str] | None) -> list[str]:
-    if tensors is None:
-        given = transform if not callable(transform) else None
-        tensors = list(ds.tensors) if given is None else [name for name in given if name != INDEX]
-    if INDEX in tensors:
+    by_tensor = [] if transform is None or callable(transform) else [name for name in transform if name != INDEX]
+    chosen = list(tensors if tensors is not None else by_tensor or ds.tensors)
+    if INDEX in chosen:
         raise SampleError(f"{INDEX!r} is no tensor: return_index=True gives the numbers of rows")
-    return [name for name in tensors if ds[name] is not None]
+    for name in (*chosen, *by_tensor):
+        _ = ds[name]
+        if name not in chosen:
+            raise SampleError(f"transform is for {name!r}, which is not among the tensors to read: {', '.join(chosen)}")
+    return chosen
+
+
+class Row(dict[str, Any]):
+    """Values by tensor, of one row or of a batch.
+
+    Iterating gives the values, not the names: ``for images, labels in loader`` works in programs of v3.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values())
 
 
 class Samples:
@@ -126,12 +154,13 @@ class Samples:
                     raise value
         if self._return_index:
             columns[INDEX] = [np.array([row]) for row in view.sample_indices]
-        return [self._made(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+        return [self._made(Row(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
 
-    def _made(self, sample: dict[str, Any]) -> Any:
+    def _made(self, sample: Row) -> Any:
         if self._transform is None or callable(self._transform):
             return sample if self._transform is None else self._transform(sample)
-        return {name: sample[name] if work is None else work(sample[name]) for name, work in self._transform.items()}
+        works = self._transform.items()
+        return Row((name, sample[name] if work is None else work(sample[name])) for name, work in works)
 
 
 def _reopened(ds: Dataset) -> Dataset:
@@ -177,7 +206,7 @@ def collate(samples: list[Any]) -> Any:
     """
     first = samples[0]
     if isinstance(first, dict):
-        return {name: collate([one[name] for one in samples]) for name in first}
+        return Row((name, collate([one[name] for one in samples])) for name in first.keys())  # noqa: SIM118 - of a Row
     if isinstance(first, np.ndarray):
         if first.dtype.kind in "OSU":
             return [one.item() if one.size == 1 else one.tolist() for one in samples]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,14 @@ from PIL import Image
 
 import deeplake_nb as deeplake
 from deeplake_nb.dataset.training import Samples, collate
-from deeplake_nb.errors import HtypeError, LinkError, MissingDependencyError, SampleError
+from deeplake_nb.errors import (
+    HtypeError,
+    LinkError,
+    MissingDependencyError,
+    SampleError,
+    TensorNotFoundError,
+    UnsupportedError,
+)
 from deeplake_nb.storage.wrappers import Counting
 from tests.environments import environment
 
@@ -55,7 +63,7 @@ def test_rows_by_number(ds):
     assert [one["text"].tolist() for one in found] == [["row 7"], ["row 2"], ["row 7"]]
     assert [one["index"].tolist() for one in found] == [[7], [2], [7]]
     assert rows[3]["text"] == ["row 3"]
-    assert list(samples(ds, return_index=False)[0]) == ["image", "text"]
+    assert list(samples(ds, return_index=False)[0].keys()) == ["image", "text"]
     view = samples(ds[4:8])
     assert len(view) == 4
     assert view[1]["index"].tolist() == [5]
@@ -94,6 +102,103 @@ def test_shorter_tensors_are_padded(ds):
     assert len(rows) == ROWS + 1
     assert rows[ROWS]["image"].size == 0
     assert rows[ROWS]["text"] == ["more"]
+
+
+def test_a_row_is_unpacked_into_its_values_and_a_dictionary_all_the_same(ds):
+    row = samples(ds, ("label", "text"), return_index=False)[4]
+    label, text = row
+    assert (label.tolist(), text.tolist()) == ([1], ["row 4"])
+    assert list(dict(row)) == list({**row}) == list(row.keys()) == ["label", "text"]
+    assert list(pickle.loads(pickle.dumps(row)).keys()) == ["label", "text"]
+    assert "label" in row
+    (joined,) = collate([{"text": np.array(["a"])}])
+    assert joined == ["a"]
+
+
+# ------------------------------------------------------------------ said step by step
+
+
+def numbers(batches):
+    return [[int(row["image"][0, 0, 0]) for row in batch] for batch in batches]
+
+
+def test_batches_without_torch(ds):
+    loader = ds.dataloader().numpy(tensors=["image"])
+    assert numbers(loader) == numbers(loader) == [[at] for at in range(ROWS)]
+    assert len(loader) == ROWS
+    assert list(next(iter(loader))[0].keys()) == ["image"]
+    four = ds.dataloader().numpy().batch(4)  # in any order
+    assert numbers(four) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert len(four) == 3
+    whole = ds.dataloader().batch(4, drop_last=True).shuffle().numpy()
+    first, second = numbers(whole), numbers(whole)
+    assert [len(batch) for batch in first] == [4, 4]
+    assert len(whole) == 2
+    assert len({row for batch in first for row in batch}) == 8
+    assert first != second or numbers(whole) != first, "another order each time"
+    assert numbers(ds.dataloader().shuffle(False).offset(7).batch(2).numpy()) == [[7, 8], [9]]
+    assert numbers(ds[2:5].dataloader().numpy()) == [[2], [3], [4]]
+    ds.text.append("one more, which has no image")
+    assert len(ds.dataloader().numpy()) == ROWS
+
+
+def test_a_loader_of_some_rows(ds):
+    loader = ds.dataloader()
+    assert numbers(loader.query("select * where label == 'b'").batch(9).numpy()) == [[1, 4, 7]]
+    assert set(*numbers(loader.sample_by([1.0] * 2 + [0.0] * (ROWS - 2), size=50).batch(50).numpy())) == {0, 1}
+    by_tensor = loader.transform({"x": lambda one: int(one[0]), "text": None}).batch(2).numpy()
+    assert [dict(row) for row in next(iter(by_tensor))] == [
+        {"x": 65_000, "text": ["row 0"]},
+        {"x": 65_002, "text": ["row 1"]},
+    ]
+    of_rows = loader.transform(lambda row, times: row["text"][0] * times, times=2).numpy()
+    assert next(iter(of_rows)) == ["row 0row 0"]
+    described = loader.numpy(tensors=["label", "image"], decode_method={"label": "data", "image": "tobytes"})
+    (row,) = list(described)[4]
+    assert row["label"]["text"] == ["b"]
+    assert row["image"] == ds.image[4].tobytes()
+
+
+def test_a_loader_reads_a_batch_at_once(ds):
+    ds.close()
+    store = Counting(ds._state.storage)
+    batches = iter(load(store, read_only=True).dataloader().batch(5).shuffle().numpy(tensors=["image", "text"]))
+    next(batches)
+    store.reset()
+    next(batches)
+    assert store.requests["get"] <= 2
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (lambda loader: loader.batch(2).batch(2), "batch is said once"),
+        (lambda loader: loader.shuffle().numpy().shuffle(), "shuffle is said once"),
+        (lambda loader: loader.numpy().pytorch(), "form is said once"),
+        (lambda loader: loader.offset(1).offset(1), "offset is said once"),
+        (lambda loader: loader.transform(len).transform(len), "transform is said once"),
+        (lambda loader: loader.batch(0), "a batch has 1 row or more, got 0"),
+        (lambda loader: loader.batch("two"), "a batch has 1 row or more"),
+        (lambda loader: list(loader.batch(2)), r"say how the batches are to be: \.pytorch\(\) or \.numpy\(\)"),
+        (lambda loader: list(loader.numpy(tensors=["index"])), "'index' is no tensor"),
+        (lambda loader: list(loader.transform({"x": None}).numpy(tensors=["text"])), "which is not among the tensors"),
+        (lambda loader: list(loader.numpy(decode_method={"x": "png"})), "decode_method 'png'"),
+    ],
+)
+def test_a_loader_that_cannot_be(ds, said, message):
+    with pytest.raises(SampleError, match=message):
+        said(ds.dataloader())
+
+
+def test_what_a_loader_has_not(ds):
+    with pytest.raises(UnsupportedError, match=r"sampler=torch\.utils\.data\.DistributedSampler\(ds\)"):
+        ds.dataloader().pytorch(distributed=True)
+    with pytest.raises(UnsupportedError, match="from_generator"):
+        ds.dataloader().tensorflow()
+    with pytest.raises(UnsupportedError, match="filter"):
+        ds.dataloader(ignore_errors=True)
+    with pytest.raises(TensorNotFoundError):
+        list(ds.dataloader().numpy(tensors=["nothing"]))
 
 
 def test_what_makes_no_sense_is_refused(ds):
@@ -147,6 +252,8 @@ def test_without_torch(ds, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingDependencyError, match=r"run `pip install 'deeplake_nb\[torch\]'`"):
         ds.pytorch()
+    with pytest.raises(MissingDependencyError):
+        iter(ds.dataloader().pytorch())
 
 
 # ------------------------------------------------------------------ with torch: five gigabytes, in the slow profile
@@ -175,6 +282,23 @@ out["pil"] = [len(one["image"]) for one in pil]
 own = ds.pytorch(num_workers=1, batch_size=2, transform=lambda row, by: int(row["x"][0]) * by,
                  transform_kwargs={"by": 2}, collate_fn=sum, persistent_workers=True)
 out["own"] = list(own)
+out["unpacked"] = [[len(x), len(label)] for x, label in ds.pytorch(
+    tensors=["x", "label"], batch_size=5, num_workers=2, return_index=False)]
+for workers in (0, 2):
+    loader = ds.dataloader().batch(4).pytorch(num_workers=workers, persistent_workers=workers > 0)
+    for epoch in range(2):
+        batches = list(loader)
+        out[f"loader {workers} {epoch}"] = torch.cat([one["index"] for one in batches]).reshape(-1).tolist()
+    out[f"length {workers}"] = [len(loader), [str(type(one)) for one in batches[0].values()][0]]
+    epoch = ds.dataloader().pytorch(num_workers=workers, tensors=["x"]).shuffle().batch(3, drop_last=True)
+    epochs = [torch.cat([one["index"] for one in epoch]).reshape(-1).tolist() for _ in range(2)]
+    out[f"shuffled loader {workers}"] = epochs
+chosen = ds.dataloader().transform({"image": lambda one: float(one.mean()), "label": None})
+chosen = chosen.query("select * where label == 'b'")
+out["chosen"] = [[float(image), label.tolist()] for image, label in chosen.pytorch(return_index=False)]
+out["listed"] = list(ds.dataloader().batch(5).pytorch(tensors=["text"], return_index=False, collate_fn=len))
+sampler = torch.utils.data.DistributedSampler(ds, num_replicas=2, rank=1, shuffle=False)
+out["rank 1"] = [int(one["index"]) for one in ds.pytorch(num_workers=0, sampler=sampler)]
 out["view"] = [one["index"].reshape(-1).tolist() for one in ds[5:].pytorch(num_workers=0, batch_size=3)]
 print(json.dumps(out))
 """
@@ -211,3 +335,13 @@ def check(out):
     assert out["pil"] == [5, 5]
     assert out["own"] == [2 * (65_000 + 4 * at + 65_002 + 4 * at) for at in range(5)]
     assert out["view"] == [[5, 6, 7], [8, 9]]
+    assert out["unpacked"] == [[5, 5], [5, 5]]
+    for workers in (0, 2):
+        assert out[f"loader {workers} 0"] == out[f"loader {workers} 1"] == numbers
+        assert out[f"length {workers}"] == [3, "<class 'torch.Tensor'>"]
+        first, second = out[f"shuffled loader {workers}"]
+        assert len(set(first)) == len(set(second)) == 9
+        assert first != second
+    assert out["chosen"] == [[at, [[1]]] for at in (1, 4, 7)]
+    assert out["listed"] == [5, 5]
+    assert out["rank 1"] == [1, 3, 5, 7, 9]
