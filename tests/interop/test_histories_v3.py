@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 import deeplake_nb
-from tests.interop.programs.steps import COLUMNS, LOSES, OURS_ONLY, STEPS, begin, extend, sound, value
+from tests.dataset.lineage import Node
+from tests.interop.programs.steps import COLUMNS, LOSES, OURS_ONLY, OURS_TO_EXTEND, STEPS, begin, sound, value
 from tests.interop.test_read_v3 import compare, described
 
 _SEEDS = st.integers(1, 10_000)
@@ -26,13 +27,13 @@ def histories(draw):
     column = st.sampled_from(columns)
     extension = st.dictionaries(column, st.lists(_SEEDS, min_size=1, max_size=5), min_size=1)
     step = st.one_of(
-        st.tuples(st.just("ours"), extension),
-        st.tuples(st.just("theirs"), extension),
+        st.tuples(st.just("extend"), st.booleans(), extension),
         st.tuples(st.just("replace"), st.booleans(), column, _SEEDS, _SEEDS),
         st.tuples(st.just("remove"), st.booleans(), column, _SEEDS),
         st.tuples(st.just("commit"), st.booleans()),
         st.tuples(st.just("fork"), st.booleans()),
         st.tuples(st.just("switch"), _SEEDS),
+        st.tuples(st.just("merge"), st.booleans(), _SEEDS, st.sampled_from(["ours", "theirs"])),
     )
     return columns, draw(st.lists(step, min_size=2, max_size=8))
 
@@ -44,57 +45,79 @@ class History:
         self.original = original
         self.folder = folder
         self.branch = "main"
-        self.model = {"main": {name: [] for name in columns}}
+        self.heads = {"main": Node(None, {name: [] for name in columns})}
+        self.numbers = count()
         self.is_committed = False
 
-    def theirs(self, name, **arguments):
-        note(f"{name} {arguments}")
-        self.original.do("step", self.folder, name=name, branch=self.branch, **arguments)
+    @property
+    def head(self):
+        return self.heads[self.branch]
 
-    def either(self, is_ours, name, **arguments):
-        if not is_ours:
-            return self.theirs(name, **arguments)
-        note(f"ours: {name} {self.branch} {arguments}")
-        return STEPS[name](deeplake_nb, branch=self.branch, **arguments).close()
+    def close(self, branch):
+        """The model of a commit."""
+        self.heads[branch] = self.heads[branch].head()
+        self.is_committed = True
 
-    def take(self, kind, *arguments):
-        rows = self.model[self.branch]
-        if kind in {"ours", "theirs"}:
-            (columns,) = arguments
-            if kind == "ours":
-                note(f"ours: extend {self.branch} {columns}")
-                extend(deeplake_nb, self.branch, columns).close()
-            else:
-                self.theirs("extend", columns=columns)
-            for name, seeds in columns.items():
-                rows[name] += seeds
-        elif kind == "replace" and rows[arguments[1]]:
-            is_ours, column, row, seed = arguments
-            row %= len(rows[column])
-            self.either(is_ours or column in OURS_ONLY, "replace", column=column, row=row, seed=seed)
-            rows[column][row] = seed
-        elif kind == "remove" and rows[arguments[1]]:
-            is_ours, column, row = arguments
-            row %= len(rows[column])
+    def do(self, is_ours, name, **arguments):
+        """Let one of the two make a step."""
+        note(f"{'ours' if is_ours else 'theirs'}: {name} {self.branch} {arguments}")
+        if is_ours:
+            STEPS[name](deeplake_nb, branch=self.branch, **arguments).close()
+        else:
+            self.original.do("step", self.folder, name=name, branch=self.branch, **arguments)
+
+    def extend(self, is_ours, columns):
+        self.do(is_ours or OURS_TO_EXTEND & columns.keys(), "extend", columns=columns)
+        for name, seeds in columns.items():
+            self.head.tensors[name] += [(next(self.numbers), seed) for seed in seeds]
+
+    def replace(self, is_ours, column, number, seed):
+        if rows := self.head.tensors[column]:
+            row = number % len(rows)
+            self.do(is_ours or column in OURS_ONLY, "replace", column=column, row=row, seed=seed)
+            self.head.replace(column, row, seed)
+
+    def remove(self, is_ours, column, number):
+        if rows := self.head.tensors[column]:
+            row = number % len(rows)
             is_ours = is_ours or self.is_committed or column in OURS_ONLY  # it breaks the original's own book
-            self.either(is_ours, "remove", column=column, row=row)
-            del rows[column][row]
-        elif kind == "commit":
-            self.either(arguments[0], "commit")
-            self.is_committed = True
-        elif kind == "fork" and any(rows.values()):
-            new = f"branch{len(self.model)}"
-            self.either(arguments[0], "fork", new=new)
-            self.model[new] = copy.deepcopy(rows)
-            self.branch, self.is_committed = new, True
-        elif kind == "switch":
-            self.branch = sorted(self.model)[arguments[0] % len(self.model)]
+            self.do(is_ours, "remove", column=column, row=row)
+            self.head.remove(column, row)
+
+    def commit(self, is_ours):
+        self.do(is_ours, "commit")
+        self.close(self.branch)
+
+    def fork(self, is_ours):
+        if any(self.head.tensors.values()):
+            new = f"branch{len(self.heads)}"
+            self.do(is_ours, "fork", new=new)
+            self.close(self.branch)
+            self.heads[new] = self.head.parent.head(new)
+            self.branch = new
+
+    def switch(self, number):
+        self.branch = self.chosen(number)
+
+    def merge(self, is_ours, number, whose):
+        other = self.chosen(number)
+        if other == self.branch:
+            return
+        self.do(is_ours or OURS_ONLY & self.head.tensors.keys(), "merge", other=other, whose=whose)
+        self.close(other)
+        theirs = self.heads[other].parent
+        if theirs not in self.head.ancestry():
+            self.head.join(theirs, whose)
+            self.close(self.branch)
+
+    def chosen(self, number):
+        return sorted(self.heads)[number % len(self.heads)]
 
     def check(self):
         """Every branch reads here as the model says, and every version as the original reads it."""
-        for branch, columns in self.model.items():
+        for branch, head in self.heads.items():
             ds = deeplake_nb.load(f"ds@{branch}", read_only=True)
-            for name, seeds in columns.items():
+            for name, seeds in head.values().items():
                 assert len(ds[name]) == len(seeds), (branch, name)
                 for row, seed in enumerate(seeds):
                     assert same(name, ds[name][row], seed), (branch, name, row)
@@ -139,8 +162,8 @@ def test_both_write_in_turns(original, is_ours, chunk_size, history):
                 begin(deeplake_nb, chunk_size, columns)
             else:
                 original.do("step", taken.folder, name="begin", chunk_size=chunk_size, columns=columns)
-            for step in steps:
-                taken.take(*step)
+            for kind, *arguments in steps:
+                getattr(taken, kind)(*arguments)
             taken.check()
         finally:
             os.chdir(home)

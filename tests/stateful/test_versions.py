@@ -10,7 +10,6 @@ import gc
 import os
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
 from itertools import count
 
 from hypothesis import settings
@@ -18,40 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from deeplake_nb.errors import ReadOnlyError, StorageError
+from tests.dataset.lineage import Node
 from tests.dataset.stores import Dying, Failing, Killed, create, load, memory
 
 VALUES = st.integers(-9, 9)
 FAILS = st.none() | st.tuples(st.sampled_from(["fails", "kills"]), st.integers(1, 25))
 """At which put from now on the storage fails, for good; or at which change the process is killed."""
 ENDS = (StorageError, Killed)
-
-
-@dataclass
-class Node:
-    """A version: rows by tensor, and which of the rows of the version before have got other values."""
-
-    parent: Node | None
-    tensors: dict[str, list[tuple[int, int]]]
-    branch: str = "main"
-    updated: dict[str, set[int]] = field(default_factory=dict)
-    commit: str | None = None
-
-    def values(self):
-        return {name: [value for _, value in rows] for name, rows in self.tensors.items()}
-
-    def ancestry(self):
-        node = self
-        while node is not None:
-            yield node
-            node = node.parent
-
-    def changed_since(self, base, name):
-        out = set()
-        for node in self.ancestry():
-            if node is base:
-                break
-            out |= node.updated.get(name, set())
-        return out
 
 
 class VersionsMachine(RuleBasedStateMachine):
@@ -152,11 +124,7 @@ class VersionsMachine(RuleBasedStateMachine):
     def update(self, data, value, fails):
         name, after = self.pick(data, 1), self.changed()
         at = data.draw(st.integers(0, len(after.tensors[name]) - 1), label="row")
-        number = after.tensors[name][at][0]
-        after.tensors[name][at] = (number, value)
-        old = self.head.parent.tensors.get(name, []) if self.head.parent else []
-        if number in {one for one, _ in old}:
-            after.updated.setdefault(name, set()).add(number)
+        after.replace(name, at, value)
 
         def work():
             self.ds[name][at] = value
@@ -168,8 +136,7 @@ class VersionsMachine(RuleBasedStateMachine):
     def pop(self, data, fails):
         name, after = self.pick(data, 1), self.changed()
         at = data.draw(st.integers(0, len(after.tensors[name]) - 1), label="row")
-        number, _ = after.tensors[name].pop(at)
-        after.updated.get(name, set()).discard(number)
+        after.remove(name, at)
         self.attempt(fails, lambda: self.ds[name].pop(at), after)
 
     # ---------------------------------------------------------------- tensors
@@ -202,7 +169,7 @@ class VersionsMachine(RuleBasedStateMachine):
         """The model of a commit: its head goes on."""
         node = self.heads[branch]
         node.commit, self.closed[commit] = commit, node
-        self.heads[branch] = Node(node, deepcopy(node.tensors), branch)
+        self.heads[branch] = node.head()
 
     def take_commits(self, branch):
         """After a failure: what was committed on a branch all the same."""
@@ -234,8 +201,7 @@ class VersionsMachine(RuleBasedStateMachine):
         tree = load(self.store, address=start, read_only=True)._state.tree
         self.take_commits(start)
         if name in tree.branches:
-            parent = self.heads[start].parent
-            self.heads[name] = Node(parent, deepcopy(parent.tensors), name)
+            self.heads[name] = self.heads[start].parent.head(name)
             self.branch = name
         self.reopen()
 
@@ -289,7 +255,7 @@ class VersionsMachine(RuleBasedStateMachine):
         name = min(node.tensors)
         self.ds[name].append(value)
         self.branch = self.ds.branch
-        self.heads[self.branch] = Node(node, deepcopy(node.tensors), self.branch)
+        self.heads[self.branch] = node.head(self.branch)
         self.head.tensors[name].append((next(self.numbers), value))
 
     @rule(fails=FAILS)
@@ -303,8 +269,7 @@ class VersionsMachine(RuleBasedStateMachine):
     def merge(self, data, whose, fails):
         other = data.draw(st.sampled_from(self.others()), label="from")
         ours, theirs = self.head, self.heads[other]
-        mine = {id(node) for node in ours.ancestry()}
-        base = next((node for node in theirs.ancestry() if id(node) in mine), None)
+        base = ours.base(theirs)
         keys = [{tensor.key for tensor in load(self.store, address=at, read_only=True).tensors.values()}
                 for at in (self.branch, other)]  # fmt: skip
         if base is None or not set(ours.tensors) == set(theirs.tensors) == set(base.tensors) or keys[0] != keys[1]:
@@ -330,21 +295,8 @@ class VersionsMachine(RuleBasedStateMachine):
         if theirs is base or theirs in list(ours.ancestry()):
             assert self.read() == ours.values()
             return
-        for name in ours.tensors:
-            self.join(ours, theirs, base, name, whose)
+        ours.join(theirs, whose)
         self.close(self.branch, self.ds.commit_id)
-
-    def join(self, ours, theirs, base, name, whose):
-        here = {number: at for at, (number, _) in enumerate(ours.tensors[name])}
-        known = {number for number, _ in base.tensors[name]}
-        there, mine = theirs.changed_since(base, name), ours.changed_since(base, name)
-        for number, value in theirs.tensors[name]:
-            if number not in here and (number not in known or number in there):
-                ours.tensors[name].append((number, value))
-            elif number in here and number in there and (number not in mine or whose == "theirs"):
-                if ours.tensors[name][here[number]][1] != value:
-                    ours.updated.setdefault(name, set()).add(number)
-                ours.tensors[name][here[number]] = (number, value)
 
     # ---------------------------------------------------------------- what always holds
 

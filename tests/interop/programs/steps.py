@@ -57,6 +57,8 @@ LOSES = {name for name in COLUMNS if name.endswith(LOSSY) or name.startswith("gi
 have a palette, whose numbers it reads as colours."""
 OURS_ONLY = {name for name in COLUMNS if name.startswith(("list_of_", "tiled", "chunk_", "gif_chunks", "small"))}
 """Columns in which the original damages rows that it replaces or removes."""
+OURS_TO_EXTEND = {"list_sample"}
+"""Columns to which the original cannot append several rows, where a chunk is too small for them."""
 
 
 def value(column, seed):
@@ -165,4 +167,11 @@ def fork(lake, branch, new):
     return ds
 
 
-STEPS = {f.__name__: f for f in (begin, extend, replace, remove, commit, fork)}
+def merge(lake, branch, other, whose):
+    """What another branch has changed."""
+    ds = lake.load(f"ds@{branch}")
+    ds.merge(other, conflict_resolution=whose)
+    return ds
+
+
+STEPS = {f.__name__: f for f in (begin, extend, replace, remove, commit, fork, merge)}
