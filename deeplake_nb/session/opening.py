@@ -23,7 +23,7 @@ from deeplake_nb.storage.provider import exists, is_empty
 from deeplake_nb.urls import addressed, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from deeplake_nb.credentials.oauth import SignIn
     from deeplake_nb.credentials.provider import Secret
@@ -145,7 +145,14 @@ class Opening:
         return self.empty(path, overwrite=overwrite, creds=creds, public=is_public, **access.options())
 
     def fsck(
-        self, path: Path, *, repair: bool = False, quick: bool = False, creds: Any = None, **options: Any
+        self,
+        path: Path,
+        *,
+        repair: bool = False,
+        quick: bool = False,
+        tensors: Mapping[str, Mapping[str, Any]] | None = None,
+        creds: Any = None,
+        **options: Any,
     ) -> Findings:
         """Check every object of the dataset at ``path``, also of one that does not open; see ``Dataset.fsck``.
 
@@ -153,10 +160,13 @@ class Opening:
             path: where it is.
             repair: mend what can be mended without loss; what is taken away or replaced is kept below ``.fsck/``.
             quick: read metadata and tables only: no chunks, no linked files.
+            tensors: by name, what ``create_tensor`` was given for tensors whose metadata are lost in all versions:
+                ``{"x": {"dtype": "int32"}}``. All samples must fit that; of dtypes of one width, what is said counts.
             creds: credentials of ``path``.
             options: ``org_id`` and ``token`` of a hub.
 
         Raises:
+            HtypeError: ``tensors`` that could not be made so.
             DatasetNotFoundError: nothing there.
             LockedError: with ``repair``, somebody is writing.
         """
@@ -164,7 +174,8 @@ class Opening:
 
         path, creds = discreet(path, creds)
         place = self._places.open(path, creds, access_of(options), mode="w" if repair else "r")
-        return examine(place.storage, self._home(place).open_links, repair=repair, quick=quick)
+        open_links = self._home(place).open_links
+        return examine(place.storage, open_links, repair=repair, quick=quick, tensors=tensors)
 
     def exists(self, path: Path, *, creds: Any = None, **options: Any) -> bool:
         """Whether a dataset is at ``path``; costs one round of requests."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import deeplake_nb as deeplake
+from deeplake_nb.errors import HtypeError
 from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.meta import TensorMeta
@@ -187,3 +190,99 @@ def test_a_chunk_that_came_in_the_place_of_another_is_not_guessed(key):
     assert not found
     assert path in {one.key for one in found.wrong}
     assert path not in objects(store)
+
+
+# ------------------------------------------------------------------ as its user remembers
+
+MADE_WITH = {
+    "x": {"dtype": "int32", "max_chunk_size": 80},
+    "varied": {"dtype": "uint8"},
+    "packed": {"dtype": "int16", "chunk_compression": "lz4"},
+    "group/text": {"htype": "text"},
+    "label": {"htype": "class_label"},
+    "image": {"htype": "image", "sample_compression": "png"},
+    "large": {"dtype": "uint8", "tiling_threshold": 200},
+    "seq": {"htype": "sequence[text]"},
+    "empty": {"htype": "bbox"},
+    "linked": {"htype": "link[image]", "sample_compression": "png"},
+    "canvas": {"htype": "image", "chunk_compression": "png"},
+    "boxes": {"htype": "bbox", "coords": {"type": "pixel", "mode": "LTRB"}},
+    "shapes": {"htype": "polygon"},
+    "zipped": {"htype": "json", "sample_compression": "lz4"},
+}
+
+
+@pytest.fixture(scope="module")
+def only(tmp_path_factory):
+    """Objects of a dataset that has one version."""
+    file = tmp_path_factory.mktemp("linked") / "a.png"
+    Image.fromarray(np.zeros((4, 5, 3), "uint8")).save(file)
+    store = memory()
+    ds = create(store)
+    for name, made in MADE_WITH.items():
+        names = {"class_names": ["a", "b"]} if name == "label" else {}
+        ds.create_tensor(name, **made, **names)
+    add(ds, 6)
+    for at in range(1, 4):
+        ds.linked.append(deeplake.link(str(file)))
+        ds.canvas.append(np.full((at, 4, 3), at, "uint8"))
+        ds.boxes.append(np.full((at - 1, 4), at, "float32"))
+        ds.shapes.append([np.full((at + 2, 2), at, "float32")])
+        ds.zipped.append({"at": at})
+    ds.close()
+    return objects(store)
+
+
+@pytest.mark.parametrize("name", MADE_WITH)
+def test_what_was_said_of_a_tensor_that_stands_nowhere_else(only, name):
+    store = restored(only)
+    before, known = contents(store), metas(store, keys.FIRST_COMMIT)
+    key = next(key for key, meta in known.items() if meta.name == name)
+    path = keys.tensor_meta(keys.FIRST_COMMIT, key)
+    store.delete(path)
+    assert f"say what it was made with: fsck(..., tensors={{{name!r}" in repr(fsck(store))
+    found = fsck(store, tensors={name: MADE_WITH[name]})
+    assert [one.key for one in found.mended] == []
+    assert path not in objects(store), "it was only asked"
+    found = fsck(store, repair=True, tensors={name: MADE_WITH[name]})
+    assert [one.key for one in found.mended] == [path], repr(found)
+    assert found.mended[0].remedy == "build it from what was said, and the chunks"
+    assert TensorMeta.decode(store.get(path), path, key) == known[key]
+    assert contents(store) == before
+    assert list(fsck(store)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x", {"dtype": "int64"}),
+        ("x", {"htype": "text"}),
+        ("packed", {"dtype": "int16"}),
+        ("packed", {"dtype": "int32", "chunk_compression": "lz4"}),
+        ("group/text", {"dtype": "int32"}),
+        ("group/text", {"htype": "json"}),
+        ("image", {"htype": "image", "sample_compression": None, "dtype": "uint8"}),
+        ("canvas", {"htype": "image", "sample_compression": "png"}),
+        ("boxes", {"htype": "bbox", "dtype": "float64"}),
+        ("shapes", {"htype": "bbox"}),
+        ("zipped", {"htype": "json"}),
+    ],
+)
+def test_what_was_said_wrongly_changes_nothing(only, name, said):
+    store = restored(only)
+    known = metas(store, keys.FIRST_COMMIT)
+    path = keys.tensor_meta(keys.FIRST_COMMIT, next(key for key, meta in known.items() if meta.name == name))
+    store.delete(path)
+    hurt_store = objects(store)
+    found = fsck(store, repair=True, tensors={name: said})
+    assert path in {one.key for one in found.wrong}
+    assert "its samples cannot be read" in repr(found)
+    assert objects(store) == hurt_store
+
+
+@pytest.mark.parametrize("said", [{"htype": "nothing"}, {}, {"htype": "image"}, {"dtype": "int32", "other": 1}])
+def test_what_no_tensor_can_be_made_with_is_refused(only, said):
+    store = restored(only)
+    with pytest.raises(HtypeError):
+        fsck(store, repair=True, tensors={"x": said})
+    assert objects(store) == only

@@ -14,7 +14,7 @@ from deeplake_nb.format.meta import DatasetMeta, TensorMeta, decode_json, encode
 from deeplake_nb.format.versions import MAIN, Commit, VersionTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from deeplake_nb.dataset.fsck.shelf import Shelf
 
@@ -117,9 +117,13 @@ def _check_tree(shelf: Shelf, found: VersionTree) -> None:
 
 
 def metas(
-    shelf: Shelf, found_tree: VersionTree, commit: Commit, unfinished: dict[str, bytes | None]
+    shelf: Shelf,
+    found_tree: VersionTree,
+    commit: Commit,
+    unfinished: dict[str, bytes | None],
+    told: Mapping[str, TensorMeta],
 ) -> tuple[DatasetMeta, dict[str, TensorMeta]] | None:
-    """A version's metadata; None where it cannot be understood."""
+    """A version's metadata; None where it cannot be understood. ``told`` is what tensors (by name) were made with."""
     key = keys.dataset_meta(commit.id)
     data = unfinished.get(key) or shelf.read(key)
     try:
@@ -140,9 +144,15 @@ def metas(
             lost[tensor] = str(error) if found is not None else "it is missing, though the dataset names its tensor"
     for tensor, said in lost.items():
         path = keys.tensor_meta(commit.id, tensor)
-        anew = Rebuilding(shelf, found_tree, commit).meta(tensor, meta, tensors)
+        try:
+            anew = Rebuilding(shelf, found_tree, commit, told).meta(tensor, meta, tensors)
+        except LakeError as error:
+            remedy = "say what it was made with: as it was said, its samples cannot be read"
+            shelf.wrong(path, f"{said}; {error}", remedy)
+            continue
         if anew is None:
             remedy = _RESET if commit.is_head and commit.parent else "restore it from a backup"
+            remedy += f"; or say what it was made with: fsck(..., tensors={{{tensor!r}: {{'htype': ..., ...}}}})"
             shelf.wrong(path, f"{said}; what the tensor is (htype, dtype, compression) stands nowhere else", remedy)
             continue
         tensors[tensor], source = anew
@@ -163,7 +173,7 @@ def _table(shelf: Shelf, found_tree: VersionTree, commit: Commit, tensor: str, k
         said = f"the table of chunks ends at row {rows}, but there are {length}"
     except FormatError as error:
         rows, said = -1, str(error)
-    anew = Rebuilding(shelf, found_tree, commit).ids(tensor, known) if rows < length else None
+    anew = Rebuilding(shelf, found_tree, commit, {}).ids(tensor, known) if rows < length else None
     if anew is not None:
         shelf.mendable(path, said, "build it from the chunks", lambda: shelf.put(path, anew.encode()))
 

@@ -3,23 +3,26 @@
 What a tensor is (htype, dtype, compression) stands in its metadata alone, which every version has a copy of; hidden
 tensors are what the tensor that they belong to says. How many rows there are, and of which shapes, stands in tables and
 chunks. In which order chunks come stands in the table of chunks alone: it can be built from the version before, and one
-chunk that was added since. Where more than one answer would fit, there is none.
+chunk that was added since. Where more than one answer would fit, there is none, unless somebody says what a tensor was
+made with: then every sample must fit that.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset import companions
-from deeplake_nb.errors import LakeError
+from deeplake_nb.errors import FormatError, LakeError
 from deeplake_nb.format import keys, packing
+from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.format.encoders import ChunkIds, decode_tiles
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import DatasetMeta, TensorMeta
+from deeplake_nb.format.samples import StoredSample
 from deeplake_nb.format.versions import decode_chunk_set
 
 if TYPE_CHECKING:
@@ -41,12 +44,14 @@ class Rebuilding:
         shelf: the dataset's objects.
         tree: its versions.
         commit: the version.
+        told: what tensors (by name) were made with, as their user remembers.
     """
 
-    def __init__(self, shelf: Shelf, tree: VersionTree, commit: Commit) -> None:
+    def __init__(self, shelf: Shelf, tree: VersionTree, commit: Commit, told: Mapping[str, TensorMeta]) -> None:
         self._shelf = shelf
         self._tree = tree
         self._commit = commit
+        self._told = told
 
     def meta(self, key: str, dataset: DatasetMeta, known: Mapping[str, TensorMeta]) -> tuple[TensorMeta, str] | None:
         """A tensor's metadata, and from what they are built; None where nothing says what the tensor is.
@@ -55,6 +60,9 @@ class Rebuilding:
             key: the tensor.
             dataset: what this version says of its tensors.
             known: the other tensors.
+
+        Raises:
+            LakeError: what was said of the tensor does not fit its samples.
         """
         name = next((name for name, at in dataset.tensor_names.items() if at == key), None)
         if name is None:
@@ -63,13 +71,22 @@ class Rebuilding:
         base, source = (
             (kin, "another version's, and the chunks") if kin else (self._companion(key, known), "its tensor")
         )
+        is_told = base is None and name in self._told
+        if is_told:
+            base, source = replace(self._told[name], links=self._links(name, dataset)), "what was said, and the chunks"
         if base is None:
             return None
         base = replace(base, name=name, hidden=key in dataset.hidden_tensors)
         try:
-            return self._measured(base, key), source
+            found = self._measured(base, key)
+            if is_told:
+                self._check_samples(found, key)
+                found = self._linked_bounds(found, known) if found.is_link else found
         except LakeError:
+            if is_told:
+                raise
             return None
+        return found, source
 
     def ids(self, key: str, known: Mapping[str, TensorMeta]) -> ChunkIds | None:
         """A tensor's table of chunks, where the version before and at most one chunk of this one make up its rows.
@@ -141,11 +158,61 @@ class Rebuilding:
                         return TensorMeta(one.name, **one.fields)
         return None
 
+    def _links(self, name: str, dataset: DatasetMeta) -> dict[str, Any]:
+        """To the hidden tensors of a tensor that are there."""
+        row = htype_row(self._told[name].htype)
+        every = companions.wanted(name, row, shapes=True, ids=True, infos=True)
+        return {dataset.tensor_names[one.name]: one.link for one in every if one.name in dataset.tensor_names}
+
+    def _check_samples(self, meta: TensorMeta, key: str) -> None:
+        """Whether every sample can be read as what the metadata say; of one that is cut into tiles its tiles are not.
+
+        Raises:
+            LakeError: one cannot.
+        """
+        payload = "text" if meta.is_link else htype_row(meta.htype).payload
+        packed = None if meta.is_link else meta.sample_compression
+        kind = None if packed == "lz4" else packed
+        tiles = self._tiles(key)
+        ids = self._table(key)
+        for chunk_id, last in zip(ids.ids.tolist(), ids.lasts.tolist(), strict=True):
+            if last in tiles:
+                continue
+            chunk = self._chunk(chunk_id, key, meta)
+            if chunk.is_whole:
+                raise FormatError(f"{chunk.what}: it holds no samples of that kind, side by side")
+            for at in range(len(chunk)):
+                start, stop = chunk.span(at)
+                data, what = chunk.data[start:stop], f"{chunk.what} sample {at}"
+                if packed == "lz4":
+                    data = memoryview(lz4.decompress(data, what))
+                shape, htype = chunk.shape(at) or (0,), "text" if meta.is_link else meta.htype or "generic"
+                stored = StoredSample(data, shape, meta.dtype or "uint8", kind, htype, what)
+                found = stored.array() if payload == "array" else stored.value()
+                expected = {"text": (1,), "json": (1,), "list": (len(found),), "tag": (len(found),)}.get(payload, shape)
+                if shape != expected:
+                    raise FormatError(f"{what}: it has shape {shape}, samples of htype {htype} have {expected}")
+
+    def _linked_bounds(self, base: TensorMeta, known: Mapping[str, TensorMeta]) -> TensorMeta:
+        """Of links, with the bounds of the files' shapes, as the hidden tensor of them has them."""
+        key = next((key for key, link in base.links.items() if link.get("extend") == "extend_shape"), None)
+        ids = ChunkIds() if key is None else self._table(key)
+        if key is None or key not in known or not len(ids):
+            return base
+        shapes = []
+        for chunk_id, first, last in zip(ids.ids.tolist(), ids.firsts().tolist(), ids.lasts.tolist(), strict=True):
+            chunk = self._chunk(chunk_id, key, known[key])
+            spans = [chunk.span(at) for at in range(last - first + 1)]
+            shapes += [np.frombuffer(chunk.data[start:stop], known[key].dtype) for start, stop in spans]
+        if len({len(shape) for shape in shapes}) != 1:
+            return base
+        return replace(
+            base, min_shape=tuple(np.min(shapes, axis=0).tolist()), max_shape=tuple(np.max(shapes, axis=0).tolist())
+        )
+
     def _measured(self, base: TensorMeta, key: str) -> TensorMeta:
         """With the length and the bounds of shapes that table and chunks of this version say."""
-        path = keys.chunk_ids(self._commit.id, key)
-        data = self._shelf.read(path)
-        ids = ChunkIds() if data is None else ChunkIds.decode(data, path)
+        ids = self._table(key)
         base = replace(base, length=len(ids))
         if base.is_link or not len(ids):
             return base if base.is_link else replace(base, min_shape=(), max_shape=())
@@ -158,6 +225,11 @@ class Rebuilding:
         low = np.min([one.min(axis=0) for one in shapes if len(one)], axis=0)
         high = np.max([one.max(axis=0) for one in shapes if len(one)], axis=0)
         return replace(base, min_shape=tuple(low.tolist()), max_shape=tuple(high.tolist()))
+
+    def _table(self, key: str) -> ChunkIds:
+        path = keys.chunk_ids(self._commit.id, key)
+        data = self._shelf.read(path)
+        return ChunkIds() if data is None else ChunkIds.decode(data, path)
 
     def _tiles(self, key: str) -> dict[int, tuple[int, ...]]:
         path = keys.tiles(self._commit.id, key)
