@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from deeplake_nb.errors import FormatError, SampleError
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.format.codecs import compression, files, images
+from deeplake_nb.format.codecs import compression, files, images, lz4
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.urls import lasting, redact
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
+_kind_named = compression  # which an argument is called, too
 _MOST_POINTS = 65535
 _MOST_DIMENSIONS = 255
 
@@ -127,6 +129,42 @@ class Sample:
         if kind is None or COMPRESSIONS[kind].kind == "image":
             return images.decode(self.buffer, self.what)
         return files.decode(self.buffer, kind, self.shape, self.what)
+
+    @property
+    def pil(self) -> Any:
+        """The picture as one of Pillow's.
+
+        Raises:
+            FormatError: no picture, or a corrupt one.
+        """
+        from PIL import Image
+
+        try:
+            return Image.open(io.BytesIO(self.buffer)) if self.is_file else Image.fromarray(self.array)
+        except (OSError, TypeError) as error:
+            raise FormatError(f"{self.what}: it is no picture ({error})") from error
+
+    def uncompressed_bytes(self) -> bytes:
+        """The decoded array's own, in C order."""
+        return bytes(as_bytes(np.ascontiguousarray(self.array)))
+
+    def compressed_bytes(self, compression: str | None) -> bytes:
+        """A file of that kind: the sample's own, where it is of it. None gives ``uncompressed_bytes``.
+
+        Raises:
+            HtypeError: no such kind.
+            SampleError: what cannot be encoded so.
+        """
+        row = _kind_named(compression)
+        if row is None:
+            return self.uncompressed_bytes()
+        if self.is_file and self.compression == row.name:
+            return bytes(self.buffer)
+        if row.name == "lz4":
+            return lz4.compress(self.uncompressed_bytes())
+        if row.kind != "image":
+            raise SampleError(f"{self.what}: {row.name} files are not made here; read() one")
+        return images.encode(self.array, row.name, self.what)
 
     def __repr__(self) -> str:
         return f"Sample({self.path!r})" if self.path else f"Sample(compression={self._compression!r})"

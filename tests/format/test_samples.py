@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deeplake_nb.errors import FormatError
+from deeplake_nb.errors import FormatError, HtypeError, SampleError
+from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.samples import Link, Sample, StoredSample, as_bytes, decode_polygons, encode_polygons, raw_array
 
 from .fuzz import damaged, survives
@@ -211,3 +212,17 @@ def test_damage_gives_an_array_or_an_error_in_bounded_memory(name, data):
     if array is not None and name in {"raw", "png"}:
         assert array.shape == shape
     survives(lambda _: mutated.value(), b"", 5_000_000)
+
+
+def test_a_sample_as_bytes_of_other_kinds(tmp_path):
+    grey = Sample(array=np.arange(12, dtype="uint8").reshape(3, 4))
+    assert grey.pil.size == (4, 3)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(grey.compressed_bytes("png")))), grey.array)
+    assert lz4.decompress(grey.compressed_bytes("lz4"), "") == grey.uncompressed_bytes() == bytes(range(12))
+    with pytest.raises(SampleError, match="mp4 files are not made here"):
+        grey.compressed_bytes("mp4")
+    with pytest.raises(HtypeError, match="unknown compression"):
+        grey.compressed_bytes("nothing")
+    for other in (Sample(b"no picture", path="a.jpg"), Sample(array=np.zeros((2, 2, 2, 2)))):
+        with pytest.raises(FormatError, match="it is no picture"):
+            _ = other.pil

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -448,3 +449,19 @@ def filters_are_remembered(deeplake):
     ds.commit("one")
     ds.filter("labels == 'cat'", progressbar=False).save_view(id="cats")
     return [(one.id, one.query) for one in ds.get_views()]
+
+
+@script
+def files_read(deeplake):
+    """What a file is asked for before it is appended."""
+    pictures("files", ["a.png", "b.jpg"])
+    out = []
+    for name, other in (("a.png", "bmp"), ("b.jpg", "png")):
+        one = deeplake.read(f"files/{name}")
+        same = one.compressed_bytes(one.compression) == Path("files", name).read_bytes()
+        packed = np.asarray(Image.open(io.BytesIO(one.compressed_bytes(other)))).tolist()
+        values = [one.array.tolist(), list(one.pil.size), one.pil.mode, len(one.uncompressed_bytes())]
+        out.append(
+            [list(one.shape), one.dtype, one.compression, same, packed, values, one.compressed_bytes(None)[:3].hex()]
+        )
+    return out
