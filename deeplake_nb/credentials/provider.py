@@ -136,6 +136,8 @@ def sealed(creds: Any) -> Any:
     A dictionary may come as JSON text; other text is a `Word` then, and anything else passes as it is. Callers that
     hold what a user gave rebind their variable to this at once. It never raises, as their frames still hold the text.
     """
+    if creds is None:
+        return None
     if isinstance(creds, str):
         creds = _json_object(creds) or Word(creds)
     return _sealed_parts(creds) if isinstance(creds, Mapping) else creds

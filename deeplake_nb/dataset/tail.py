@@ -108,7 +108,7 @@ class Tail:
     def _add_run(
         self, payloads: list[Buffer], shapes: list[tuple[int, ...] | None], progress: Callable[[int], None]
     ) -> None:
-        nbytes: Callable[[Any], int] = len if {bytes} == set(map(type, payloads)) else _nbytes
+        nbytes: Callable[[Any], int] = len if set(map(type, payloads)) <= {bytes, memoryview} else _nbytes
         sizes = np.fromiter(map(nbytes, payloads), np.int64, len(payloads))
         one_by_one = packing.is_canvas(self._tensor.meta)
         done = 0
@@ -281,4 +281,4 @@ class Tail:
 
 
 def _nbytes(payload: Buffer) -> int:
-    return len(payload if isinstance(payload, memoryview) else memoryview(payload))
+    return memoryview(payload).nbytes

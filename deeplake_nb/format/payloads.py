@@ -19,7 +19,7 @@ from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.htypes import NEVER_TILED, TEXT_LIKE, Htype, check_compression, htype_row
-from deeplake_nb.format.meta import encode_json
+from deeplake_nb.format.meta import encode_json, encode_records
 from deeplake_nb.format.packing import is_canvas, packing
 from deeplake_nb.format.samples import Link, PartialSample, Sample, as_bytes, encode_polygons
 from deeplake_nb.format.tiles import RATIO, Tiles, tile_shape
@@ -90,7 +90,7 @@ class Encoder:
         Raises:
             SampleError: a value whose type, dtype or rank does not fit; names its position.
         """
-        alike = self._uniform(values) or self._texts(values) or self._files(values)
+        alike = self._uniform(values) or self._texts(values) or self._records(values) or self._files(values)
         if alike is not None:
             return alike
         payloads: list[Buffer | Apart] = []
@@ -141,6 +141,18 @@ class Encoder:
         except UnicodeEncodeError:
             return None  # the general way says which
         return Joined(b"".join(payloads), np.fromiter(map(len, payloads), np.int64, len(payloads)), (1,))
+
+    def _records(self, values: Any) -> Joined | None:
+        """Nothing but JSON objects."""
+        if self.row.payload != "json" or self.compression or set(map(type, values)) != {dict}:
+            return None
+        try:
+            records = encode_records(list(values))
+        except (TypeError, ValueError, RecursionError):
+            return None  # the general way says which
+        if records is None:
+            return None
+        return Joined("".join(records).encode(), np.fromiter(map(len, records), np.int64, len(records)), (1,))
 
     def _files(self, values: Any) -> Varied | None:
         """Nothing but picture files of the tensor's kind, dtype and rank, which are stored as they are."""

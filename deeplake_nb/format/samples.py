@@ -69,7 +69,7 @@ class Sample:
         """The same sample with its bytes in memory, so that they are fetched once."""
         if self._load is None or self._buffer is not None:
             return self
-        return Sample(self.buffer, compression=self._compression, path=self.path)
+        return Sample(self._load(), compression=self._compression, path=self.path)
 
     @property
     def is_file(self) -> bool:

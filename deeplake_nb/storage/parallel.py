@@ -127,7 +127,8 @@ def put_many(
             provider.put(key, data)
 
     copies = sum(isinstance(data, Patched) for _, data in puts)
-    workers = max(provider.concurrency, min(copies, os.cpu_count() or 1)) if max_workers is None else max_workers
+    cores = (os.cpu_count() or 1) if copies else 1  # asked of the system each time
+    workers = max(provider.concurrency, min(copies, cores)) if max_workers is None else max_workers
     for _ in in_parallel(write, puts, min(workers, len(puts))):
         progress(1)
 

@@ -281,7 +281,8 @@ def check_key(key: str) -> str:
     Raises:
         UrlError: a part of it is empty, ``.`` or ``..``, or it has a NUL character.
     """
-    if _BAD_PART.search(key):
+    maybe = "/." in key or "//" in key or "\0" in key or key[:1] in "./" or key[-1:] == "/"  # sooner than the pattern
+    if maybe and _BAD_PART.search(key):
         raise UrlError(f"{key!r} is no key: expected parts joined by '/', none of them empty, '.' or '..'")
     return key
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import deeplake_nb as deeplake
 from deeplake_nb.errors import FormatError
-from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json, encode_json
+from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json, encode_json, encode_records
 from deeplake_nb.format.samples import Sample
 
 from .fuzz import damaged, survives
@@ -182,6 +183,27 @@ def test_any_value_comes_back(value):
         data = encode_json(value, indent=indent)
         assert data.isascii()
         assert is_same(decode_json(data, "j"), value)
+
+
+RECORDS = st.lists(st.dictionaries(st.text(max_size=3) | st.sampled_from(["},\n{", "\0", ",\n"]), VALUES, max_size=3))
+
+
+@given(RECORDS)
+def test_records_at_once_are_what_they_are_singly(records):
+    found = encode_records(records)
+    singly = [encode_json(record) for record in records]
+    holds_objects = any(b"}, {" in one for one in singly)
+    assert found is not None or holds_objects or not records
+    if found is not None:
+        assert [one.encode() for one in found] == singly
+
+
+def test_a_list_of_objects_in_a_record_is_not_taken_for_records():
+    assert encode_records([{"a": [{}, {}]}]) is None
+    assert encode_records([{"a": [{}]}, {}]) == ['{"a": [{}]}', "{}"]
+    ds = deeplake.empty("mem://records-in-records")
+    ds.create_tensor("x", htype="json").extend([{"a": [{"b": 1}, {"c": "},\n{"}]}, {}])
+    assert ds.x.data()["value"] == [{"a": [{"b": 1}, {"c": "},\n{"}]}, {}]
 
 
 def test_values_of_the_original():

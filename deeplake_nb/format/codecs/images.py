@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,7 +71,7 @@ def _probe_jpeg(view: memoryview) -> Probe | None:
             height, width, channels = struct.unpack_from(">HHB", view, at + 5)
             if not height or view[at + 4] != 8:  # noqa: PLR2004 - a height given later, or 12-bit samples
                 return None
-            return Probe("jpeg", (height, width) if channels == 1 else (height, width, channels), "uint8")
+            return _jpeg(height, width, channels)
         if marker == 0xFF:  # noqa: PLR2004 - fill byte
             at += 1
             continue
@@ -79,6 +79,11 @@ def _probe_jpeg(view: memoryview) -> Probe | None:
             return None
         at += 2 + (view[at + 2] << 8 | view[at + 3])
     return None
+
+
+@lru_cache(4096)  # pictures of one collection have few sizes
+def _jpeg(height: int, width: int, channels: int) -> Probe:
+    return Probe("jpeg", (height, width) if channels == 1 else (height, width, channels), "uint8")
 
 
 def _probe_png(view: memoryview) -> Probe | None:
