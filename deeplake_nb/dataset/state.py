@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.host import Host, OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
 
+_MOST_READS = 5  # of a version that is written to all the time
+
 
 class State:
     """One version (branch or commit) of the dataset at a storage provider."""
@@ -101,17 +103,25 @@ class State:
             self._read(address)
 
     def _read(self, address: str | None) -> None:
+        """Where tensors with rows differ in length, that is read twice: a writer may be adding rows to all of them."""
+        for _ in range(_MOST_READS):
+            seen = self._read_once(address)
+            rows = {one.length for one in self.tensors.values() if one.length and not one.meta.hidden}
+            if len(rows) <= 1 or not self.commit.is_head or fetch(self.storage, list(seen)) == seen:
+                return
+
+    def _read_once(self, address: str | None) -> dict[str, memoryview | None]:
+        """Gives the objects that say how many rows there are, as they were found."""
         storage = self.storage
         found = fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META, keys.journal(keys.FIRST_COMMIT)])
-        tree_data: Buffer | None = found[keys.VERSION_CONTROL]
-        meta_data: Buffer | None = found[keys.DATASET_META]
+        tree_data = found[keys.VERSION_CONTROL]
         if tree_data is None:
             if exists(storage, keys.PICKLED_VERSION_CONTROL):
                 raise UnsupportedError(
                     f"{storage.url}: its history is a Python pickle, written before 2022, which is not safe to open; "
                     "open and commit it once with deeplake 3.9.52, which rewrites it as JSON"
                 )
-            if meta_data is None:
+            if found[keys.DATASET_META] is None:
                 raise DatasetNotFoundError(
                     f"no dataset at {storage.url}: neither {keys.DATASET_META} nor {keys.VERSION_CONTROL} is there; "
                     "check the path, or make one with empty()"
@@ -128,11 +138,11 @@ class State:
             raise FormatError(f"{storage.url}: {path} is missing, though the commit tree names its commit")
         meta = DatasetMeta.decode(meta_data, path)
         paths = {key: keys.tensor_meta(commit.id, key) for key in meta.tensors}
-        metas = self._fetch(list(paths.values()))
+        stored = fetch(storage, list(paths.values()))
+        metas: dict[str, Buffer | None] = {**stored, **self.unfinished}
         tensors: dict[str, TensorState] = {}
         for key, meta_path in paths.items():
-            data = metas[meta_path]
-            if data is None:
+            if (data := metas[meta_path]) is None:
                 raise FormatError(f"{storage.url}: {meta_path} is missing, though {path} names its tensor")
             tensors[key] = TensorState(key, TensorMeta.decode(data, meta_path, key))
         self.tree, self.commit, self.meta, self.info = tree, commit, meta, None
@@ -142,6 +152,7 @@ class State:
         sequences = [tensor for tensor in self.tensors.values() if tensor.meta.is_sequence]
         for tensor, tables in zip(sequences, self._load_tables(sequences), strict=True):
             tensor.tables = tables  # only these know how many rows there are
+        return {journal_path: found[journal_path], **stored}
 
     def _fetch(self, paths: list[str]) -> dict[str, Buffer | None]:
         """Small objects of this version, as they are once everything begun is finished."""
