@@ -139,14 +139,19 @@ class TensorFacts:
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether samples may have several shapes."""
-        return not self._tensor.meta.is_fixed_shape
+        """Whether rows may have several shapes."""
+        low, high = self.shape_interval
+        return low != high
 
     @property
     def shape_interval(self) -> ShapeInterval:
-        """Lower and upper bounds of ``(rows, *sample shape)`` over the whole tensor."""
-        meta, length = self._tensor.meta, self._tensor.length
-        return ShapeInterval((length, *meta.min_shape), (length, *meta.max_shape))
+        """Bounds of ``(rows, *sample shape)`` over the whole tensor; of a sequence ``(rows, items, *sample shape)``."""
+        tensor = self._tensor
+        low, high = tensor.meta.min_shape, tensor.meta.max_shape
+        sequences = self._state.tables(tensor).sequences if tensor.meta.is_sequence else None
+        if sequences is not None and len(sequences):
+            low, high = (int(sequences.counts.min()), *low), (int(sequences.counts.max()), *high)
+        return ShapeInterval((tensor.length, *low), (tensor.length, *high))
 
     @property
     def shape(self) -> tuple[int | None, ...]:

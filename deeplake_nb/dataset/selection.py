@@ -102,6 +102,8 @@ class Selection:
         if (texts := self._texts()) is not None:
             return texts
         values = [_values(row) if isinstance(row, list) else row.value() for row in self.whole()]
+        for items in self.index.sub if self.tensor.meta.is_sequence else ():
+            values = [_part(value, items) for value in values]
         return self.each(values)
 
     def _texts(self) -> list[str] | None:

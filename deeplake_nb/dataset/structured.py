@@ -55,6 +55,8 @@ class Structured(Rows):
         full = self._full(name)
         if exist_ok and full in self._state.meta.tensor_names:
             return self._tensor(full)
+        if htype is None and (dtype is str or dtype == "str"):
+            htype, dtype = "text", None  # which v3 finds out from the first sample
         spec = TensorSpec(full, htype, dtype, sample_compression, chunk_compression, options)
         return Tensor(self._state, schema.create_tensor(writer, spec), writer)
 

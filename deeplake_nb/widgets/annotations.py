@@ -112,6 +112,6 @@ class Annotations:
 
 
 def _extent(tensor: Tensor, axis: int) -> tuple[int, int] | None:
-    """The fewest and the most that a row has."""
-    interval = tensor.shape_interval
-    return (interval.lower[1 + axis], interval.upper[1 + axis]) if len(interval.upper) > 1 + axis else None
+    """The fewest and the most that a sample has."""
+    interval, at = tensor.shape_interval, 1 + tensor.is_sequence + axis
+    return (interval.lower[at], interval.upper[at]) if len(interval.upper) > at else None

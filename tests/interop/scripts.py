@@ -465,3 +465,24 @@ def files_read(deeplake):
             [list(one.shape), one.dtype, one.compression, same, packed, values, one.compressed_bytes(None)[:3].hex()]
         )
     return out
+
+
+@script
+def items_of_sequences(deeplake):
+    ds = deeplake.empty("./ds")
+    ds.create_tensor("words", htype="sequence[text]").extend([["a", "b"], ["c"]])
+    ds.create_tensor("labels", htype="sequence[class_label]", class_names=["p", "q"]).extend([["p", "q"], ["q"]])
+    ds.create_tensor("numbers", htype="sequence", dtype="int32").extend([[[1, 2], [3, 4]], [[5, 6]]])
+    ds.create_tensor("even", htype="sequence", dtype="int32").extend([[1, 2], [3, 4]])
+    ds.create_tensor("plain", dtype=str).extend(["one", "two"])
+    words = [ds.words[0, 1].data()["value"], ds.words[0][1].data()["value"], ds.words[1].data()["value"]]
+    bounds = [
+        [list(one.shape_interval.lower), list(one.shape_interval.upper), one.is_dynamic]
+        for one in (ds.numbers, ds.even)
+    ]
+    numbers = [
+        ds.numbers[0, 1].numpy().tolist(),
+        ds.numbers[0][:, 0].numpy().tolist(),
+        ds.labels[0][1].numpy().tolist(),
+    ]
+    return [words, bounds, numbers, ds.plain.htype, ds.plain.data()["value"]]
