@@ -141,7 +141,7 @@ class TensorFacts:
     def is_dynamic(self) -> bool:
         """Whether rows may have several shapes."""
         low, high = self.shape_interval
-        return low != high
+        return low != high or not self._tensor.meta.is_fixed_shape
 
     @property
     def shape_interval(self) -> ShapeInterval:
