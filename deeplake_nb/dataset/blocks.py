@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from deeplake_nb.dataset.mapped import mapped
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.errors import DynamicShapeError, KeyNotFoundError, LakeError, StorageError
 from deeplake_nb.format.chunk import UNIFORM_HEAD_NBYTES, uniform_start
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.samples import as_bytes
-from deeplake_nb.storage.leases import LENT_NBYTES, lent
 from deeplake_nb.storage.provider import ByteRange, ReadsInto
 
 if TYPE_CHECKING:
@@ -146,18 +146,11 @@ class Blocks:
         ):
             return False
         rows = slice(span.first - span.origin, span.stop - span.origin)
-        with lent(storage, path, LENT_NBYTES) as found:
+        with mapped(state, self.tensor, span.entry, rows, (self.width,), of_any_shape=True) as found:
             if found is not None:
-                start = uniform_start(found.data, path, self.row_nbytes, rows)
-                if start is not None:
-                    count = (span.stop - span.first) * self.width
-                    if start + count * np.dtype(meta.dtype).itemsize > len(found.data):
-                        raise self._cut_off(path)
-                    vectors = np.frombuffer(found.data, meta.dtype, count, start).reshape(-1, self.width)
-                    stamp = found.stamp and f"{found.stamp}:{rows.start}:{rows.stop}"
-                    yield Block(span.first, vectors, stamp)
-                    del vectors
-                return start is not None
+                yield Block(span.first, *found)
+                del found
+                return True
         try:
             start = uniform_start(storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, self.row_nbytes, rows)
         except KeyNotFoundError:

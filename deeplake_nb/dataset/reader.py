@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from deeplake_nb.dataset import ranged
+from deeplake_nb.dataset.mapped import mapped
 from deeplake_nb.dataset.tiled import tiled
 from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
 from deeplake_nb.format.chunk import UNIFORM_HEAD_NBYTES, uniform_start
@@ -20,8 +21,8 @@ from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.plans import ChunkRead, ChunkRun, read_plan, run_plan
 from deeplake_nb.format.samples import StoredSample, as_bytes, raw_array
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.leases import LENT_NBYTES, lent
 from deeplake_nb.storage.provider import ByteRange, ReadsInto, in_parallel
+from deeplake_nb.storage.ranges import GAP_NBYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,9 @@ Part = TypeVar("Part", ChunkRead, ChunkRun)
 
 _STRAIGHT_NBYTES = 1 << 20
 """From here on reading straight into the result beats keeping the chunk for later."""
+
+_MAPPED_ROWS = 8
+"""From here on mapping a chunk costs less than reading rows of it one by one, if it is not too much to bring in."""
 
 _WINDOW = 16
 """Chunks asked for at once: bounds the memory of a large read and still fills the line."""
@@ -164,7 +168,8 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
     if found is None:
         plan = read_plan(ids, np.asarray(items))
         with _reading(tensor, plan, items) as progress:
-            return out if _fill(chunks(state, tensor, plan), out, progress) else None
+            rest = [part for part in plan if not _gathered(state, tensor, part, out, progress)]
+            return out if _fill(chunks(state, tensor, rest), out, progress) else None
     runs = run_plan(ids, found)
     with _reading(tensor, runs, items) as progress:
         left = []
@@ -176,6 +181,22 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
         few, whole = _split(state, tensor, left)
         is_filled = _fill(ranged.read(state, tensor, [run.as_read() for run in few]), out, progress)
         return out if is_filled and _fill(_whole(state, tensor, whole), out, progress) else None
+
+
+def _gathered(
+    state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any], progress: Callable[[int], object]
+) -> bool:
+    """Copy some samples of a chunk from where they lie in memory; False where that does not apply, or they are few."""
+    ids, nbytes = state.tables(tensor).ids, out[:1].nbytes
+    if part.size < _MAPPED_ROWS or part.size * GAP_NBYTES < ids.count(part.entry) * nbytes:
+        return False
+    if state.chunks.get(state.chunk_key(tensor, int(ids.ids[part.entry]))) is not None:
+        return False
+    with mapped(state, tensor, part.entry, slice(0, part.last + 1), out.shape[1:]) as found:
+        if found is not None:
+            out[part.out] = found.array[part.rows]
+            progress(part.size)
+        return found is not None
 
 
 def _fill(
@@ -217,12 +238,10 @@ def _read_straight(state: State, tensor: TensorState, run: ChunkRun, out: NDArra
         return False
     nbytes, shape = len(target) // run.size, out.shape[1:]
     if run.entry == len(ids) - 1:
-        with lent(storage, path, LENT_NBYTES) as found:
-            start = None if found is None else uniform_start(found.data, path, nbytes, run.rows, shape)
-            if found is None or start is None or start + len(target) > len(found.data):
-                return False
-            target[:] = found.data[start : start + len(target)]
-            return True
+        with mapped(state, tensor, run.entry, run.rows, shape) as found:
+            if found is not None:
+                out[run.out] = found.array
+            return found is not None
     try:
         start = uniform_start(storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, nbytes, run.rows, shape)
     except KeyNotFoundError:

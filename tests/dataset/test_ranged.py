@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 
 from deeplake_nb.dataset.cache import ChunkCache
 from deeplake_nb.errors import FormatError, LakeError
+from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.wrappers import Wrapper
+from deeplake_nb.urls import parse
 
 from .stores import create, load, memory
 
@@ -146,3 +151,31 @@ def test_a_damaged_chunk_is_told_as_ever(kind, damage):
     assert "x/chunks/" in str(told.value)
     with pytest.raises((FormatError, LakeError)):
         load(kind(inner)).x[[900, 1900, 2900]].numpy()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="leases of files are Linux's")
+def test_many_rows_of_a_file_are_copied_from_where_the_system_has_them(tmp_path):
+    with create(LocalStorage(parse(str(tmp_path / "ds")))) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000).extend(VECTORS)
+        ds.create_tensor("packed", dtype="float32", chunk_compression="lz4", max_chunk_size=1_000_000).extend(VECTORS)
+    store = Local(LocalStorage(parse(str(tmp_path / "ds"))))
+    rows = [*np.random.default_rng(3).integers(0, 3_000, 150).tolist(), 0, 7, 7]
+    x = load(store).x
+    assert np.array_equal(x[rows].numpy(), VECTORS[rows])
+    assert not store.nbytes
+    assert not any(x._state.chunks.get(key) for key, *_ in store.reads)
+    assert np.array_equal(load(store).packed[rows].numpy(), VECTORS[rows])
+    few = rows[:9]  # of four chunks: less than a mapping costs
+    store.forget()
+    assert np.array_equal(load(store).x[few].numpy(), VECTORS[few])
+    assert 0 < store.nbytes < 100_000
+
+
+def test_many_rows_of_a_file_that_the_system_does_not_lend(tmp_path):
+    with create(LocalStorage(parse(str(tmp_path / "ds")))) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000).extend(VECTORS)
+    rows = np.random.default_rng(4).integers(0, ROWS, 150).tolist()
+    with ExitStack() as files:
+        for path in (tmp_path / "ds/x/chunks").iterdir():
+            files.enter_context(path.open("r+b"))  # open for writing: no lease
+        assert np.array_equal(load(LocalStorage(parse(str(tmp_path / "ds")))).x[rows].numpy(), VECTORS[rows])
