@@ -68,8 +68,8 @@ def test_what_is_not_here_says_what_to_do_instead():
     for value in (ds, x):
         with pytest.raises(AttributeError):
             _ = value.nothing_of_that_name
-    ds.create_tensor("tensorflow").extend([1, 2])
-    assert len(ds.tensorflow) == 2, "a tensor may have such a name"
+    ds.create_tensor("rechunk").extend([1, 2])
+    assert len(ds.rechunk) == 2, "a tensor may have such a name"
 
 
 def test_loading_what_is_damaged(tmp_path):

@@ -26,7 +26,6 @@ ABSENT: Final[dict[str, dict[str, str]]] = {
         "rechunk": "chunks are of a good size after every change; copy(tensors=...) writes all of them anew",
         "regenerate_vdb_indexes": _INDEX,
         "set_token": "load the dataset with token=",
-        "tensorflow": "tf.data.Dataset.from_generator takes a function that yields row.x.numpy() for the rows you want",
         "token": "tokens of a hub stay with the session: deeplake_nb.hub() says who it takes you for",
         "username": "commits are signed as 'public'; deeplake_nb.hub() says who it takes you for",
     },

@@ -177,6 +177,29 @@ class Dataset(Placed, Keyed, Changeable, Views):
             raise UnsupportedError("ignore_errors: a row that cannot be read is told; filter() leaves such rows out")
         return Loader(self)
 
+    def tensorflow(
+        self,
+        tensors: Sequence[str] | None = None,
+        tobytes: bool | Sequence[str] = False,
+        fetch_chunks: bool = True,  # noqa: ARG002 - v3's argument
+    ) -> Any:
+        """These rows as a ``tf.data.Dataset``, each a dictionary by tensor; several are read together.
+
+        Args:
+            tensors: which tensors to read; all, if none are given.
+            tobytes: give the stored bytes of all tensors, or of those named: a file as it was appended.
+            fetch_chunks: changes nothing.
+
+        Raises:
+            MissingDependencyError: TensorFlow is not installed.
+            HtypeError: a tensor of JSON, lists or polygons, which TensorFlow has no tensors for.
+            SampleError: ``tobytes`` of a tensor that is not read.
+            TensorNotFoundError: no such tensor.
+        """
+        from deeplake_nb.dataset.tf_data import as_tf
+
+        return as_tf(self, tensors, tobytes)
+
     # ------------------------------------------------------------------ finding tensors and rows
 
     def __getattr__(self, name: str) -> Any:

@@ -171,7 +171,7 @@ class Loader:
             UnsupportedError: always; says what is.
         """
         raise UnsupportedError(
-            "tensorflow() is not here: give tf.data.Dataset.from_generator a function that yields from numpy()"
+            "a loader has no tensorflow(): ds.tensorflow() is a tf.data.Dataset, with batch(), shuffle() and map()"
         )
 
     def close(self) -> None:

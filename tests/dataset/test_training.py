@@ -193,7 +193,7 @@ def test_a_loader_that_cannot_be(ds, said, message):
 def test_what_a_loader_has_not(ds):
     with pytest.raises(UnsupportedError, match=r"sampler=torch\.utils\.data\.DistributedSampler\(ds\)"):
         ds.dataloader().pytorch(distributed=True)
-    with pytest.raises(UnsupportedError, match="from_generator"):
+    with pytest.raises(UnsupportedError, match=r"ds\.tensorflow\(\) is a tf\.data\.Dataset"):
         ds.dataloader().tensorflow()
     with pytest.raises(UnsupportedError, match="filter"):
         ds.dataloader(ignore_errors=True)
@@ -254,6 +254,12 @@ def test_without_torch(ds, monkeypatch):
         ds.pytorch()
     with pytest.raises(MissingDependencyError):
         iter(ds.dataloader().pytorch())
+
+
+def test_without_tensorflow(ds, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingDependencyError, match="run `pip install tensorflow`"):
+        ds.tensorflow()
 
 
 # ------------------------------------------------------------------ with torch: five gigabytes, in the slow profile
@@ -345,3 +351,79 @@ def check(out):
     assert out["chosen"] == [[at, [[1]]] for at in (1, 4, 7)]
     assert out["listed"] == [5, 5]
     assert out["rank 1"] == [1, 3, 5, 7, 9]
+
+
+# ------------------------------------------------------------------ with TensorFlow, in the slow profile, too
+
+OF_TENSORFLOW = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+import deeplake_nb as deeplake
+
+ds = deeplake.load(sys.argv[1])
+out, rows = {}, ds[["image", "label", "text", "x"]].tensorflow()
+out["form"] = {name: [str(one.shape), one.dtype.name] for name, one in rows.element_spec.items()}
+seen = list(rows)
+out["values"] = [[row["text"].numpy()[0].decode(), int(row["label"][0]), row["image"].numpy().tolist()] for row in seen]
+out["again"] = len(list(rows)) == len(seen) == len(ds)
+out["x"] = [batch["x"].numpy().tolist() for batch in ds[2:6].tensorflow(tensors=["x"]).batch(3)]
+raw = ds.tensorflow(tensors=["image", "json"], tobytes=True)
+out["raw"] = [row["image"].numpy()[0] == ds.image[at].tobytes() for at, row in enumerate(raw)]
+out["some raw"] = [row["json"].numpy()[0].decode() for row in ds[:2].tensorflow(["json", "x"], tobytes=["json"])]
+out["varied"] = [list(row["varied"].shape) for row in ds.tensorflow(["varied"])]
+out["items"] = [[list(row["items"].shape), row["items"].dtype.name] for row in ds.tensorflow(["items"])]
+refused = []
+for call in (lambda: ds.tensorflow(["json"]), lambda: ds.tensorflow(["x"], tobytes=["image"]),
+             lambda: ds.tensorflow(["nothing"])):
+    try:
+        call()
+    except deeplake.LakeError as error:
+        refused.append(type(error).__name__)
+out["refused"] = refused
+print(json.dumps(out))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "slow", reason="a GB more: HYPOTHESIS_PROFILE=slow")
+def test_rows_of_tensorflow(tmp_path):
+    root = Path(__file__).parents[2]
+    needed = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    python = environment((*needed, "tensorflow-cpu>=2.16")) / "python"
+    ds = filled(deeplake.empty(tmp_path / "ds"))
+    with ds:
+        for at in range(ROWS):
+            ds.x[at] = [at, at + 1]
+    ds.close()
+    more = deeplake.deepcopy(tmp_path / "ds", tmp_path / "more")
+    for name, options, row in (
+        ("json", {"htype": "json"}, lambda at: {"at": at}),
+        ("varied", {"dtype": "float32"}, lambda at: np.ones((at, 2), "float32")),
+        ("items", {"htype": "sequence", "dtype": "int32"}, lambda at: [np.int32([at])] * (at % 3)),
+    ):
+        more.create_tensor(name, **options).extend([row(at) for at in range(ROWS)])
+    more.close()
+    done = subprocess.run(
+        [python, "-c", OF_TENSORFLOW, tmp_path / "more"],
+        env=os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr[-3000:]
+    out = json.loads(done.stdout)
+    assert out["form"] == {
+        "image": ["(4, 5, 3)", "uint8"],
+        "label": ["(1,)", "uint32"],
+        "text": ["(1,)", "string"],
+        "x": ["(2,)", "uint16"],
+    }
+    assert out["values"] == [[f"row {at}", at % 3, np.full((4, 5, 3), at).tolist()] for at in range(ROWS)]
+    assert out["again"]
+    assert out["x"] == [[[2, 3], [3, 4], [4, 5]], [[5, 6]]]
+    assert out["raw"] == [True] * ROWS
+    assert out["some raw"] == ['{"at": 0}', '{"at": 1}']
+    assert out["varied"] == [[at, 2] for at in range(ROWS)]
+    assert out["items"] == [[[at % 3, 1], "int32"] for at in range(ROWS)]
+    assert out["refused"] == ["HtypeError", "SampleError", "TensorNotFoundError"]
