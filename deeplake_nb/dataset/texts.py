@@ -71,10 +71,18 @@ def _cut(data: memoryview, starts: Ints, stops: Ints) -> list[str] | None:
         return None
     is_short = len(block) < _SHORT_NBYTES * len(starts) and b"\0" not in block
     if is_short and bool((starts[1:] == stops[:-1]).all()):
-        parted = np.insert(np.frombuffer(block, np.uint8), stops[:-1] - first, 0)
-        return str(parted.data, "ascii").split("\0")
+        return _parted(block, stops[:-1] - first).split("\0")
     text = block.decode("ascii")
     return [text[start:stop] for start, stop in zip((starts - first).tolist(), (stops - first).tolist(), strict=True)]
+
+
+def _parted(block: bytes, cuts: Ints) -> str:
+    """The block with a NUL at each cut: what ``np.insert`` does, in half the time, as the cuts are in order."""
+    is_text = np.ones(len(block) + len(cuts), bool)
+    is_text[cuts + np.arange(len(cuts))] = False
+    parted = np.zeros(len(is_text), np.uint8)
+    parted[is_text] = np.frombuffer(block, np.uint8)
+    return str(parted.data, "ascii")
 
 
 def _one_by_one(data: memoryview, starts: Ints, stops: Ints, what: str, rows: Ints) -> list[str]:

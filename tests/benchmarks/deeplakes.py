@@ -104,7 +104,9 @@ def _vectors(root, scale):
     yield Job(f"ingest {what}", ingest, limit=lambda new: np.save(new / "copy.npy", vectors), wanted="2 x")
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda _: np.load(root / "vectors.npy"), wanted="1.5 x")
     one_by_one = lambda _: [np.array(mapped[row]) for row in rows]  # noqa: E731
-    yield Job(f"{len(rows):,} random rows", ("read_rows", {"rows": rows}), of=ingest, limit=one_by_one)
+    at_once = lambda _: np.load(root / "vectors.npy", mmap_mode="r")[rows]  # noqa: E731
+    yield Job(f"{len(rows):,} random rows, at once", ("read_batch", {"rows": rows}), of=ingest, limit=at_once)
+    yield Job(f"{len(rows):,} random rows, one by one", ("read_rows", {"rows": rows}), of=ingest, limit=one_by_one)
     update = ("update_rows", {"rows": rows, "values": str(root / "new.npy")})
     yield Job(
         f"update {len(rows):,} rows at random", update, of=ingest, limit=lambda new: _copied(root, new), wanted="1.5 x"

@@ -71,6 +71,10 @@ def read_rows(rows):
     return [tensor[row].numpy() for row in rows]
 
 
+def read_batch(rows):
+    return load().x[rows].numpy()
+
+
 def append_rows(labels, values):
     ds = create("embedding", dtype="float32")
     ds.create_tensor("label", htype="class_label")

@@ -69,6 +69,11 @@ read_texts = read
 read_rows = decode
 
 
+def read_batch(rows):
+    ds = load()
+    return ds["x"][rows]
+
+
 def append_rows(labels, values):
     ds = create(x=types.Embedding(values.shape[1], dtype="float32"), label=types.ClassLabel("uint32"))
     for label, vector in zip(labels, values, strict=True):
