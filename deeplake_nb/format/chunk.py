@@ -92,6 +92,8 @@ class Chunk:
         Raises:
             FormatError: a sample this chunk does not hold.
         """
+        if self._are_all(samples):
+            return self._all_spans()
         lasts = self.positions[:, 2]
         rows = np.searchsorted(lasts, samples)
         if len(rows) and (not len(lasts) or int(rows.max()) >= len(lasts)):
@@ -99,6 +101,20 @@ class Chunk:
         firsts = np.concatenate([[0], lasts[:-1] + 1])
         nbytes = self.positions[rows, 0]
         starts = self.positions[rows, 1] + (samples - firsts[rows]) * nbytes
+        return starts, starts + nbytes
+
+    def _are_all(self, samples: Ints) -> bool:
+        """Whether these are the chunk's samples, in order, and its table is in order, too."""
+        lasts = self.positions[:, 2]
+        is_whole = len(lasts) > 1 and len(samples) == int(lasts[-1]) + 1
+        return is_whole and int(samples[0]) == 0 and all(bool((np.diff(one) > 0).all()) for one in (samples, lasts))
+
+    def _all_spans(self) -> tuple[Ints, Ints]:
+        """`spans` of all samples, without a search for each."""
+        sizes, offsets, lasts = self.positions.T
+        counts = np.diff(lasts, prepend=-1)
+        nbytes = np.repeat(sizes, counts)
+        starts = np.repeat(offsets - sizes * (lasts + 1 - counts), counts) + np.arange(len(nbytes)) * nbytes
         return starts, starts + nbytes
 
     def span(self, sample: int) -> tuple[int, int]:

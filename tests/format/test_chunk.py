@@ -278,6 +278,17 @@ def test_a_sample_beyond_the_chunk_is_refused(sample):
         chunk.spans(np.array([0, sample]))
 
 
+@pytest.mark.parametrize("data", [INT16, DYNAMIC, LINKS])
+def test_all_spans_are_the_spans_of_each(data):
+    chunk = parse(data)
+    each = [chunk.span(at) for at in range(len(chunk))]
+    for order in (np.arange(len(chunk)), np.arange(len(chunk))[::-1], np.array([0, *range(1, len(chunk) - 1)][::-1])):
+        starts, stops = chunk.spans(order)
+        assert list(zip(starts.tolist(), stops.tolist(), strict=True)) == [each[at] for at in order]
+    shuffled = np.array([0, 2, 1, *range(3, len(chunk))])  # begins and ends as all of them do
+    assert chunk.spans(shuffled)[0].tolist() == [each[at][0] for at in shuffled]
+
+
 @given(damaged([INT16, DYNAMIC, LINKS, TILE, ONLY_MISSING]))
 def test_damage_gives_samples_or_an_error_in_bounded_memory(data):
     chunk = survives(parse, data, 400_000)
@@ -292,6 +303,10 @@ def test_damage_gives_samples_or_an_error_in_bounded_memory(data):
             assert 0 <= start <= stop <= len(chunk.data)
             starts, stops = chunk.spans(np.array([at]))
             assert (int(starts[0]), int(stops[0])) == (start, stop)
+        if 0 < len(chunk) < 1000 and not chunk.is_whole:
+            starts, stops = chunk.spans(np.arange(len(chunk)))
+            assert (starts <= stops).all()
+            assert stops.max() <= len(chunk.data)
         try:
             again = resumed_from(chunk, min(len(chunk), 1000), None).build()
         except FormatError:
