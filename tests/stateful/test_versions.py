@@ -21,7 +21,7 @@ from tests.dataset.lineage import Node
 from tests.dataset.stores import Dying, Failing, Killed, create, load, memory
 
 VALUES = st.integers(-9, 9)
-FAILS = st.none() | st.tuples(st.sampled_from(["fails", "kills"]), st.integers(1, 25))
+FAILS = st.none() | st.tuples(st.sampled_from(["fails", "kills"]), st.integers(1, 40))
 """At which put from now on the storage fails, for good; or at which change the process is killed."""
 ENDS = (StorageError, Killed)
 
