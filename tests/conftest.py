@@ -17,8 +17,9 @@ _GUARD = machine.NetworkGuard()
 _GUARD.install()
 
 # The default is quick and repeatable; HYPOTHESIS_PROFILE=slow searches.
-hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("slow", max_examples=2000, deadline=None, print_blob=True)
+_TIMELESS = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}  # on a busy machine, too
+hypothesis.settings.register_profile("ci", **_TIMELESS, max_examples=50, derandomize=True)
+hypothesis.settings.register_profile("slow", **_TIMELESS, max_examples=2000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _TOGETHER = ("browser", "interop")  # marked so, and each on one worker: what they start is dear
