@@ -140,9 +140,9 @@ class DatasetMeta:
 
     @classmethod
     def decode(cls, data: Buffer, what: str) -> DatasetMeta:
-        """Read the object; a missing name table means that names and keys are the same."""
+        """Read the object; a missing name table means that names and keys are the same. Every version has a list."""
         record = _record(data, what)
-        tensors = _names(record.pop("tensors", []), what, "tensors")
+        tensors = _names(record.pop("tensors", None), what, "tensors")  # without which others would be cleared away
         names = _typed(record.pop("tensor_names", None) or {}, dict, what, "tensor_names")
         if not names:
             names = {key: key for key in tensors}
@@ -194,12 +194,12 @@ class TensorMeta:
 
     @classmethod
     def decode(cls, data: Buffer, what: str, key: str) -> TensorMeta:
-        """Read the object; fields that old versions lack have defaults."""
+        """Read the object; fields that old versions lack have defaults. None lacks the length."""
         record = _record(data, what)
         record.pop("version", None)
         text: tuple[type, ...] = (str, type(None))
         number: tuple[type, ...] = (int, type(None))
-        length = _typed(record.pop("length", 0), int, what, "length")
+        length = _typed(record.pop("length", None), int, what, "length")  # without which its rows would be cut away
         if not 0 <= length < _MOST:
             raise FormatError(f"{what}: field 'length' is no number of rows: {length}")
         values: dict[str, Any] = {

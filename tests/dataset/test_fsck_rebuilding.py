@@ -58,7 +58,7 @@ def metas(store, commit):
     return {key: tensor.meta for key, tensor in state.tensors.items()}
 
 
-DAMAGE = [None, b"", b"{"]
+DAMAGE = [None, b"", b"{", b"{}"]
 
 
 def hurt(store, path, damage):

@@ -65,19 +65,19 @@ def test_fields_that_are_unknown_are_kept():
 
 
 def test_names_of_compressions_are_made_ours():
-    assert tensor(b'{"sample_compression": "jpg"}').sample_compression == "jpeg"
+    assert tensor(b'{"length": 0, "sample_compression": "jpg"}').sample_compression == "jpeg"
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "float16", "complex128", "int", "object"])
 def test_dtypes_of_numbers(dtype):
-    assert tensor(json.dumps({"dtype": dtype}).encode()).dtype == dtype
+    assert tensor(json.dumps({"length": 0, "dtype": dtype}).encode()).dtype == dtype
 
 
 @pytest.mark.parametrize(
     ("htype", "dtype"), [("json", "Dict[str, int]"), ("list", "List"), ("text", "str"), ("tag", "List")]
 )
 def test_schemas_stand_for_dtypes_of_json(htype, dtype):
-    assert tensor(json.dumps({"htype": htype, "dtype": dtype}).encode()).dtype == dtype
+    assert tensor(json.dumps({"length": 0, "htype": htype, "dtype": dtype}).encode()).dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,15 @@ def test_without_a_table_names_are_keys():
     meta = DatasetMeta.decode(b'{"tensors": ["a", "b/c"], "future": 1}', "d")
     assert meta.tensor_names == {"a": "a", "b/c": "b/c"}
     assert json.loads(meta.encode())["future"] == 1
-    assert DatasetMeta.decode(b"{}", "d").tensors == []
+    assert DatasetMeta.decode(b'{"tensors": []}', "d").tensor_names == {}
+
+
+@pytest.mark.parametrize("data", [b"{}", b'{"version": "3.9.52"}', b'{"length": null, "tensors": null}'])
+def test_what_says_nothing_is_no_empty_tensor_and_no_empty_dataset(data):
+    with pytest.raises(FormatError, match="'length' has an unexpected value None"):
+        tensor(data)
+    with pytest.raises(FormatError, match="'tensors' has an unexpected value None"):
+        DatasetMeta.decode(data, "d")
 
 
 # ------------------------------------------------------------------ linked_creds.json
