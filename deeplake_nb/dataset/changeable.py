@@ -48,7 +48,8 @@ class Changeable(Rows):
         Raises:
             SampleError: a tensor is missing or unknown, tensors differ in length, or a value does not fit.
         """
-        sample = _by_tensor(sample, "append")
+        if type(sample) is not dict:  # which takes a while to ask for each row
+            sample = _by_tensor(sample, "append")
         writer = self._writer
         if writer is not None and not self.is_view and writer.wait(self._group, sample):
             return
