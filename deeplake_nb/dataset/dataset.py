@@ -217,7 +217,7 @@ class Dataset(Placed, Keyed, Changeable, Views):
             yield self[row]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.tensors
+        return isinstance(name, str) and self._full(name) in self._visible_names()
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(name for name in self.tensors if name.isidentifier())]

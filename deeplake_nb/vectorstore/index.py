@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.tensor import Tensor
+    from deeplake_nb.format.encoders import ChunkIds
     from deeplake_nb.storage.provider import StorageProvider
     from deeplake_nb.vectorstore.searching import Search
 
@@ -57,6 +58,7 @@ class VectorIndex:
         self._digests = np.empty(0, np.uint64)
         self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, or no direction
         self._seen: tuple[Ints, Ints] | None = None  # the chunk table that all this is of
+        self._followed: ChunkIds | None = None  # it, as it was found last
         self._has_gone = False
         self._saved = 0
         self._lock = threading.Lock()
@@ -67,7 +69,8 @@ class VectorIndex:
         if self._lock.locked():
             return False
         blocks = Blocks.of(tensor)
-        return blocks.rows - (self._common(_table(blocks)) or 0) <= patience
+        table = _table(blocks.state.tables(blocks.tensor).ids)
+        return blocks.rows - (self._common(table) or 0) <= patience
 
     def follow_soon(self, tensor: Tensor, place: Place | None) -> None:
         """Take in what is new, on a thread of its own, unless that is under way."""
@@ -117,9 +120,12 @@ class VectorIndex:
 
     def _follow(self, tensor: Tensor, place: Place | None) -> None:
         blocks = Blocks.of(tensor)
-        now = _table(blocks)
-        if self._seen is None or not all(map(np.array_equal, self._seen, now)):
-            self._take_in(blocks, now)
+        ids = blocks.state.tables(blocks.tensor).ids  # which nobody changes: a change is another one
+        if ids is not self._followed:
+            now = _table(ids)
+            if self._seen is None or not all(map(np.array_equal, self._seen, now)):
+                self._take_in(blocks, now)
+            self._followed = ids
         if len(self._rows) > self._saved * (1 + _SAVED_GROWTH):
             self._save(blocks, place)
 
@@ -270,9 +276,8 @@ class VectorIndex:
                 storage.delete(entry.key)
 
 
-def _table(blocks: Blocks) -> tuple[Ints, Ints]:
+def _table(ids: ChunkIds) -> tuple[Ints, Ints]:
     """The chunk table, which tells one version of a tensor from others."""
-    ids = blocks.state.tables(blocks.tensor).ids
     return ids.ids.view(np.int64), ids.lasts
 
 

@@ -127,13 +127,13 @@ def embeddings(dataset: Dataset, name: str) -> Tensor:
         TensorNotFoundError: no such tensor.
         VectorStoreError: it holds no vectors.
     """
-    tensors = dataset.tensors
-    if name not in tensors:
+    if name not in dataset:
+        tensors = dataset.tensors
         raise TensorNotFoundError(
             f"no embedding tensor {name!r} in {dataset.path}{did_you_mean(str(name), tensors)}; "
             f"there are {', '.join(tensors)}"
         )
-    tensor = tensors[name]
+    tensor: Tensor = dataset[name]
     if tensor.dtype is None or tensor.dtype.kind not in "fiub" or tensor.is_sequence or tensor.is_link:
         raise VectorStoreError(f"tensor {name!r} of htype {tensor.htype} holds no vectors that could be compared")
     return tensor
