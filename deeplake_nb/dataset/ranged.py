@@ -150,7 +150,9 @@ def read_row(state: State, tensor: TensorState, entry: int, path: str, inside: i
         head = _known(state, tensor, [(entry, path)]).get(path)
         if head is None:
             return None
-    if not _pays(state, head, 1) or head.chunk.is_whole:
+    if head.chunk.is_whole:
+        return None
+    if head.spent >= (_LOCAL_ROWS if state.storage.concurrency == 1 else _REMOTE_ROUNDS):  # `_pays`; one row costs one
         return None
     if head.alike is not None and inside <= head.last:
         nbytes, shape = head.alike
@@ -161,7 +163,7 @@ def read_row(state: State, tensor: TensorState, entry: int, path: str, inside: i
             return None
         shape, (start, stop) = found, head.chunk.span(inside)
         nbytes = stop - start
-    head.spent += _cost(state, 1)
+    head.spent += 1
     data = state.storage.get(path, ByteRange(head.start + start, head.start + start + nbytes))
     return (data, shape) if len(data) == nbytes else None
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Shape = tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # as `Index`
 class Selection:
     """Some rows of one tensor of one version."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # nobody changes one, but a frozen one takes twice as long to make, for each row read
 class Index:
     """A selection.
 
@@ -95,6 +95,8 @@ class Index:
         Raises:
             RowError: out of range, a mask of another length, or something that is no index.
         """
+        if type(item) is int and self.rows is None and 0 <= item < length and not self.sub:  # the usual, in a third
+            return Index(range(item, item + 1), True, (), self.padded)
         items = item if isinstance(item, tuple) else (item,)
         if self.is_single:
             return replace(self, sub=(*self.sub, items))

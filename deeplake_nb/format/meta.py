@@ -38,7 +38,7 @@ def decode_json(data: Buffer, what: str) -> Any:
         FormatError: no JSON, no UTF-8, or nested deeper than the parser goes.
     """
     try:
-        return json.loads(bytes(data), object_hook=_restore)
+        return _DECODER.decode(str(data, "utf-8"))
     except (ValueError, RecursionError, TypeError, KeyError, OverflowError, SyntaxError) as error:
         raise FormatError(f"{what}: not a JSON object ({error})") from error
 
@@ -98,6 +98,7 @@ def _mark(value: Any) -> Any:
     raise TypeError(f"a {kind} cannot be stored as JSON")
 
 
+_DECODER = json.JSONDecoder(object_hook=_restore)
 _COMPACT = json.JSONEncoder(default=_mark)  # made once: it costs as much as encoding a small value
 _LINES = json.JSONEncoder(default=_mark, separators=(",\n", ": "))
 

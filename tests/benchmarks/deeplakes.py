@@ -103,10 +103,24 @@ def _vectors(root, scale):
     what = f"{scale.rows:,} x {_WIDTH} float32"
     yield Job(f"ingest {what}", ingest, limit=lambda new: np.save(new / "copy.npy", vectors), wanted="2 x")
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda _: np.load(root / "vectors.npy"), wanted="1.5 x")
-    one_by_one = lambda _: [np.array(mapped[row]) for row in rows]  # noqa: E731
-    at_once = lambda _: np.load(root / "vectors.npy", mmap_mode="r")[rows]  # noqa: E731
-    yield Job(f"{len(rows):,} random rows, at once", ("read_batch", {"rows": rows}), of=ingest, limit=at_once)
-    yield Job(f"{len(rows):,} random rows, one by one", ("read_rows", {"rows": rows}), of=ingest, limit=one_by_one)
+    head, nbytes = mapped.offset, vectors[0].nbytes
+
+    def one_by_one(_):
+        return [np.fromfile(root / "vectors.npy", "float32", _WIDTH, offset=head + row * nbytes) for row in rows]
+
+    def at_once(_):
+        out = np.empty((len(rows), _WIDTH), "float32")
+        with (root / "vectors.npy").open("rb", buffering=0) as file:
+            for row, place in zip(rows, out, strict=True):
+                file.seek(head + row * nbytes)
+                file.readinto(place)
+        return out
+
+    assert np.array_equal(at_once(root), np.array(one_by_one(root)))
+    assert np.array_equal(at_once(root), mapped[rows])
+    read_batch, read_rows = ("read_batch", {"rows": rows}), ("read_rows", {"rows": rows})
+    yield Job(f"{len(rows):,} random rows, at once", read_batch, of=ingest, limit=at_once, wanted="1.5 x")
+    yield Job(f"{len(rows):,} random rows, one by one", read_rows, of=ingest, limit=one_by_one, wanted="1.5 x")
     update = ("update_rows", {"rows": rows, "values": str(root / "new.npy")})
     yield Job(
         f"update {len(rows):,} rows at random", update, of=ingest, limit=lambda new: _copied(root, new), wanted="1.5 x"

@@ -11,7 +11,7 @@ from tests.benchmarks.measure import QUICK, Line, alternating, markdown
 
 
 @pytest.mark.parametrize(
-    ("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (names, 1), (hub, 3), (storage, 12), (deeplakes, 40)]
+    ("section", "count"), [(arrays, 6), (pictures, 3), (start, 2), (names, 1), (hub, 3), (storage, 12), (deeplakes, 43)]
 )
 def test_a_section_measures_every_line(section, count):
     lines = section.lines(QUICK)
