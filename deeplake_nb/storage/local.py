@@ -289,17 +289,16 @@ def _content(path: str, byte_range: ByteRange | None) -> Buffer:
 
 
 def _write(file: BufferedWriter, buffers: Sequence[memoryview]) -> None:
-    """Write buffers one after the other, many small ones with one call to the system."""
-    if len(buffers) < _FEW_BUFFERS or not hasattr(os, "writev"):
-        file.writelines(buffers)  # a large buffer goes to the system as it is, without a copy
+    """Write buffers one after the other: a few with one call to the system, many small ones with one for some."""
+    if len(buffers) == 1 or not hasattr(os, "writev"):
+        file.writelines(buffers)
         return
-    file.flush()
-    for group in _groups(buffers):
+    for group in [buffers] if len(buffers) < _FEW_BUFFERS else _groups(buffers):
         done = os.writev(file.fileno(), group)
-        if done < sum(map(len, group)):  # the disk is about to be full, or it is more than a call carries
-            rest = group[0] if len(group) == 1 else memoryview(b"".join(group))
-            file.write(rest[done:])
-            file.flush()
+        for buffer in group if done < sum(map(len, group)) else ():
+            file.write(buffer[done:])  # the disk is about to be full, or it is more than a call carries
+            done = max(done - len(buffer), 0)
+        file.flush()
 
 
 def _groups(buffers: Sequence[memoryview]) -> Iterator[Sequence[memoryview]]:
