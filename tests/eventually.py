@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
+
+from deeplake_nb import garbage
 
 SECONDS = 60.0
 
@@ -24,3 +27,9 @@ def eventually(look, fits=bool, seconds=SECONDS):
         assert time.monotonic() < until, f"not in {seconds:g} s: at last {found!r}{instead}"
         time.sleep(0.01)
     return found
+
+
+def collected():
+    """Collect garbage, and wait until what it left to be done is done."""
+    gc.collect()
+    assert garbage.settled()

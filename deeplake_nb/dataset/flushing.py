@@ -24,6 +24,7 @@ from deeplake_nb.errors import LakeError, LockedError, ReadOnlyError, SampleErro
 from deeplake_nb.format import keys
 from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import encode_chunk_set
+from deeplake_nb.garbage import when_gone
 from deeplake_nb.progress import Progress
 from deeplake_nb.storage.provider import put_many
 
@@ -54,13 +55,13 @@ class Flushing:
         self._thread = 0  # that wrote last
         self._writing = threading.RLock()
         self._lock = self._new_lock()
-        weakref.finalize(self, _discard, state.storage, self._garbage)
+        when_gone(self, _discard, state.storage, self._garbage)
 
     def _new_lock(self) -> WriteLock:
         itself = weakref.ref(self)
         key = keys.write_lock(self.state.commit.id)
         lock = WriteLock(self.state.storage, key, lambda: (writer := itself()) is not None and writer.is_busy)
-        weakref.finalize(self, lock.abandon)
+        when_gone(self, lock.abandon)
         return lock
 
     @property

@@ -19,7 +19,6 @@ import threading
 import time
 import uuid
 import weakref
-from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -38,15 +37,12 @@ RENEW_SECONDS = 60.0
 IDLE_SECONDS = 60.0
 SHORT_SECONDS = 10.0
 _SETTLE_SECONDS = 0.05
-_PATIENCE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 _LAYOUT = struct.Struct("<6sdI")
 
 _in_process: dict[tuple[str, str], WriteLock] = {}
 _in_process_lock = threading.RLock()
 _short_in_process = threading.RLock()
-_abandoned: deque[WriteLock] = deque()
-"""Locks whose datasets are gone, to be released by whoever takes the next one."""
 
 T = TypeVar("T")
 
@@ -105,9 +101,7 @@ class WriteLock:
         Raises:
             LockedError: someone else holds it.
         """
-        renewing = None
         with _in_process_lock:
-            _release_abandoned()
             self._used = self._clock()
             if self.is_held and (not self._is_shared or self._until > self._clock() + RENEW_SECONDS):
                 return False
@@ -122,12 +116,10 @@ class WriteLock:
                 other._let_go()  # noqa: SLF001
             if self._is_shared:
                 self._take()
-                renewing = self._renewing()
+                self._renew_in_background()
             _in_process[self._name] = self
             self.is_held = True
-        if renewing is not None:  # a thread may collect garbage, and so give up another lock, before it has started
-            renewing.start()
-        return not was_held
+            return not was_held
 
     def release(self) -> None:
         """Give the lock up; a lock that is not held is left alone."""
@@ -140,17 +132,11 @@ class WriteLock:
                 self._storage.delete(self._key)
 
     def abandon(self) -> None:
-        """Release, when nobody is left to be told of an error: a lock that cannot be removed runs out by itself.
-
-        Any thread may do this at any moment, as it collects garbage. Whoever takes or gives up a lock just then may be
-        waiting for that very thread, so it is not waited for long: the next one to take a lock releases this one, too.
-        """
-        _abandoned.append(self)
-        if _in_process_lock.acquire(timeout=_PATIENCE_SECONDS):
-            try:
-                _release_abandoned()
-            finally:
-                _in_process_lock.release()
+        """Release, when nobody is left to be told of an error: a lock that cannot be removed runs out by itself."""
+        try:
+            self.release()
+        except LakeError as error:
+            _log.warning("the write lock of %s is left to run out: %s", self._storage.url, error)
 
     def _let_go(self) -> None:
         self.is_held = False
@@ -193,10 +179,12 @@ class WriteLock:
 
     # ------------------------------------------------------------------ renewing
 
-    def _renewing(self) -> threading.Thread:
+    def _renew_in_background(self) -> None:
         self._stop = threading.Event()
-        lock = weakref.ref(self)
-        return threading.Thread(target=_renew, args=(lock, self._stop), name="deeplake-nb-lock", daemon=True)
+        thread = threading.Thread(
+            target=_renew, args=(weakref.ref(self), self._stop), name="deeplake-nb-lock", daemon=True
+        )
+        thread.start()
 
     def _renew_once(self) -> bool:
         """Renew, or give up an idle lock; False when there is nothing more to renew."""
@@ -314,15 +302,6 @@ def take_over(
         return Holder.decode(storage.get(key)) == mine
     except KeyNotFoundError:
         return False
-
-
-def _release_abandoned() -> None:
-    while _abandoned:
-        lock = _abandoned.popleft()
-        try:
-            lock.release()
-        except LakeError as error:
-            _log.warning("the write lock of %s is left to run out: %s", lock._storage.url, error)  # noqa: SLF001
 
 
 def _drop_dead(storage: StorageProvider, ticket: str, clock: Callable[[], float]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from itertools import count
 
@@ -21,6 +20,7 @@ from deeplake_nb.errors import (
 from deeplake_nb.format import keys
 from deeplake_nb.format.versions import VersionTree
 from deeplake_nb.storage.wrappers import Wrapper
+from tests.eventually import collected
 
 from .stores import Failing, create, load, memory, objects
 
@@ -301,7 +301,7 @@ def test_dying_at_any_put_of_a_commit_or_branch():
                 break
             except StorageError:
                 del ds
-                gc.collect()
+                collected()
             again = load(store)
             rows = len(again.x)
             assert rows == 13 or (act == "reset" and rows == 10)
@@ -372,7 +372,7 @@ def test_what_a_dead_writer_left_is_not_committed():
             break
         except StorageError:
             del ds
-            gc.collect()
+            collected()
         again = load(store)
         lengths = {name: len(tensor) for name, tensor in again.tensors.items()}
         again.commit()

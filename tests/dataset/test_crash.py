@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import random
@@ -15,6 +14,7 @@ import pytest
 import deeplake_nb as deeplake
 from deeplake_nb.errors import DatasetNotFoundError, StorageError
 from deeplake_nb.storage.wrappers import Wrapper
+from tests.eventually import collected
 from tests.fakes.killed import killed
 
 from .stores import Failing, create, lengths, load, memory
@@ -135,7 +135,7 @@ def test_dying_at_any_put_loses_nothing_that_was_flushed():
             write(create(failing), safe.append)
             break
         except StorageError:
-            gc.collect()  # the writer is gone, as with its process
+            collected()  # the writer is gone, as with its process
             deaths += 1
         if not safe:
             _check_unborn(storage)
@@ -179,7 +179,7 @@ def test_leftovers_of_a_tensor_that_was_never_finished_do_not_show_up():
             die(Failing(storage), put)
             break
         except StorageError:
-            gc.collect()
+            collected()
         ds = load(storage)
         if "x" in ds.tensors:
             continue
@@ -225,7 +225,7 @@ def dies(storage, put, change):
         return True
     finally:
         del ds
-        gc.collect()
+        collected()
     return False
 
 
@@ -308,6 +308,7 @@ CHILD = """
 import sys
 import deeplake_nb as deeplake
 from tests.dataset.test_crash import row
+from tests.eventually import collected
 ds = deeplake.load(sys.argv[1])
 batch = int(sys.argv[2])
 at = len(ds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import struct
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from deeplake_nb.errors import LakeError, StorageError
 from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.meta import TensorMeta
+from tests.eventually import collected
 
 from .stores import load, memory, objects
 
@@ -357,7 +357,7 @@ def test_a_change_that_was_not_finished_is_finished(store):
     with pytest.raises(StorageError):
         ds.x[0] = [5, 5, 5]
     store.put, ds = real, None
-    gc.collect()
+    collected()
     assert any(key.endswith("dataset_journal") for key in objects(store))
     mended(store, "a writer died in the middle of a change", "finish the change")
     assert load(store).x[0].numpy().tolist() == [5, 5, 5]

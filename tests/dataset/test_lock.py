@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 import deeplake_nb as deeplake
-from deeplake_nb.dataset import lock
 from deeplake_nb.dataset.lock import IDLE_SECONDS, VALID_SECONDS, Holder, WriteLock
 from deeplake_nb.errors import LockedError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.urls import parse
-from tests.eventually import eventually
+from tests.eventually import collected, eventually
 
 KEY = "dataset_lock.lock"
 STRANGER = Holder(b"\x01\x02\x03\x04\x05\x06", 4711, 0.0)
@@ -113,7 +110,7 @@ def test_a_dataset_that_is_forgotten_or_closed_gives_the_lock_up(place):
     ds.x.append(3)
     assert Path(place, KEY).exists()
     del ds
-    gc.collect()
+    collected()
     assert not Path(place, KEY).exists()
 
 
@@ -205,43 +202,3 @@ def test_the_renewing_thread_ends_with_the_lock(tmp_path):
     assert "deeplake-nb-lock" in [thread.name for thread in threading.enumerate()]
     lock.release()
     eventually(lambda: "deeplake-nb-lock" not in [thread.name for thread in threading.enumerate()])
-
-
-def test_garbage_may_be_collected_on_a_thread_that_a_lock_waits_for(tmp_path):
-    """Its lock is released later, by the next one that is taken."""
-    given_up = WriteLock(LocalStorage(parse(str(tmp_path / "a"))), "lock", lambda: False)
-    given_up.acquire()
-    with lock._in_process_lock:
-        collecting = threading.Thread(target=given_up.abandon)
-        collecting.start()
-        collecting.join(30)
-        assert not collecting.is_alive()
-        assert given_up.is_held
-    other = WriteLock(LocalStorage(parse(str(tmp_path / "b"))), "lock", lambda: False)
-    other.acquire()
-    assert not given_up.is_held
-    assert not (tmp_path / "a/lock").exists()
-    other.release()
-
-
-def test_a_lock_is_there_for_others_while_its_thread_starts(tmp_path, monkeypatch):
-    """A thread may collect garbage before it counts as started."""
-    start, free = threading.Thread.start, []
-
-    def take():
-        free.append(lock._in_process_lock.acquire(timeout=5))
-        if free[-1]:
-            lock._in_process_lock.release()
-
-    def collects_first(thread):
-        if thread.name == "deeplake-nb-lock":
-            taker = threading.Thread(target=take)
-            start(taker)
-            taker.join()
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", collects_first)
-    taken = WriteLock(LocalStorage(parse(str(tmp_path))), "lock", lambda: False)
-    taken.acquire()
-    assert free == [True]
-    taken.release()

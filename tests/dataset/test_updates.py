@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import suppress
 from itertools import count
 
@@ -17,6 +16,7 @@ from deeplake_nb.errors import FormatError, ReadOnlyError, RowError, SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.storage.wrappers import Counting
+from tests.eventually import collected
 
 from .stores import Failing, counting, create, load, memory, objects
 
@@ -407,7 +407,7 @@ def test_dying_at_any_put_leaves_all_or_nothing_of_a_change(number, patch_nbytes
             break
         except StorageError:
             del ds
-            gc.collect()
+            collected()
         seeds = list(range(12)) if len(load(store).x) == 12 and load(store).x[3].numpy()[0] == 3 else after
         check(load(store, read_only=True), seeds)
         seen.add(len(seeds) == 12 and seeds[3] == 3)
@@ -450,7 +450,7 @@ def test_a_journal_that_somebody_else_has_written_past_does_not_count():
         ds = load(failing)
     journal = bytes(store.get(keys.journal(keys.FIRST_COMMIT)))
     del ds
-    gc.collect()
+    collected()
     store.delete(keys.journal(keys.FIRST_COMMIT))
     failing.countdown = None
     kept = load(store)
@@ -557,7 +557,7 @@ def test_rows_that_a_dead_writer_left_in_a_chunk_do_not_come_back():
             break
         except StorageError:
             del ds
-            gc.collect()
+            collected()
         again = load(store)
         rows = len(again.x)
         again.x[:] = np.full((rows, 2), 7)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from copy import copy
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from deeplake_nb.dataset import amended
 from deeplake_nb.errors import DynamicShapeError, SampleError, StorageError
 from tests.dataset.stores import Failing, create, load, memory
+from tests.eventually import collected
 
 # ------------------------------------------------------------------ kinds of tensors: what goes in, what comes out
 
@@ -311,7 +311,7 @@ class DatasetMachine(RuleBasedStateMachine):
     def reopen(self):
         self.ds.close()
         self.ds, self.blocks = None, 0
-        gc.collect()
+        collected()
         self.is_flushed()
         self.ds = load(self.store)
 
@@ -319,7 +319,7 @@ class DatasetMachine(RuleBasedStateMachine):
     def die(self):
         """The process ends here: what was flushed is there, and nothing else that was not being flushed."""
         self.ds, self.blocks = None, 0
-        gc.collect()
+        collected()
         self.ds = load(self.store)
         self.take_what_is_there()
 
@@ -444,7 +444,7 @@ class DatasetMachine(RuleBasedStateMachine):
         self.store.countdown = None
         self.ds.close()
         self.ds = None
-        gc.collect()
+        collected()
         again = load(self.store)
         assert dict(again.info) == self.info
         for commit, columns in self.closed.items():

@@ -6,7 +6,6 @@ before or as it should be after, and a merge that broke off is forgotten by a re
 
 from __future__ import annotations
 
-import gc
 import os
 from contextlib import suppress
 from copy import deepcopy
@@ -19,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from deeplake_nb.errors import ReadOnlyError, StorageError
 from tests.dataset.lineage import Node
 from tests.dataset.stores import Dying, Failing, Killed, create, load, memory
+from tests.eventually import collected
 
 VALUES = st.integers(-9, 9)
 FAILS = st.none() | st.tuples(st.sampled_from(["fails", "kills"]), st.integers(1, 40))
@@ -64,7 +64,7 @@ class VersionsMachine(RuleBasedStateMachine):
     def reopen(self):
         self.disarm()
         self.ds = None
-        gc.collect()
+        collected()
         self.ds = load(self.store, address=self.branch)
 
     def attempt(self, fails, work, after):
