@@ -207,7 +207,7 @@ def test_nothing_is_imported_or_started_where_nothing_is_shown():
         "    ds.create_tensor('x').extend([1, 2, 3])\n"
         "ds.x.numpy()\n"
         "assert not {'IPython', 'ipywidgets', 'traitlets'} & set(sys.modules)\n"
-        "assert threading.active_count() == 1, threading.enumerate()\n"
+        "assert {one.name for one in threading.enumerate()} <= {'MainThread', 'deeplake-nb-garbage'}\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
