@@ -48,4 +48,5 @@ def test_a_write_plan_goes_through_the_phases_in_order(phases):
 
 
 def test_samples_come_before_tables_and_tables_before_metadata():
-    assert list(Phase) == [Phase.CHUNKS, Phase.TABLES, Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET]
+    metadata = [Phase.COMPANIONS, Phase.SEQUENCES, Phase.TENSORS, Phase.DATASET]
+    assert list(Phase) == [Phase.CHUNKS, Phase.TABLES, *metadata]
