@@ -51,7 +51,7 @@ _CLASSES = {
     "VectorStore": "deeplake_nb.vectorstore.store",
     "stand_in": "deeplake_nb.v3",
 }
-_PACKAGES = {"dataset", "hub"}  # take the name when they are imported
+_FOR_EACH_FILE = {"link", "read"}  # are called thousands of times
 
 __all__ = ["__version__", *_SESSION, *_CLASSES]  # noqa: PLE0604 - names resolved by __getattr__
 
@@ -64,24 +64,20 @@ def __getattr__(name: str) -> Any:
     if name in _SESSION:
         from deeplake_nb import session
 
-        return _kept(name, getattr(session.default(), name))
+        found = getattr(session.default(), name)
+        if name in _FOR_EACH_FILE:
+            globals()[name] = found  # at once from now on
+        return found
     if name in _CLASSES:
         from importlib import import_module
 
-        return _kept(name, getattr(import_module(_CLASSES[name]), name))
+        return getattr(import_module(_CLASSES[name]), name)
     if not name.startswith("_"):
         from deeplake_nb.dataset.absent import absent
 
         if (error := absent("deeplake_nb", name)) is not None:
             raise error
     raise AttributeError(f"module 'deeplake_nb' has no attribute {name!r}")
-
-
-def _kept(name: str, value: Any) -> Any:
-    """The value, which is there at once from now on: some are called for each file."""
-    if name not in _PACKAGES:
-        globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

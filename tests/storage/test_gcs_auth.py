@@ -420,9 +420,10 @@ def test_the_account_of_a_machine(google_, storage):
 
 
 def test_a_long_job_outlives_its_tokens(google_, storage):
-    google_.seconds = 1
+    google_.seconds = 3  # a request on a machine that has other things to do may take one
     found = opened(google_.service_account())
-    ends = time.monotonic() + 2.5
+    begun = time.monotonic()
+    ends = begun + 5
 
     def work(_):
         count = 0
@@ -433,7 +434,8 @@ def test_a_long_job_outlives_its_tokens(google_, storage):
 
     with ThreadPoolExecutor(8) as pool:
         assert min(pool.map(work, range(8))) > 0
-    assert 2 <= google_.requests.count("/token") <= 6, "one asks for all"
+    took = time.monotonic() - begun  # longer on a machine that has other things to do
+    assert 2 <= google_.requests.count("/token") <= 2 * took + 2, "one asks for all"
 
 
 def test_a_token_is_asked_for_once(google_, storage):
