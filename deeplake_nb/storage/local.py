@@ -61,6 +61,8 @@ _SMALL_NBYTES = 64 << 10  # a range of a file is read without a look at the file
 _FEW_BUFFERS, _MOST_BUFFERS = 4, 1024  # for one call to the system: no system takes fewer than the most
 _GROUP_NBYTES = 1 << 20
 """More in one call asks for the largest blocks of memory, which a virtual machine has to get from its host first."""
+_LARGE_NBYTES = 16 << 20
+"""That pays for what is as large as this: chunks of vectors to search in, which are mapped, best in such blocks."""
 _READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -289,11 +291,13 @@ def _content(path: str, byte_range: ByteRange | None) -> Buffer:
 
 
 def _write(file: BufferedWriter, buffers: Sequence[memoryview]) -> None:
-    """Write buffers one after the other: a few with one call to the system, many small ones with one for some."""
-    if len(buffers) == 1 or not hasattr(os, "writev"):
+    """Write buffers one after the other: what is large with one call to the system, else a megabyte with each."""
+    total = sum(map(len, buffers))
+    if not hasattr(os, "writev") or (len(buffers) == 1 and total <= _GROUP_NBYTES):
         file.writelines(buffers)
         return
-    for group in [buffers] if len(buffers) < _FEW_BUFFERS else _groups(buffers):
+    is_large = len(buffers) < _FEW_BUFFERS and total >= _LARGE_NBYTES
+    for group in [buffers] if is_large else _groups(buffers):
         done = os.writev(file.fileno(), group)
         for buffer in group if done < sum(map(len, group)) else ():
             file.write(buffer[done:])  # the disk is about to be full, or it is more than a call carries
@@ -302,12 +306,13 @@ def _write(file: BufferedWriter, buffers: Sequence[memoryview]) -> None:
 
 
 def _groups(buffers: Sequence[memoryview]) -> Iterator[Sequence[memoryview]]:
-    """Neighbouring buffers that are written together; one that is as large as a group is written alone."""
-    stops = list(accumulate(map(len, buffers)))
+    """The buffers, cut, as neighbours that are written together."""
+    cut = [one[at : at + _GROUP_NBYTES] for one in buffers for at in range(0, len(one), _GROUP_NBYTES)]
+    stops = list(accumulate(map(len, cut)))
     start = done = 0
-    while start < len(buffers):
+    while start < len(cut):
         stop = min(max(bisect_right(stops, done + _GROUP_NBYTES), start + 1), start + _MOST_BUFFERS)
-        yield buffers[start:stop]
+        yield cut[start:stop]
         start, done = stop, stops[stop - 1]
 
 

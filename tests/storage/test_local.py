@@ -181,7 +181,11 @@ def test_many_small_buffers_take_a_call_for_each_megabyte(provider, monkeypatch)
     buffers = [bytes([at % 251]) * size for at, size in enumerate(sizes)]
     provider.put("k", buffers)
     assert bytes(provider.get("k")) == b"".join(buffers)
-    assert calls == [1024, 1024, 952, 1, 2, 1, 1]
+    assert calls == [1024, 1024, 952, 1, 1, 1, 1, 1, 1]
+    calls.clear()
+    provider.put("large", [b"head", bytes(16 << 20)])
+    assert bytes(provider.get("large")) == b"head" + bytes(16 << 20)
+    assert calls == [2]
 
 
 def test_a_full_disk_is_one_clear_error(provider, monkeypatch):
