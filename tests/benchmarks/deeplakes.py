@@ -103,14 +103,14 @@ def _vectors(root, scale):
     what = f"{scale.rows:,} x {_WIDTH} float32"
     yield Job(f"ingest {what}", ingest, limit=lambda new: np.save(new / "copy.npy", vectors), wanted="2 x")
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda _: np.load(root / "vectors.npy"), wanted="1.5 x")
-    head, nbytes = mapped.offset, vectors[0].nbytes
+    path, head, nbytes = str(root / "vectors.npy"), mapped.offset, vectors[0].nbytes
 
     def one_by_one(_):
-        return [np.fromfile(root / "vectors.npy", "float32", _WIDTH, offset=head + row * nbytes) for row in rows]
+        return [np.fromfile(path, "float32", _WIDTH, offset=head + row * nbytes) for row in rows]
 
     def at_once(_):
         out = np.empty((len(rows), _WIDTH), "float32")
-        with (root / "vectors.npy").open("rb", buffering=0) as file:
+        with Path(path).open("rb", buffering=0) as file:
             for row, place in zip(rows, out, strict=True):
                 file.seek(head + row * nbytes)
                 file.readinto(place)
