@@ -171,9 +171,9 @@ def file_info(sample: Sample) -> dict[str, Any]:
     is_picture = COMPRESSIONS[kind].kind == "image" if kind else False
     shape = (*shape, 1) if is_picture and len(shape) == 2 else shape  # noqa: PLR2004 - grey
     name = (sample.path or "").replace("\\", "/").rpartition("/")[2]
-    if is_picture and kind != "dcm":  # whose exif is not read
-        return {"exif": {}, "shape": list(shape), "format": kind, "filename": name, "modified": False}
     info: dict[str, Any] = {"shape": list(shape), "format": kind, "filename": name, "modified": False}
+    if is_picture and kind != "dcm":
+        return {"exif": {}, **info}  # which is not read
     return {**files.describe(sample.buffer, kind, sample.what), **info} if kind else info
 
 

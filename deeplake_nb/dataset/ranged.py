@@ -91,8 +91,12 @@ def _cost(state: State, rows: int) -> int:
 
 def _pays(state: State, head: Head | None, rows: int) -> bool:
     """Whether single rows still cost less than what was paid for them and the whole chunk."""
-    limit = _LOCAL_ROWS if state.storage.concurrency == 1 else _REMOTE_ROUNDS
-    return (head.spent if head is not None else 0) + _cost(state, rows) <= limit
+    return (head.spent if head is not None else 0) + _cost(state, rows) <= _limit(state)
+
+
+def _limit(state: State) -> int:
+    """What is spent on single rows of a chunk before it is read whole."""
+    return _LOCAL_ROWS if state.storage.concurrency == 1 else _REMOTE_ROUNDS
 
 
 def _is_uniform(meta: TensorMeta) -> bool:
@@ -150,9 +154,7 @@ def read_row(state: State, tensor: TensorState, entry: int, path: str, inside: i
         head = _known(state, tensor, [(entry, path)]).get(path)
         if head is None:
             return None
-    if head.chunk.is_whole:
-        return None
-    if head.spent >= (_LOCAL_ROWS if state.storage.concurrency == 1 else _REMOTE_ROUNDS):  # `_pays`; one row costs one
+    if head.spent >= _limit(state) or head.chunk.is_whole:  # `_pays`, as one row costs one
         return None
     if head.alike is not None and inside <= head.last:
         nbytes, shape = head.alike

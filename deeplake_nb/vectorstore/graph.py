@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import FormatError, MissingDependencyError
+from deeplake_nb.vectorstore.products import dots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,10 +124,7 @@ class Graph:
         vectors = np.ascontiguousarray(vectors, np.float32)
         if not self._metric.is_by_angle:
             return vectors
-        if len(vectors) == 1:  # a query: einsum takes ten times as long to begin
-            exact = vectors[0].astype(np.float64)
-            lengths = np.sqrt(exact @ exact)[None]
-        else:
-            lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        directions: Singles = (vectors / lengths[:, None]).astype(np.float32)
+        exact = vectors.astype(np.float64)
+        exact /= np.sqrt(dots(exact, exact))[:, None]
+        directions: Singles = exact.astype(np.float32)
         return directions

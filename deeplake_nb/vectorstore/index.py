@@ -57,8 +57,7 @@ class VectorIndex:
         self._rows = np.empty(0, np.int64)  # of each node; _GONE where its vector is no more
         self._digests = np.empty(0, np.uint64)
         self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, or no direction
-        self._seen: tuple[Ints, Ints] | None = None  # the chunk table that all this is of
-        self._followed: ChunkIds | None = None  # it, as it was found last
+        self._seen: ChunkIds | None = None  # the chunk table that all this is of; nobody changes one, but makes another
         self._has_gone = False
         self._saved = 0
         self._lock = threading.Lock()
@@ -69,8 +68,7 @@ class VectorIndex:
         if self._lock.locked():
             return False
         blocks = Blocks.of(tensor)
-        table = _table(blocks.state.tables(blocks.tensor).ids)
-        return blocks.rows - (self._common(table) or 0) <= patience
+        return blocks.rows - (self._common(blocks.state.tables(blocks.tensor).ids) or 0) <= patience
 
     def follow_soon(self, tensor: Tensor, place: Place | None) -> None:
         """Take in what is new, on a thread of its own, unless that is under way."""
@@ -120,16 +118,15 @@ class VectorIndex:
 
     def _follow(self, tensor: Tensor, place: Place | None) -> None:
         blocks = Blocks.of(tensor)
-        ids = blocks.state.tables(blocks.tensor).ids  # which nobody changes: a change is another one
-        if ids is not self._followed:
-            now = _table(ids)
-            if self._seen is None or not all(map(np.array_equal, self._seen, now)):
+        now = blocks.state.tables(blocks.tensor).ids
+        if now is not self._seen:
+            if self._seen is None or not _are_same(self._seen, now):
                 self._take_in(blocks, now)
-            self._followed = ids
+            self._seen = now
         if len(self._rows) > self._saved * (1 + _SAVED_GROWTH):
             self._save(blocks, place)
 
-    def _take_in(self, blocks: Blocks, now: tuple[Ints, Ints]) -> None:
+    def _take_in(self, blocks: Blocks, now: ChunkIds) -> None:
         if self._graph is None:
             self._load(blocks, blocks.state.storage)
         known = self._common(now)
@@ -137,7 +134,7 @@ class VectorIndex:
             self._match(blocks)
         else:
             self._extend(blocks, known)
-        self._seen = now[0].copy(), now[1].copy()
+        self._seen = now
         gone = int((self._rows == _GONE).sum())
         if gone > _STALE * len(self._rows):
             self._clear(blocks)
@@ -145,11 +142,11 @@ class VectorIndex:
             gone = 0
         self._has_gone = gone > 0
 
-    def _common(self, now: tuple[Ints, Ints]) -> int | None:
+    def _common(self, now: ChunkIds) -> int | None:
         """How many first rows are as they were; None where more has changed than what is added at the end."""
         if self._seen is None:
             return None if len(self._rows) else 0
-        (ids, lasts), (new_ids, new_lasts) = self._seen, now
+        (ids, lasts), (new_ids, new_lasts) = (self._seen.ids, self._seen.lasts), (now.ids, now.lasts)
         count = len(ids)
         is_longer = count <= len(new_ids) and np.array_equal(ids, new_ids[:count])
         if not is_longer or not np.array_equal(lasts[:-1], new_lasts[: count - 1]):
@@ -276,9 +273,9 @@ class VectorIndex:
                 storage.delete(entry.key)
 
 
-def _table(ids: ChunkIds) -> tuple[Ints, Ints]:
-    """The chunk table, which tells one version of a tensor from others."""
-    return ids.ids.view(np.int64), ids.lasts
+def _are_same(one: ChunkIds, other: ChunkIds) -> bool:
+    """Whether two chunk tables tell of one version of a tensor."""
+    return np.array_equal(one.ids, other.ids) and np.array_equal(one.lasts, other.lasts)
 
 
 def _batches(blocks: Blocks, start: int) -> Any:
