@@ -14,7 +14,7 @@ from deeplake_nb.hub.protocol import Lent, Resolved
 from deeplake_nb.session.names import Lending, NamedStorage, org_and_name
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.memory import MemoryStorage
-from deeplake_nb.storage.provider import Patched, delete_all, digests, get_into, put_parts, put_patched
+from deeplake_nb.storage.provider import Patched, delete_all, digests, get_into, get_rows, put_parts, put_patched
 from deeplake_nb.storage.wrappers import Counting, innermost
 from deeplake_nb.urls import parse
 from tests.suites.storage import StorageSuite
@@ -40,6 +40,7 @@ class TestNamedStorage(StorageSuite):
 VERBS = {
     "get": lambda storage: storage.get("k"),
     "get_into": lambda storage: get_into(storage, "k", bytearray(3)),
+    "get_rows": lambda storage: get_rows(storage, "k", [bytearray(3)], [0]),
     "put": lambda storage: storage.put("k", b"x"),
     "put_parts": lambda storage: put_parts(storage, "k", [b"x"], 1),
     "put_patched": lambda storage: put_patched(storage, "k", Patched("k", [])),
@@ -57,7 +58,9 @@ class Refusing(MemoryStorage):
     def _refuse(self, *_, **__):
         raise StorageError(f"{self.url}/k is away")
 
-    get = get_into = put = put_parts = put_patched = delete = delete_all = list = list_digests = size = _refuse
+    get = get_into = get_rows = put = put_parts = put_patched = delete = delete_all = list = list_digests = size = (
+        _refuse
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS)

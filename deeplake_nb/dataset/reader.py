@@ -18,11 +18,11 @@ from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
 from deeplake_nb.format.chunk import UNIFORM_HEAD_NBYTES, uniform_start
 from deeplake_nb.format.codecs import lz4
 from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.packing import packing
 from deeplake_nb.format.plans import ChunkRead, ChunkRun, read_plan, run_plan
 from deeplake_nb.format.samples import StoredSample, as_bytes, raw_array
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import ByteRange, ReadsInto, in_parallel
-from deeplake_nb.storage.ranges import GAP_NBYTES
+from deeplake_nb.storage.provider import ByteRange, ReadsInto, get_rows, in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +42,8 @@ Part = TypeVar("Part", ChunkRead, ChunkRun)
 _STRAIGHT_NBYTES = 1 << 20
 """From here on reading straight into the result beats keeping the chunk for later."""
 
-_MAPPED_ROWS = 8
-"""From here on mapping a chunk costs less than reading rows of it one by one, if it is not too much to bring in."""
+_ROW_NBYTES = 64 << 10
+"""Reading a row by itself costs as much as bringing in so many bytes of a mapped chunk."""
 
 _WINDOW = 16
 """Chunks asked for at once: bounds the memory of a large read and still fills the line."""
@@ -186,17 +186,40 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
 def _gathered(
     state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any], progress: Callable[[int], object]
 ) -> bool:
-    """Copy some samples of a chunk from where they lie in memory; False where that does not apply, or they are few."""
+    """Read some samples of a chunk to their places, with a single copy; False where that does not apply."""
     ids, nbytes = state.tables(tensor).ids, out[:1].nbytes
-    if part.size < _MAPPED_ROWS or part.size * GAP_NBYTES < ids.count(part.entry) * nbytes:
+    if not nbytes or state.chunks.get(state.chunk_key(tensor, int(ids.ids[part.entry]))) is not None:
         return False
-    if state.chunks.get(state.chunk_key(tensor, int(ids.ids[part.entry]))) is not None:
+    if part.size * _ROW_NBYTES < ids.count(part.entry) * nbytes:
+        is_done = _row_by_row(state, tensor, part, out)
+    else:
+        with mapped(state, tensor, part.entry, slice(0, part.last + 1), out.shape[1:]) as found:
+            if is_done := found is not None:
+                out[part.out] = found.array[part.rows]
+    if is_done:
+        progress(part.size)
+    return is_done
+
+
+def _row_by_row(state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any]) -> bool:
+    """Read few samples of a local file, each by itself.
+
+    The header comes along once more: a writer may give the last chunk a longer one in between.
+    """
+    storage, nbytes, last = state.storage, out[:1].nbytes, part.last
+    if storage.concurrency > 1 or packing(tensor.meta) is not None:
         return False
-    with mapped(state, tensor, part.entry, slice(0, part.last + 1), out.shape[1:]) as found:
-        if found is not None:
-            out[part.out] = found.array[part.rows]
-            progress(part.size)
-        return found is not None
+    path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[part.entry]))
+    try:
+        head = storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES))
+        start = uniform_start(head, path, nbytes, slice(0, last + 1), out.shape[1:])
+        if start is None:
+            return False
+        table, again = out.reshape(len(out), -1), bytearray(len(head))
+        rows, starts = [table[at] for at in part.out.tolist()], (start + part.rows * nbytes).tolist()
+        return get_rows(storage, path, [again, *rows], [0, *starts]) == len(head) + len(rows) * nbytes and again == head
+    except KeyNotFoundError:
+        return False
 
 
 def _fill(

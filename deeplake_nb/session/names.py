@@ -55,6 +55,11 @@ class NamedStorage(Wrapper):
         with self._naming:
             return super().get_into(key, buffer, start)
 
+    def get_rows(self, key: str, rows: Sequence[Buffer], starts: Sequence[int]) -> int:
+        """Fill rows of memory from places in the object."""
+        with self._naming:
+            return super().get_rows(key, rows, starts)
+
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object."""
         with self._naming:

@@ -51,6 +51,10 @@ class Wrapper:
         """Fill memory with the object's bytes."""
         return seam.get_into(self.inner, key, buffer, start)
 
+    def get_rows(self, key: str, rows: Sequence[Buffer], starts: Sequence[int]) -> int:
+        """Fill rows of memory from places in the object."""
+        return seam.get_rows(self.inner, key, rows, starts)
+
     def lend(self, key: str, most: int) -> AbstractContextManager[Mapped | None]:
         """The object's bytes as they lie in memory, if they do."""
         return lent(self.inner, key, most)
@@ -134,7 +138,7 @@ class Counting(Wrapper):
     """Counts requests and the bytes they carried.
 
     Attributes:
-        requests: verb to number of calls, the failed ones too; ``get_into`` and ``lend`` count as ``get``.
+        requests: verb to number of calls, the failed ones too; what fills or lends memory counts as ``get``.
         nbytes: ``get`` and ``put`` to payload bytes.
     """
 
@@ -169,6 +173,13 @@ class Counting(Wrapper):
         """Fill memory, counted as a get."""
         self._count("get")
         nbytes = super().get_into(key, buffer, start)
+        self._carried("get", nbytes)
+        return nbytes
+
+    def get_rows(self, key: str, rows: Sequence[Buffer], starts: Sequence[int]) -> int:
+        """Fill rows of memory, counted as one get."""
+        self._count("get")
+        nbytes = super().get_rows(key, rows, starts)
         self._carried("get", nbytes)
         return nbytes
 
@@ -233,7 +244,7 @@ class Cached(Wrapper):
     Whole objects and ranges are kept as they were asked for; a later range inside one of them needs no request.
     Writes and deletes through this wrapper are seen at once, those of other processes not until an entry is dropped:
     do not put it in front of objects that others change under you, such as a lock. Listings are never kept, and
-    `get_into` passes bulk reads by. Thread-safe; two threads that miss the same object both ask for it.
+    `get_into` and `get_rows` pass bulk reads by. Thread-safe; two threads that miss the same object both ask for it.
     """
 
     def __init__(self, inner: StorageProvider, capacity_nbytes: int) -> None:

@@ -179,3 +179,32 @@ def test_many_rows_of_a_file_that_the_system_does_not_lend(tmp_path):
         for path in (tmp_path / "ds/x/chunks").iterdir():
             files.enter_context(path.open("r+b"))  # open for writing: no lease
         assert np.array_equal(load(LocalStorage(parse(str(tmp_path / "ds")))).x[rows].numpy(), VECTORS[rows])
+
+
+def test_rows_of_a_chunk_that_is_replaced_after_its_header_was_read(tmp_path):
+    """As a writer does with the last one: what is read is of one version, or the rows are looked for again."""
+
+    class Replacing(Wrapper):
+        replaced = 0
+
+        def get(self, key, byte_range=None):
+            data = super().get(key, byte_range)
+            if "/chunks/" in key and byte_range is not None and not self.replaced:
+                self.replaced += 1
+                self.put(key, other[key])
+            return data
+
+    def filled(path, vectors):
+        store = LocalStorage(parse(str(path)))
+        with create(store) as ds:
+            ds.create_tensor("x", htype="embedding", dtype="float32").extend(VECTORS[:900])
+            ds.x.extend(vectors)
+        return store
+
+    store, longer = filled(tmp_path / "one", []), filled(tmp_path / "two", VECTORS[:1, :9])
+    (key,), (from_key,) = ([entry.key for entry in one.list("x/chunks/")] for one in (store, longer))
+    other = {key: bytes(longer.get(from_key))}
+    watched = Replacing(store)
+    assert np.array_equal(load(watched).x[[3, 700, 20]].numpy(), VECTORS[[3, 700, 20]])
+    assert watched.replaced
+    assert np.array_equal(load(store).x[[3, 700, 20]].numpy(), VECTORS[[3, 700, 20]])

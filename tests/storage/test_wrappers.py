@@ -11,7 +11,7 @@ import pytest
 from deeplake_nb.errors import KeyNotFoundError, ReadOnlyError, StorageError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.memory import MemoryStorage
-from deeplake_nb.storage.provider import ByteRange, Patched, delete_all, exists, get_into, put_patched
+from deeplake_nb.storage.provider import ByteRange, Patched, delete_all, exists, get_into, get_rows, put_patched
 from deeplake_nb.storage.wrappers import Cached, Counting, ReadOnly, Wrapper
 from deeplake_nb.urls import parse
 from tests.suites.storage import Faulty, StorageSuite
@@ -88,6 +88,7 @@ def test_counting_counts_requests_and_bytes(memory):
     storage.get("k")
     storage.get("k", ByteRange(0, 4))
     get_into(storage, "k", bytearray(6))
+    get_rows(storage, "k", [], [])
     storage.size("k")
     list(storage.list())
     with pytest.raises(KeyNotFoundError):
@@ -95,7 +96,7 @@ def test_counting_counts_requests_and_bytes(memory):
     put_patched(storage, "l", Patched("k", [(0, b"123"), (5, b"45")]))
     storage.delete("k")
     delete_all(storage)
-    assert storage.requests == {"put": 2, "get": 4, "size": 1, "list": 1, "delete": 1, "delete_all": 1}
+    assert storage.requests == {"put": 2, "get": 5, "size": 1, "list": 1, "delete": 1, "delete_all": 1}
     assert storage.nbytes == {"put": 15, "get": 20}
     storage.reset()
     assert storage.requests == storage.nbytes == {}

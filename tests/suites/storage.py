@@ -20,6 +20,7 @@ from deeplake_nb.storage.provider import (
     exists,
     get_into,
     get_many,
+    get_rows,
     is_empty,
     put_many,
     put_parts,
@@ -89,6 +90,18 @@ class StorageSuite:
         assert bytes(beyond) == content[99:].tobytes() + b".."
         assert get_into(provider, "k", beyond, start=1000) == 0
         assert get_into(provider, "k", np.empty((0, 3))) == 0
+
+    def test_get_rows_fills_each_row_from_its_own_place(self, provider):
+        content = np.arange(100, dtype="<i4")
+        self.write_behind(provider, "k", content.tobytes())
+        rows = np.full((3, 2), -1, "<i4")
+        assert get_rows(provider, "k", list(rows), [360, 0, 40]) == 24
+        assert rows.tolist() == [[90, 91], [0, 1], [10, 11]]
+        assert get_rows(provider, "k", [bytearray(4), beyond := bytearray(b"......")], [0, 396]) == 8
+        assert bytes(beyond) == content[99:].tobytes() + b".."
+        assert get_rows(provider, "k", [bytearray(3)], [400]) == get_rows(provider, "k", [], []) == 0
+        with pytest.raises(KeyNotFoundError):
+            get_rows(provider, "no", [bytearray(1)], [0])
 
     def test_what_is_not_there(self, provider):
         self.write_behind(provider, "folder/k", b"x")
