@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.tensor import Tensor
 
+    Part = int | slice | tuple[int | slice, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -40,33 +42,47 @@ class Column:
             out[there] = reduce.reduceat(self.values, starts)
         return out
 
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many values each row has."""
+        return np.ones(len(self.values), np.int64) if self.counts is None else self.counts
+
     def with_values(self, values: NDArray[Any]) -> Column:
         """Other values for the same rows."""
         return Column(values, self.counts)
 
 
-def column(tensor: Tensor, start: int, stop: int) -> Column:
+def column(tensor: Tensor, start: int, stop: int, parts: tuple[Part, ...] = ()) -> Column:
     """All values of rows ``start`` to ``stop``, flattened: of an image its pixels, of a text the text.
 
+    Args:
+        tensor: whose.
+        start: the first row.
+        stop: one beyond the last.
+        parts: which part of each sample, as indices one upon the other; a row that lacks it has no value.
+
     Raises:
+        IndexError: no row can have that part.
         LakeError: a row cannot be read.
     """
     part = tensor[start:stop]
     payload = htype_row(tensor.meta.htype).payload
     if payload in {"text", "json"} and not tensor.is_sequence:
+        for one in parts:
+            np.empty(1)[one]  # a text is a sample of one value
         values = part.text() if payload == "text" else part.dict()
-        return Column(_objects(values))
+        return Column(objects(values))
     if payload in {"list", "tag"} and not tensor.is_sequence:
-        rows = part.list()
-        return Column(
-            _objects([value for row in rows for value in row]), np.array([len(row) for row in rows], np.int64)
-        )
+        rows = [_within(objects(row), parts) for row in part.list()]
+        return Column(np.concatenate([objects([]), *rows]), np.array([len(row) for row in rows], np.int64))
     names = tensor.info.get("class_names") or () if tensor.base_htype == "class_label" else ()
     if not tensor.is_dynamic and not tensor.is_sequence and payload == "array":
         array = part.numpy()
+        for one in parts:
+            array = array[(slice(None), *(one if isinstance(one, tuple) else (one,)))]
         flat, each = array.reshape(-1), array[:1].size
         return Column(flat, None if each == 1 else np.full(stop - start, each, np.int64), names)
-    arrays = [_flat(one) for one in part.numpy(aslist=True)]
+    arrays = [_within(one, parts) for one in part.numpy(aslist=True)]
     counts = np.array([len(one) for one in arrays], np.int64)
     values = np.concatenate(arrays) if arrays else np.zeros(0)
     return Column(values, None if (counts == 1).all() else counts, names)
@@ -109,13 +125,22 @@ def class_counts(
     return sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
+def objects(values: Sequence[Any]) -> NDArray[Any]:
+    """An array of them as they are, lists too."""
+    return np.fromiter(values, object, len(values))
+
+
+def _within(sample: Any, parts: tuple[Part, ...]) -> NDArray[Any]:
+    """The values of a part of a sample, none where there is no such part."""
+    try:
+        for one in parts:
+            sample = sample[one]
+    except (IndexError, TypeError):
+        return np.zeros(0)
+    return _flat(sample)
+
+
 def _flat(value: Any) -> NDArray[Any]:
     if isinstance(value, list):  # items of a sequence, or polygons
         return np.concatenate([_flat(one) for one in value]) if value else np.zeros(0)
     return np.asarray(value).reshape(-1)
-
-
-def _objects(values: Sequence[Any]) -> NDArray[Any]:
-    out = np.empty(len(values), object)
-    out[:] = list(values)
-    return out

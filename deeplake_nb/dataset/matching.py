@@ -1,9 +1,8 @@
-"""Rows of a dataset that an expression fits, and queries in v3's words."""
+"""Rows of a dataset that an expression fits."""
 
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +16,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.columns import Part
     from deeplake_nb.dataset.rows import Rows
+    from deeplake_nb.dataset.tensor import Tensor
 
 BLOCK = 16_384
 """So many rows are looked at together."""
-
-_QUERY = re.compile(
-    r"""\s*select\s+\*\s*(?:from\s+(?P<source>"[^"]*"|'[^']*'|\S+)\s*)?(?:where\s+(?P<where>.*?))?\s*"""
-    r"""(?:order\s+by\s+(?P<order>.*?)(?:\s+(?P<way>asc|desc))?)?\s*"""
-    r"""(?:limit\s+(?P<limit>\d+))?\s*(?:offset\s+(?P<offset>\d+))?\s*;?\s*""",
-    re.IGNORECASE | re.DOTALL,
-)
-_QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 
 
 def matching(
@@ -50,46 +43,12 @@ def matching(
     return np.concatenate(found)
 
 
-def queried(ds: Rows, text: str) -> NDArray[np.int64]:
-    """Rows that ``SELECT * [WHERE condition] [ORDER BY value [DESC]] [LIMIT n [OFFSET m]]`` gives, in its order.
-
-    Raises:
-        CommandError: anything else, or it does not fit the tensors.
-    """
-    parts = parsed(text)
-    rows = np.arange(len(ds)) if parts["where"] is None else matching(ds, in_words(parts["where"]))
-    if parts["order"] is not None:
-        by = expression(in_words(parts["order"]))
-        keys = [by.keys(Block(ds, start, min(start + BLOCK, len(ds)))) for start in range(0, len(ds), BLOCK)]
-        values = np.concatenate(keys)[rows] if keys else rows
-        order = np.argsort(values, kind="stable")
-        rows = rows[order[::-1] if (parts["way"] or "").lower() == "desc" else order]
-    first = int(parts["offset"] or 0)
-    return rows[first : None if parts["limit"] is None else first + int(parts["limit"])]
-
-
-def parsed(text: str) -> dict[str, Any]:
-    """The parts of a query: ``source``, ``where``, ``order``, ``way``, ``limit``, ``offset``.
-
-    Raises:
-        CommandError: it is none that can be run here.
-    """
-    found = _QUERY.fullmatch(text)
-    if found is None:
-        raise CommandError(
-            f"the query {text[:200]!r} cannot be run here; queries are SELECT * WHERE condition ORDER BY value DESC "
-            "LIMIT n OFFSET m, conditions as in filter()"
-        )
-    return found.groupdict()
-
-
-def in_words(condition: str) -> str:
-    """A condition of a query as an expression: AND, OR, NOT and IN in small letters, one ``=`` doubled."""
-    parts = _QUOTED.split(condition)
-    for at in range(0, len(parts), 2):
-        part = re.sub(r"\b(AND|OR|NOT|IN)\b", lambda word: word[0].lower(), parts[at], flags=re.IGNORECASE)
-        parts[at] = re.sub(r"(?<![=!<>])=(?!=)", "==", part).replace("<>", "!=")
-    return "".join(parts)
+def ordered(keys: NDArray[Any], *, descending: bool = False) -> NDArray[np.int64]:
+    """A stable order of values, one per row; rows without a value come last."""
+    if keys.dtype == object:
+        _, keys = np.unique(np.array([str(key) for key in keys]), return_inverse=True)
+    values = keys.astype(np.float64)
+    return np.argsort(-values if descending else values, kind="stable")
 
 
 class Block:
@@ -108,33 +67,54 @@ class Block:
         return self._span[1] - self._span[0]
 
     @property
+    def rows(self) -> NDArray[np.int64]:
+        """Numbers of the rows."""
+        return np.arange(*self._span)
+
+    @property
     def names(self) -> Collection[str]:
         """Tensors, and ``row``."""
         return {**self._tensors, "row": None}
 
-    def column(self, name: str) -> Column:
-        """All values of a tensor in these rows."""
-        if name not in self._read:
-            start, stop = self._span
-            is_row = name == "row" and name not in self._tensors
-            self._read[name] = Column(np.arange(start, stop)) if is_row else column(self._tensors[name], start, stop)
-        return self._read[name]
+    def column(self, name: str, parts: tuple[Part, ...] = ()) -> Column:
+        """All values of a tensor in these rows, or of a part of each sample."""
+        if name not in self._tensors and parts:
+            raise CommandError(f"{name!r} is a number of a row and has no parts")
+        key = f"{name} {parts}"  # a slice is no key
+        if key not in self._read:
+            is_row = name not in self._tensors
+            self._read[key] = Column(self.rows) if is_row else column(self._tensors[name], *self._span, parts)
+        return self._read[key]
+
+    def shapes(self, name: str) -> list[tuple[int, ...]]:
+        """Shape of each row's sample."""
+        return shapes(self._tensor(name), self._numbers)
+
+    def infos(self, name: str) -> list[Any]:
+        """What is known of the file behind each row."""
+        found = self._tensor(name)[slice(*self._span)].sample_info
+        return [None] * self.count if found is None else list(found)
+
+    def sample(self, name: str, row: int) -> NDArray[Any]:
+        """The values of one row, of all rows of the dataset."""
+        return np.asarray(self._tensor(name)[row].numpy()).reshape(-1)
 
     def sizes(self, name: str) -> NDArray[np.int64]:
         """Number of values of each row."""
-        found = shapes(self._tensors[name], self._numbers)
-        return np.array([math.prod(shape) for shape in found], np.int64)
+        return np.array([math.prod(shape) for shape in self.shapes(name)], np.int64)
 
     def extents(self, name: str, axis: int | None) -> NDArray[np.int64]:
         """Length of an axis of each row's sample; its number of values along the first one for None."""
-        if name not in self._tensors:
-            raise CommandError(f"{name!r} is a number of a row and has no length; len() takes the name of a tensor")
-        tensor = self._tensors[name]
+        tensor = self._tensor(name)
         if axis is None and tensor.base_htype in {"text", "list", "tag", "json"} and not tensor.is_sequence:
             values = self.column(name)
             if values.counts is not None:
                 return values.counts
             return np.array([len(one) if hasattr(one, "__len__") else 1 for one in values.values], np.int64)
         at = axis or 0
-        found = shapes(tensor, self._numbers)
-        return np.array([shape[at] if at < len(shape) else 1 for shape in found], np.int64)
+        return np.array([shape[at] if -len(shape) <= at < len(shape) else 1 for shape in self.shapes(name)], np.int64)
+
+    def _tensor(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise CommandError(f"{name!r} is a number of a row and has no length; len() takes the name of a tensor")
+        return self._tensors[name]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.dataset.matching import matching, queried
+from deeplake_nb.dataset.matching import matching
+from deeplake_nb.dataset.queries import queried
 from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.errors import CommandError, SampleError, UnsupportedError
 from deeplake_nb.progress import Progress
@@ -69,8 +70,9 @@ class Selecting(Versions):
     def query(self, query_string: str, runtime: Any = None, return_data: bool = False) -> Self:
         """The rows of ``SELECT * WHERE condition ORDER BY value DESC LIMIT n OFFSET m``, as a view, in that order.
 
-        A condition is an expression as ``filter`` takes it; ``AND``, ``OR``, ``=`` and ``contains(text, 'word')`` are
-        understood.
+        A condition is an expression as ``filter`` takes it; ``AND``, ``OR``, ``=``, ``x BETWEEN 1 AND 2``,
+        ``ARRAY[1, 2]`` and ``contains(text, 'word')`` are understood, and ``UNION`` or ``INTERSECT`` of two queries in
+        brackets.
 
         Args:
             query_string: the query; each part after ``SELECT *`` may be left out.
@@ -84,8 +86,9 @@ class Selecting(Versions):
         if runtime or return_data:
             raise UnsupportedError("queries run here: leave runtime and return_data out")
         self.flush()
-        selected: Self = self[queried(self, query_string).tolist()]
-        return selected
+        rows, names = queried(self, query_string)
+        selected: Self = self[rows.tolist()]
+        return selected if names is None else selected[list(names)]
 
     def sample_by(self, weights: str | Sequence[float], replace: bool | None = True, size: int | None = None) -> Self:
         """Rows drawn at random, each as often as its weight says, as a view.

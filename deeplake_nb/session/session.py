@@ -131,16 +131,16 @@ class Session(Ingesting):
             CommandError: no such query, or one that names no dataset.
             DatasetNotFoundError: nothing there.
         """
-        from deeplake_nb.dataset.matching import parsed
+        from deeplake_nb.dataset.queries import source_of
         from deeplake_nb.errors import CommandError
 
         token = sealed_token(token)
-        source = parsed(query_string)["source"]
+        source = source_of(query_string)
         if source is None:
             raise CommandError(
                 f'a query here names its dataset, as in FROM "path"; this names none: {query_string:.200}'
             )
-        return self.load(source.strip("\"'"), read_only=True, token=token).query(query_string)
+        return self.load(source, read_only=True, token=token).query(query_string)
 
     def list(self, org_id: str, token: str | Secret | None = None) -> list[str]:
         """Paths of an organisation's datasets in the hub, in order; asks for them a page at a time."""

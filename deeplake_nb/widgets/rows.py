@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.expression import expression
-from deeplake_nb.dataset.matching import BLOCK, Block
+from deeplake_nb.dataset.matching import BLOCK, Block, ordered
 from deeplake_nb.errors import CommandError, did_you_mean
 from deeplake_nb.progress import Progress
 from deeplake_nb.urls import redact
@@ -110,21 +110,13 @@ def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: Tru
     if where:
         rows = rows[np.concatenate(masks)]
     if sort and keys:
-        rows = rows[_order(np.concatenate(keys), descending=view.descending)]
+        rows = rows[ordered(np.concatenate(keys), descending=view.descending)]
     elif view.descending:
         rows = rows[::-1]
     if view.sample and view.sample < len(rows):
         chosen = np.random.default_rng(view.seed).choice(len(rows), view.sample, replace=False)
         rows = rows[np.sort(chosen)]
     return rows
-
-
-def _order(keys: NDArray[Any], *, descending: bool) -> NDArray[np.int64]:
-    """A stable order, rows without a value last."""
-    if keys.dtype == object:
-        _, keys = np.unique(np.array([str(key) for key in keys]), return_inverse=True)
-    values = keys.astype(np.float64)
-    return np.argsort(-values if descending else values, kind="stable")
 
 
 def code(path: str, index: Sequence[int] | None, view: View, rows: Sequence[int] | None) -> str:

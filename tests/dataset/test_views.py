@@ -148,7 +148,7 @@ def test_queries(ds):
     assert ds.query("select *").sample_indices == list(range(10))
     assert ds[3:].query("select * where NOT label = 'a' limit 1").sample_indices == [3]
     assert ds.query("select * where text = 'a AND b'").sample_indices == []
-    for wrong in ("delete *", "select label where row > 1", "select * where", "select * limit x"):
+    for wrong in ("delete *", "select label, where row > 1", "select * where", "select * limit x"):
         with pytest.raises(CommandError):
             ds.query(wrong)
     with pytest.raises(UnsupportedError, match="queries run here"):

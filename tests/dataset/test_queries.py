@@ -1,0 +1,127 @@
+"""Queries in v3's words: which rows they give, of which tensors, and what is said of those that cannot be run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import deeplake_nb
+from deeplake_nb.dataset.queries import in_words, source_of
+from deeplake_nb.errors import CommandError
+
+
+@pytest.fixture(scope="module")
+def ds():
+    made = deeplake_nb.empty("mem://test-queries", overwrite=True)
+    with made:
+        made.create_tensor("label", htype="class_label", class_names=["cat", "dog", "bird"])
+        made.create_tensor("score", dtype="float64")
+        made.create_tensor("words/caption", htype="text")
+        made.create_tensor("a-name", dtype="int64")
+        made.create_tensor("boxes", htype="bbox")
+        made.create_tensor("embedding", htype="embedding")
+        for row in range(8):
+            made.append(
+                {
+                    "label": row % 3,
+                    "score": np.float64(row) / 2,
+                    "words/caption": f"row {row} and {row + 1}, between 1 and 2",
+                    "a-name": row,
+                    "boxes": np.full((row % 3, 4), row),
+                    "embedding": np.array([row, 1.0, 0.0], "float32"),
+                }
+            )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("select *", [0, 1, 2, 3, 4, 5, 6, 7]),
+        ("select * where label == 'cat' limit 2", [0, 3]),
+        ("SELECT * WHERE label = 'cat' AND NOT score > 1", [0]),
+        ("select * where label <> 'cat' and score BETWEEN 1 AND 2.5", [2, 4, 5]),
+        ("select * where contains(label, 'dog')", [1, 4, 7]),
+        ("select * where contains(\"words/caption\", 'row 3')", [3]),
+        ("select * where words/caption == 'row 3 and 4, between 1 and 2'", [3]),
+        ("select * where \"words/caption\" in ('row 3 and 4, between 1 and 2', 'x')", [3]),
+        ('select * where "a-name" == 5', [5]),
+        ('select * where "a-name" between 5 and 6 or "a-name" = 1', [1, 5, 6]),
+        ('select * where label == "cat"', [0, 3, 6]),
+        ("select * where label in ('cat', 'bird') and score < 1.2", [0, 2]),
+        ("select * where score in (1, 2, 6)", [2, 4]),
+        ("select * where shape(boxes)[0] > 1", [2, 5]),
+        ("select * where shape(boxes)[0] between 1 and 1", [1, 4, 7]),
+        ("select * where any(boxes[:, 2] > 4)", [5, 7]),
+        ("select * where all(boxes == 0)", [0, 3, 6]),
+        ("select * where all_strict(boxes > 0)", [1, 2, 4, 5, 7]),
+        ("select * where any(logical_and(boxes[:,3] > 2, boxes[:,3] < 5))", [4]),
+        ("select * where row_number() == 7", [7]),
+        ("select * where score == null or TRUE == (score > 3)", [7]),
+        ("select * order by l2_norm(embedding - ARRAY[5, 1, 0]) asc limit 3", [5, 4, 6]),
+        ("select * order by l2_norm(embedding - data(embedding, 2)) limit 1", [2]),
+        ("select * order by cosine_similarity(embedding, array[0, 1, 0]) desc limit 2", [0, 1]),
+        ("select * where label = 'dog' order by score desc limit 2 offset 1", [4, 1]),
+        ("select * order by words/caption desc limit 1", [7]),
+        ("(select * where label == 'cat') intersect (select * where score > 1)", [3, 6]),
+        ("(select * where score > 2.9) union (select * where label = 'cat' limit 1)", [6, 7, 0]),
+        (
+            "(select * where score > 3) union ((select * where label = 'cat') intersect (select * where score < 1))",
+            [7, 0],
+        ),
+        (
+            '(select * where score > 3) union (select * where score < 0.4) union (select * where "a-name" = 2);',
+            [7, 0, 2],
+        ),
+        ("select * where words/caption == '(select *) union (select *)'", []),
+    ],
+)
+def test_rows_of_a_query(ds, query, expected):
+    assert list(ds.query(query).sample_indices) == expected
+
+
+def test_a_query_of_some_tensors(ds):
+    found = ds.query("select label, words/caption where score > 3")
+    assert list(found.tensors) == ["label", "words/caption"]
+    assert found["words/caption"].data()["value"] == ["row 7 and 8, between 1 and 2"]
+    with pytest.raises(KeyError, match="lable"):
+        ds.query("select lable where score > 3")
+
+
+def test_a_query_of_a_view_counts_its_rows(ds):
+    assert list(ds[4:].query("select * where row_number() < 2").sample_indices) == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select * sample by max_weight(label == 'cat': 5)", r"ds\.sample_by\(weights\) draws rows"),
+        ("select * group by label", "GROUP BY is not here"),
+        ("select * ungroup by split", "GROUP BY is not here"),
+        ("select * where label = 'cat' expand by 1, 1", "EXPAND BY is not here"),
+        ("select *, score + 1 as more where score > 1", "computed columns are not here"),
+        ("select * from (select label, score) order by score", "queries of queries are not here"),
+        ("select * where", "cannot be run here; queries are SELECT"),
+        ("delete *", "cannot be run here"),
+        ("(select *) union", "cannot be run here"),
+        ("select * where label == 'cta'", "did you mean 'cat'"),
+        ("select * where a-name == 5", "no such tensor"),
+        ("select * where data(embedding, 99) == embedding", "99"),
+    ],
+)
+def test_what_cannot_be_run_says_what_to_do(ds, query, message):
+    with pytest.raises((CommandError, IndexError), match=message):
+        ds.query(query)
+
+
+def test_words_within_texts_stay():
+    text = "caption = 'a AND b = c between 1 and 2 ARRAY[1]' AND x = \"NOT a name\""
+    assert in_words(text) == "caption == 'a AND b = c between 1 and 2 ARRAY[1]' and x == \"NOT a name\""
+    assert in_words('about["x"] = 1', ["x"]) == 'about["x"] == 1'
+    assert in_words('"x" = 1', ["x"]) == 'tensor("x") == 1'
+
+
+def test_the_dataset_that_a_query_names():
+    assert source_of('select * from "./some where" where x > 1') == "./some where"
+    assert source_of("(select * from a where x > 1) union (select * from b)") == "a"
+    assert source_of("select * where x > 1") is None
