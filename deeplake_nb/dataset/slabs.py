@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _FILES_AT_ONCE, _SMALL_FILES_AT_ONCE = 64, 512
 _SLAB_NBYTES = 4 * 2**20
-_VALUES_AT_ONCE = 8192
+_VALUES_AT_ONCE, _SHORT_TEXTS_AT_ONCE = 8192, 65_536
+_SHORT_LENGTH, _LOOKS = 256, 256
+"""Texts are short where those that are looked at are, some in each slab."""
 
 
 def total(columns: Mapping[str, Any]) -> int | None:
@@ -47,9 +49,22 @@ def slabs(values: Any, meta: TensorMeta) -> Iterator[Any]:
     if heavy:
         yield from _heavy(values, meta)
         return
+    if isinstance(values, (list, tuple)):
+        start = 0
+        while start < len(values):
+            slab = values[start : start + _SHORT_TEXTS_AT_ONCE]
+            slab = slab if _are_short(slab) else slab[:_VALUES_AT_ONCE]
+            start += len(slab)
+            yield slab
+        return
     rest = iter(values)
     while slab := list(islice(rest, _VALUES_AT_ONCE)):
         yield slab
+
+
+def _are_short(values: Sequence[Any]) -> bool:
+    looked_at = values[:: len(values) // _LOOKS + 1]
+    return set(map(type, looked_at)) == {str} and max(map(len, looked_at)) <= _SHORT_LENGTH
 
 
 def _heavy(values: Iterable[Any], meta: TensorMeta) -> Iterator[list[Any]]:

@@ -139,6 +139,7 @@ class Chunk:
 
 UNIFORM_HEAD_NBYTES = 256
 """Holds the header of any chunk of uniform samples."""
+_POSITION = struct.Struct("<3I")
 
 
 def uniform_start(
@@ -151,15 +152,20 @@ def uniform_start(
     """
     head = head[:UNIFORM_HEAD_NBYTES]
     try:
-        shapes, positions, rest = _header(head, what)
-    except FormatError:
-        return None  # the header may just be longer than the head: whoever reads it whole will tell
-    if len(shapes) != 1 or len(positions) != 1 or shapes[0, -1] != positions[0, -1]:
+        at = len(head) - len(split_version(head, what)[1])
+        lines, columns = struct.unpack_from("<ii", head, at)
+        at += 8 + 4 * lines * columns + 4
+        if lines != 1 or columns < 1 or at + _POSITION.size > len(head):
+            return None
+        *dims, shaped, count = struct.unpack_from(f"<{columns + 1}I", head, at - 4 * columns - 4)
+        size, first, last = _POSITION.unpack_from(head, at)
+    except (FormatError, struct.error):
+        return None  # cut off, longer, or of other samples: whoever reads the chunk whole will tell
+    if count != 1 or shaped != last or size != nbytes or rows.stop > last + 1:
         return None
-    size, first, last = map(int, positions[0])
-    if size != nbytes or int(rows.stop) > last + 1 or (shape is not None and tuple(shapes[0, :-1].tolist()) != shape):
+    if shape is not None and tuple(dims) != shape:
         return None
-    return len(head) - len(rest) + first + int(rows.start) * nbytes
+    return int(at + _POSITION.size + first + rows.start * nbytes)
 
 
 def open_header(head: memoryview, what: str) -> tuple[Chunk, int]:

@@ -130,17 +130,18 @@ class Encoder:
         return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
 
     def _texts(self, values: Any) -> Joined | None:
-        """Nothing but strings, with no work per row but its length, or its encoding."""
-        if self.row.payload != "text" or self.compression or self.meta.is_link or set(map(type, values)) != {str}:
+        """Nothing but strings, with no work per row: how long they are is seen where they are joined."""
+        if self.row.payload != "text" or self.compression or self.meta.is_link or not len(values):
             return None
-        text = "".join(values)
-        if text.isascii():
-            return Joined(text.encode(), np.fromiter(map(len, values), np.int64, len(values)), (1,))
         try:
-            payloads = [one.encode() for one in values]
-        except UnicodeEncodeError:
+            data, payload = "\0".join(values).encode(), "".join(values).encode()
+        except (TypeError, UnicodeEncodeError):
             return None  # the general way says which
-        return Joined(b"".join(payloads), np.fromiter(map(len, payloads), np.int64, len(payloads)), (1,))
+        ends = np.append(np.flatnonzero(np.frombuffer(data, np.uint8) == 0), len(data))
+        if len(ends) == len(values):
+            return Joined(payload, np.diff(ends, prepend=-1) - 1, (1,))
+        sizes = [len(one.encode()) for one in values]  # as one of them has such a character
+        return Joined(payload, np.array(sizes, np.int64), (1,))
 
     def _records(self, values: Any) -> Joined | None:
         """Nothing but JSON objects."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deeplake_nb.errors import LakeError
 from deeplake_nb.storage.patches import Patched, put_patched
@@ -24,6 +24,8 @@ R = TypeVar("R")
 
 _AHEAD_NBYTES = 128 << 20
 """No request begins while this much is read and not consumed yet."""
+_LARGE_NBYTES = 1 << 20
+"""Copying that much to the system takes longer than a thread to begin, and needs no lock of Python's."""
 
 
 def get_many(
@@ -112,7 +114,7 @@ def put_many(
     """Write many objects, in no order; when it returns all of them are there.
 
     Where the provider waits for its answers, ``max_workers`` (default: the provider's ``concurrency``) puts are under
-    way at once, and as many as there are cores of patched objects, which others copy for us. What has an order is
+    way at once, and as many as there are cores of large objects, which others copy for us. What has an order is
     written in several calls. ``progress`` is told of each object that is there.
 
     Raises:
@@ -126,11 +128,20 @@ def put_many(
         else:
             provider.put(key, data)
 
-    copies = sum(isinstance(data, Patched) for _, data in puts)
-    cores = (os.cpu_count() or 1) if copies else 1  # asked of the system each time
-    workers = max(provider.concurrency, min(copies, cores)) if max_workers is None else max_workers
+    workers = max_workers
+    if workers is None:
+        large = provider.concurrency == 1 and sum(_is_large(data) for _, data in puts)
+        workers = max(provider.concurrency, min(large, os.cpu_count() or 1) if large > 1 else 1)  # which takes a call
     for _ in in_parallel(write, puts, min(workers, len(puts))):
         progress(1)
+
+
+def _is_large(data: Buffer | Sequence[Buffer] | Patched) -> bool:
+    """Whether writing it takes longer than another thread does to begin."""
+    if isinstance(data, Patched):
+        return True
+    buffers: Any = data if isinstance(data, (list, tuple)) else [data]
+    return sum(memoryview(one).nbytes for one in buffers) >= _LARGE_NBYTES
 
 
 def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:

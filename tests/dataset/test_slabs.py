@@ -73,3 +73,16 @@ def test_grey_and_coloured_files_keep_their_shapes():
     x.extend([deeplake.Sample(file(8)), deeplake.Sample(grey.getvalue()), deeplake.Sample(file(9))])
     assert x.shapes().tolist() == [[8, 8, 3], [5, 7, 1], [9, 8, 3]]
     assert x[1].sample_info["shape"] == [5, 7, 1]
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_short_texts_are_taken_many_at_a_time(kind):
+    meta = TensorMeta(name="x", htype="text", dtype="str")
+    assert [len(slab) for slab in slabs(kind(["short"] * 70_000), meta)] == [65_536, 4_464]
+    mixed = ["short"] * 65_536 + ["long" * 1_000] * 10_000 + ["short"] * 9
+    found = list(slabs(kind(mixed), meta))
+    assert [len(slab) for slab in found] == [65_536, 8_192, 1_817]
+    assert [text for slab in found for text in slab] == mixed
+    assert [len(slab) for slab in slabs(kind([{"a": 1}] * 9_000), meta)] == [8_192, 808]
+    assert [len(slab) for slab in slabs(iter(["short"] * 9_000), meta)] == [8_192, 808]
+    assert not list(slabs(kind([]), meta))

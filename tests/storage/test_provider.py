@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import threading
 import time
 import uuid
@@ -263,3 +264,25 @@ def test_in_order_gives_answers_in_order_and_runs_a_little_ahead():
     assert list(parallel.in_order(square, [4, 5], 0)) == [16, 25]
     with pytest.raises(TypeError):
         list(parallel.in_order(lambda number: number + None, range(50), 3))
+
+
+def test_large_objects_are_written_side_by_side_where_nothing_is_waited_for(memory):
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one core")
+
+    class Meeting(Wrapper):
+        """Two puts of large objects must be under way at once to get past the barrier."""
+
+        barrier = threading.Barrier(2, timeout=20)
+
+        def put(self, key, data, *, if_absent=False):
+            if key.startswith("large"):
+                self.barrier.wait()
+            super().put(key, data, if_absent=if_absent)
+
+    storage, large = Meeting(memory), bytes(1 << 20)
+    put_many(storage, [("small", b"1"), ("large/1", large), ("large/2", [large[1:], b"2"])])
+    assert [memory.size(key) for key in ("small", "large/1", "large/2")] == [1, 1 << 20, 1 << 20]
+    writers = set()
+    put_many(storage, [("one", large), ("small", b"2")], progress=lambda _: writers.add(threading.active_count()))
+    assert writers == {threading.active_count()}, "threads, for one of them"
