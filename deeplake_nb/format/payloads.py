@@ -311,9 +311,14 @@ class Encoder:
     def _text_like(self, value: Any) -> tuple[bytes, Shape]:
         match self.row.payload:
             case "text":
-                text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+                text = value.reshape(())[()] if isinstance(value, np.ndarray) and value.size == 1 else value
                 if text is not None and not isinstance(text, str):
-                    raise SampleError(f"{self.what}: expected a string, got a {type(value).__name__}")
+                    if not _is_number(text):
+                        raise SampleError(
+                            f"{self.what}: expected a string or a number, got a {type(value).__name__}; bytes need a "
+                            ".decode(), and lists and dictionaries a tensor of htype json"
+                        )
+                    text = str(text)  # as v3 writes numbers
                 return self._utf8(text or ""), (1,)
             case "json":
                 return self._json({} if value is None else value), (1,)
@@ -321,7 +326,8 @@ class Encoder:
                 items = [] if value is None else _listed(value, self.what)
                 return self._json(items), (len(items),)
             case "tag":
-                tags = [value] if isinstance(value, str) else [None] if value is None else _listed(value, self.what)
+                is_one = value is None or isinstance(value, str) or _is_number(value)
+                tags = [value] if is_one else _listed(value, self.what)
                 tags = tags or [None]
                 return self._json(tags), (len(tags),)
             case _:

@@ -565,7 +565,7 @@ def test_values_that_do_not_fit(store):
         r"tensor 'x': expected an array .* got a str \(append read\(path\) for a file\)",
         lambda: ds.x.append("a.png"),
     )
-    refused(SampleError, "tensor 'text': expected a string, got a int", lambda: ds.text.append(5))
+    refused(SampleError, "tensor 'text': expected a string or a number, got a bytes", lambda: ds.text.append(b"5"))
     refused(SampleError, "tensor 'js': a object cannot be stored as JSON", lambda: ds.js.append(object()))
     refused(
         SampleError, r"tensor 'js': a ndarray of dtype object", lambda: ds.js.append({"a": np.array([1, "b"], object)})

@@ -355,12 +355,13 @@ def test_bytes_of_values_as_the_original_writes_them(htype, value, payload, shap
 @pytest.mark.parametrize(
     ("htype", "value", "message"),
     [
-        ("text", 5, "expected a string, got a int"),
-        ("text", np.array(["a", "b"]), "expected a string, got a ndarray"),
+        ("text", b"a", r"expected a string or a number, got a bytes; bytes need a \.decode\(\)"),
+        ("text", ["a"], "got a list; .* htype json"),
+        ("text", np.array(["a", "b"]), "expected a string or a number, got a ndarray"),
         ("list", "abc", "expected a list, got a str"),
         ("list", {"a": 1}, "expected a list, got a dict"),
         ("list", 5, "expected a list, got a int"),
-        ("tag", 5, "expected a list, got a int"),
+        ("tag", {"a": 1}, "expected a list, got a dict"),
         ("json", {"a": {1, 2}}, "a set cannot be stored as JSON"),
         ("json", {(1, 2): 3}, "keys must be"),
         ("json", np.array([object()]), "a ndarray of dtype object cannot be stored as JSON"),

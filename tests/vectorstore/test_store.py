@@ -269,7 +269,7 @@ def failing(texts):
         ({"text": TEXTS, "metadata": PAGES, "embedding": np.ones((4, 5))}, VectorStoreError, r"\(3,\) and \(5,\)"),
         ({"text": TEXTS, "metadata": PAGES, "embedding": [[1, 2, 3]] * 3 + [[1]]}, VectorStoreError, "of one width"),
         ({"text": TEXTS, "metadata": PAGES, "embedding": [[1, 2, 3]] * 3 + ["x"]}, VectorStoreError, "of one width"),
-        ({"text": [1, 2, 3, 4], "metadata": PAGES, "embedding": VECTORS}, SampleError, "expected a string"),
+        ({"text": [b"1", b"2", b"3", b"4"], "metadata": PAGES, "embedding": VECTORS}, SampleError, "expected a string"),
         ({"text": TEXTS, "metadata": [*PAGES[:3], {"a": {1, 2}}], "embedding": VECTORS}, SampleError, "metadata"),
         (
             {"text": TEXTS, "metadata": PAGES, "embedding_data": TEXTS},
