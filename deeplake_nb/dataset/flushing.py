@@ -8,6 +8,7 @@ of several tensors count is announced in a journal first, so that a row is in al
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import weakref
@@ -26,7 +27,7 @@ from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import encode_chunk_set
 from deeplake_nb.garbage import when_gone
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import put_many
+from deeplake_nb.storage.provider import in_parallel, put_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 _log = logging.getLogger(__name__)
+_FEW = 4
+"""So few files are removed sooner than a thread begins."""
 
 
 class Flushing:
@@ -275,6 +278,15 @@ class Flushing:
 
 
 def _discard(storage: StorageProvider, paths: list[str]) -> None:
-    while paths:
+    def discard(path: str) -> None:
         with suppress(LakeError):  # nothing names it; it takes some room, and that is all
-            storage.delete(paths.pop())
+            storage.delete(path)
+
+    workers = min(max(storage.concurrency, os.cpu_count() or 1), len(paths) // _FEW)
+    try:
+        for _ in in_parallel(discard, paths, workers):
+            pass
+    except RuntimeError:  # no thread begins as the process ends
+        for path in paths:
+            discard(path)
+    paths.clear()

@@ -118,18 +118,17 @@ class Edit:
 
     def regions(self, ids: ChunkIds, tiles: dict[int, Tiling]) -> list[Region]:
         """The entries to rewrite; none is in two regions. A region without entries is a place to insert at."""
-        found: list[Region] = []
         firsts, stops = _touched(self, ids, tiles)
-        for number, (first, stop) in enumerate(zip(firsts, stops, strict=True)):
-            if found and first < found[-1].stop:
-                last = found.pop()
-                found.append(Region(last.first, max(last.stop, stop), slice(last.changes.start, number + 1)))
-            else:
-                found.append(Region(first, stop, slice(number, number + 1)))
-        return found
+        if not len(firsts):
+            return []
+        reach = np.maximum.accumulate(stops)
+        begins = np.flatnonzero(np.append(True, firsts[1:] >= reach[:-1]))
+        ends = np.append(begins[1:], len(firsts))
+        columns = firsts[begins].tolist(), reach[ends - 1].tolist(), begins.tolist(), ends.tolist()
+        return [Region(first, stop, slice(begin, end)) for first, stop, begin, end in zip(*columns, strict=True)]
 
 
-def _touched(edit: Edit, ids: ChunkIds, tiles: dict[int, Tiling]) -> tuple[list[int], list[int]]:
+def _touched(edit: Edit, ids: ChunkIds, tiles: dict[int, Tiling]) -> tuple[Ints, Ints]:
     """For each change the first entry it touches, and the one after the last."""
     lasts, length = ids.lasts, len(ids)
     firsts = np.searchsorted(lasts, edit.starts)
@@ -138,7 +137,7 @@ def _touched(edit: Edit, ids: ChunkIds, tiles: dict[int, Tiling]) -> tuple[list[
     for at in np.flatnonzero(edit.starts == edit.stops).tolist():  # new items between old ones: next to either
         item = int(edit.starts[at])
         firsts[at], stops[at] = _beside(item, int(firsts[at]), ids, tiles, length)
-    return firsts.tolist(), stops.tolist()
+    return firsts, stops
 
 
 def _beside(item: int, entry: int, ids: ChunkIds, tiles: dict[int, Tiling], length: int) -> tuple[int, int]:
