@@ -40,6 +40,7 @@ class Amended:
 
     def __init__(self, tables: Chunk, meta: TensorMeta, source: tuple[StorageProvider, str, int] | None) -> None:
         self._tables, self._meta, self._source = tables, meta, source
+        self._alike = tables.uniform()
         self._patches: list[tuple[int, memoryview]] = []  # by where in the data
         self._patches_nbytes = 0
         self._data: bytearray | None = None
@@ -70,7 +71,9 @@ class Amended:
 
     def fits(self, rows: Ints, new: Uniform) -> bool:
         """Whether samples ``rows`` (rising) are as long and as shaped as new ones."""
-        tables = self._tables
+        tables, alike = self._tables, self._alike
+        if alike is not None:
+            return bool(new.nbytes) and alike == (new.nbytes, new.shape) and int(rows[-1]) < len(tables)
         if tables.is_whole or not new.nbytes or new.shape is None or tables.rank != len(new.shape):
             return False
         at = np.searchsorted(tables.shapes[:, -1], rows)

@@ -14,6 +14,7 @@ import numpy as np
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.tiled import with_part
+from deeplake_nb.dataset.waiting import in_order
 from deeplake_nb.errors import SampleError
 from deeplake_nb.format.batch import Joined
 from deeplake_nb.format.edits import Edit
@@ -58,7 +59,7 @@ def update(writer: Writer, columns: Mapping[str, tuple[Ints, Any]], *, infos: Ma
                 raise SampleError(f"tensor {name!r}: {len(values)} values for {len(rows)} rows; give one for each")
             known = infos.get(key) if infos else None
             if len(rows):
-                jobs += _replacements(writer, touched, key, *_in_order(rows, values), known)
+                jobs += _replacements(writer, touched, key, *in_order(rows, values), known)
         _carry_out(jobs)
         for job in jobs:
             key = job.appender.tensor.key
@@ -124,15 +125,6 @@ def clear(writer: Writer, tensors: Sequence[str]) -> None:
     for key in tensors:
         for one in companions.with_companions(writer.state, [key]):
             writer.changes.tensors[one].clear()
-
-
-def _in_order(rows: Ints, values: Any) -> tuple[Ints, Any]:
-    """Rows rising, each once, with its last value."""
-    if len(rows) < 2 or bool((np.diff(rows) > 0).all()):  # noqa: PLR2004 - nothing to order
-        return rows, values
-    unique, places = np.unique(rows[::-1], return_index=True)
-    order = len(rows) - 1 - places
-    return unique, values[order] if isinstance(values, np.ndarray) else [values[at] for at in order.tolist()]
 
 
 def _replacements(  # noqa: PLR0917 - one place calls it

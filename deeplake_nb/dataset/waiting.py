@@ -42,9 +42,14 @@ class Column:
     values: list[Any] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)  # that are to have these values; none where they are new rows
 
-    def joined(self) -> Any:
-        """All values, as a batch."""
-        return np.stack(self.values) if isinstance(self.values[0], np.ndarray) else self.values
+    def batch(self) -> Any:
+        """All values."""
+        return _joined(self.values)
+
+    def changes(self) -> tuple[NDArray[np.int64], Any]:
+        """Rows, rising, and their values."""
+        rows, values = in_order(np.array(self.rows, np.int64), self.values)
+        return rows, _joined(values)
 
 
 class Kind(Enum):
@@ -126,18 +131,30 @@ class Waiting:
 
     def batches(self) -> dict[str, Any]:
         """The waiting values, by tensor key."""
-        return {key: column.joined() for key, column in self._columns.items() if column.values}
+        return {key: column.batch() for key, column in self._columns.items() if column.values}
 
     def changes(self) -> dict[str, tuple[NDArray[np.int64], Any]]:
         """Rows and their waiting values, by tensor key."""
-        columns = self._columns.items()
-        return {key: (np.array(one.rows, np.int64), one.joined()) for key, one in columns if one.values}
+        return {key: column.changes() for key, column in self._columns.items() if column.values}
 
     def clear(self) -> None:
         """Nothing waits any more."""
         self.count = self._nbytes = 0
         for column in self._columns.values():
             column.values, column.rows = [], []
+
+
+def in_order(rows: NDArray[np.int64], values: Any) -> tuple[NDArray[np.int64], Any]:
+    """Rows rising, each once, with its last value."""
+    if len(rows) < 2 or bool((np.diff(rows) > 0).all()):  # noqa: PLR2004 - nothing to order
+        return rows, values
+    unique, places = np.unique(rows[::-1], return_index=True)
+    order = len(rows) - 1 - places
+    return unique, values[order] if isinstance(values, np.ndarray) else [values[at] for at in order.tolist()]
+
+
+def _joined(values: list[Any]) -> Any:
+    return np.stack(values) if isinstance(values[0], np.ndarray) else values
 
 
 def _fit(state: State, tensor: TensorState, value: Any) -> Callable[[Any], Any] | None:

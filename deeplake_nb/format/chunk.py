@@ -92,7 +92,12 @@ class Chunk:
         Raises:
             FormatError: a sample this chunk does not hold.
         """
-        if self._are_all(samples):
+        if len(self.positions) == 1 and len(samples):
+            size, first, last = self.positions[0].tolist()
+            if int(samples.max()) <= last:
+                starts = first + samples * size
+                return starts, starts + size
+        elif self._are_all(samples):
             return self._all_spans()
         lasts = self.positions[:, 2]
         rows = np.searchsorted(lasts, samples)
