@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.dataset import schema
 from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
 from deeplake_nb.dataset.structured import LARGE, Structured
-from deeplake_nb.errors import UnsupportedError
+from deeplake_nb.errors import LakeError, UnsupportedError
 from deeplake_nb.storage.open import sealed
 from deeplake_nb.urls import DiscreetText
 
@@ -38,12 +38,13 @@ class Placed(Structured):
         overwrite: bool = False,
         creds: Any = None,
         progressbar: bool = True,
+        unlink: bool = False,
         **options: Any,
     ) -> Self:
         """Copy the dataset, all its versions, to another storage; gives the copy. As ``deeplake_nb.copy``.
 
         Of a selection of rows, of a group, or with ``tensors``, just these are copied, as they are in this version;
-        files byte for byte.
+        files byte for byte. So are all tensors with ``unlink``.
 
         Args:
             dest: where to.
@@ -51,29 +52,35 @@ class Placed(Structured):
             overwrite: replace a dataset that is there.
             creds: credentials of ``dest``.
             progressbar: show how far it is, where a whole dataset is copied.
+            unlink: copy linked files, and not the links to them.
             options: ``org_id``, ``token`` and ``public`` of a hub; v3's other arguments have no effect.
 
         Raises:
             DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
             TensorNotFoundError: no such tensor.
             StorageError: a storage failed; copying a whole dataset again goes on from there.
+            LinkError: with ``unlink``, a linked file that cannot be read.
         """
         dest = DiscreetText(dest) if isinstance(dest, str) else dest
         creds = sealed(creds)  # so that no frame of a traceback below holds a secret
         options = {name: sealed({name: value})[name] if name == "token" else value for name, value in options.items()}
         host = self._opener("copied")
-        if not self.is_view and not self._group and tensors is None:
+        if not self.is_view and not self._group and tensors is None and not unlink:
             copied: Self = host.copy(
                 self._state.storage, dest, overwrite=overwrite, creds=creds, progressbar=progressbar, options=options
             )
             return copied
         names = tensor_names(self, tensors)
         made: Self = host.empty(dest, overwrite=overwrite, creds=creds, options=options)
-        with made:
-            make_like(self, made, names, unlink=False, overwrite=False)
-            extract(self, made, names)
-            if not self._group:
-                made.info.update(dict(self.info))
+        try:
+            with made:
+                make_like(self, made, names, unlink=unlink, overwrite=False)
+                extract(self, made, names, unlink=unlink)
+                if not self._group:
+                    made.info.update(dict(self.info))
+        except LakeError:
+            made.delete(large_ok=True)  # half a copy would open as a dataset
+            raise
         return made
 
     def deepcopy(

@@ -71,7 +71,12 @@ def _items(state: State, tensor: TensorState, items: Ints, names: list[str] | No
     for one in found:
         if isinstance(one, LakeError):
             raise one
-        yield one if tensor.meta.is_link and not unlink else _value(one, names)
+        if not tensor.meta.is_link:
+            yield _value(one, names)
+        elif unlink:
+            yield _value(one, names) if one.shape != (0,) else None  # which is no link
+        else:
+            yield one
 
 
 def _value(stored: StoredSample, names: list[str] | None) -> Any:

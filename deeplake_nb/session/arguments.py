@@ -20,13 +20,13 @@ _WITHOUT_EFFECT = {
     "lock_timeout",
     "runtime",  # of a closed service
     "index_params",
-    "unlink",  # goes with ``access_method``
     "num_workers",  # what can be done at once is
     "scheduler",
     "connect_kwargs",
 }
 _REFUSED: dict[str, tuple[set[Any], str]] = {
     "access_method": ({None, "stream"}, "data is streamed; copy() the dataset to a folder to have it there"),
+    "unlink": ({None, False}, "linked files are read as they are needed; copy(unlink=True) keeps them in the copy"),
     "indra": ({None, False}, "that engine is closed; leave the argument out"),
 }
 """Arguments of v3 that are refused but for these values, and what to do instead."""

@@ -30,6 +30,7 @@ class Copying(Opening):
         src_creds: Any = None,
         dest_creds: Any = None,
         progressbar: bool = True,
+        unlink: bool = False,
         **options: Any,
     ) -> Dataset:
         """Copy a dataset, all its versions, to another storage; gives the copy.
@@ -37,12 +38,14 @@ class Copying(Opening):
         What is there already with the same size and content is not copied again, so that a copy that broke off goes
         on when it is asked for again. Every object is checked, and none opens as a dataset before all are there.
         Linked files stay where they are. Of a selection of rows, of ``path@version``, and with ``tensors``, just these
-        rows and tensors are copied, as they are in that version, without its history.
+        rows and tensors are copied, as they are in that version, without its history; so it is with ``unlink``, which
+        puts the linked files themselves into the copy.
 
         Raises:
             DatasetNotFoundError: no dataset at ``src``.
             DatasetExistsError: a dataset (without ``overwrite``) or other files are at ``dest``.
             StorageError: a storage failed, or ``src`` was written to meanwhile: copy again.
+            LinkError: with ``unlink``, a linked file that cannot be read.
         """
         dest, dest_creds = discreet(dest, dest_creds)
         src, src_creds = DiscreetText(src) if isinstance(src, str) else src, sealed(src_creds)
@@ -50,11 +53,11 @@ class Copying(Opening):
         given = {"overwrite": overwrite, "creds": dest_creds, "progressbar": progressbar}
         if not isinstance(src, Dataset):
             place, address = self._versioned(src, src_creds, access, "r")
-            if tensors is None and address is None:
+            if tensors is None and address is None and not unlink:
                 return self._copied(place.storage, dest, access=access, **given)
             src = self._loaded(place, address, read_only=True)
             tensors = list(src.tensors) if tensors is None else tensors  # of this version, and not the history
-        return src.copy(dest, tensors=tensors, **given, **access.options())
+        return src.copy(dest, tensors=tensors, unlink=unlink, **given, **access.options())
 
     def deepcopy(
         self,
@@ -95,6 +98,7 @@ class Copying(Opening):
         tensors: Sequence[str] | None = None,
         overwrite: bool = False,
         creds: Any = None,
+        unlink: bool = False,
         **options: Any,
     ) -> Dataset:
         """Make an empty dataset with the tensors of another: their htypes, dtypes, compressions and info, no rows.
@@ -105,6 +109,7 @@ class Copying(Opening):
             tensors: names of tensors or groups; all, if none are given.
             overwrite: replace a dataset at ``dest``, or tensors of the same names in it.
             creds: credentials of both places.
+            unlink: make of tensors of links such as hold the files themselves.
             options: ``org_id``, ``token`` and ``public`` of a hub; v3's other arguments have no effect.
 
         Raises:
@@ -124,7 +129,7 @@ class Copying(Opening):
         if not isinstance(target, Dataset):
             target = self.empty(target, overwrite=overwrite, creds=creds, public=is_public, **access.options())
         with target:
-            make_like(source, target, names, unlink=False, overwrite=overwrite)
+            make_like(source, target, names, unlink=unlink, overwrite=overwrite)
             if not source.is_group:
                 target.info.update(dict(source.info))
         return target

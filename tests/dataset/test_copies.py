@@ -8,12 +8,14 @@ import uuid
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import deeplake_nb
 from deeplake_nb.errors import (
     CredentialsError,
     DatasetExistsError,
     DatasetNotFoundError,
+    LinkError,
     ReadOnlyError,
     StorageError,
     UnsupportedError,
@@ -187,3 +189,62 @@ def test_credentials_are_never_shown(ds, creds):
         for frame, _ in traceback.walk_tb(caught.value.__traceback__):
             if frame.f_code.co_filename != __file__:
                 assert CANARY not in repr(frame.f_locals)
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """Three rows, two of them links to files that are there."""
+    for at in range(2):
+        Image.fromarray(np.full((4 + at, 6, 3), 40 * at, "uint8")).save(tmp_path / f"{at}.png")
+    ds = deeplake_nb.empty(tmp_path / "linked")
+    with ds:
+        ds.create_tensor("images", htype="link[image]", sample_compression="png")
+        ds.create_tensor("pairs", htype="sequence[link[image]]", sample_compression="png")
+        ds.create_tensor("label", htype="class_label", class_names=["cat", "dog"])
+        links = [deeplake_nb.link(tmp_path / f"{at}.png") for at in range(2)]
+        ds.extend({"images": [*links, None], "pairs": [links, links[:1], []], "label": ["cat", "dog", "dog"]})
+    return ds
+
+
+def test_linked_files_are_copied_when_asked(linked, tmp_path):
+    wanted = [one.tolist() for one in linked.images.numpy(aslist=True)]
+    pairs = [[one.tolist() for one in row] for row in linked.pairs.numpy(aslist=True)]
+    files = [(tmp_path / f"{at}.png").read_bytes() for at in range(2)]
+    kept = deeplake_nb.copy(linked.path, place(), progressbar=False)
+    made = [
+        deeplake_nb.copy(linked.path, place(), progressbar=False, unlink=True),
+        deeplake_nb.copy(linked, place(), progressbar=False, unlink=True, tensors=["images", "pairs", "label"]),
+        linked.copy(place(), progressbar=False, unlink=True),
+        linked[:].copy(place(), progressbar=False, unlink=True),
+    ]
+    for at in range(2):
+        (tmp_path / f"{at}.png").unlink()
+    for one in made:
+        assert [one.images.htype, one.pairs.htype] == ["image", "sequence[image]"]
+        assert [row.tolist() for row in one.images.numpy(aslist=True)] == wanted
+        assert [[item.tolist() for item in row] for row in one.pairs.numpy(aslist=True)] == pairs
+        assert [one.images[at].tobytes() for at in range(2)] == files
+        assert one.label.data()["text"] == [["cat"], ["dog"], ["dog"]]
+    with pytest.raises(LinkError):
+        kept.images[0].numpy()
+
+
+def test_a_broken_link_leaves_no_half_copy(linked, tmp_path):
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(LinkError, match=r"1\.png"):
+        linked.copy(tmp_path / "copy", progressbar=False, unlink=True)
+    assert not deeplake_nb.exists(tmp_path / "copy")
+    assert len(linked.copy(tmp_path / "copy", progressbar=False)) == 3
+
+
+def test_tensors_like_those_of_links_hold_files_when_asked(linked):
+    other = deeplake_nb.like(place(), linked, unlink=True)
+    assert {name: tensor.htype for name, tensor in other.tensors.items()} == {
+        "images": "image",
+        "pairs": "sequence[image]",
+        "label": "class_label",
+    }
+    assert deeplake_nb.like(place(), linked).images.htype == "link[image]"
+    assert deeplake_nb.like(place(), linked.path, unlink=False).images.htype == "link[image]"
+    with pytest.raises(UnsupportedError, match=r"copy\(unlink=True\)"):
+        deeplake_nb.load(linked.path, unlink=True)
