@@ -31,6 +31,7 @@ from deeplake_nb.format.samples import Sample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deeplake_nb.dataset.outgoing import Outgoing
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import Tables, TensorState
     from deeplake_nb.dataset.tail import TailMark
@@ -52,7 +53,7 @@ class _Mark:
 class Appender:
     """The writing end of one tensor in one version of a dataset."""
 
-    def __init__(self, state: State, tensor: TensorState, *, is_new: bool = False) -> None:
+    def __init__(self, state: State, tensor: TensorState, outgoing: Outgoing, *, is_new: bool = False) -> None:
         self.state = state
         self.tensor = tensor
         self.is_new = is_new  # no flush has written it
@@ -62,7 +63,7 @@ class Appender:
         self.rewriter = Rewriter(state, tensor)
         self.is_info_dirty = False
         self.is_renamed = False
-        self.tail = Tail(state, tensor)
+        self.tail = Tail(state, tensor, outgoing)
         self._stored_tiles: dict[int, Tiling] | None = None  # the table of tiles as a flush has left it
         self.shared: dict[str, tuple[str, str]] = {}  # chunk names that its chunk set leads to other commits' objects
         self.flushed_tensor: TensorState | None = None  # as the last flush left it; None before the first change

@@ -20,6 +20,7 @@ from deeplake_nb.dataset import commits, companions, journal
 from deeplake_nb.dataset.appender import Appender
 from deeplake_nb.dataset.changes import Changes
 from deeplake_nb.dataset.lock import WriteLock
+from deeplake_nb.dataset.outgoing import Outgoing
 from deeplake_nb.dataset.waiting import Waiting
 from deeplake_nb.errors import LakeError, LockedError, ReadOnlyError, SampleError
 from deeplake_nb.format import keys
@@ -55,6 +56,7 @@ class Flushing:
         self._open = 0
         self._is_extending = False
         self.waiting = Waiting(state)
+        self.outgoing = Outgoing(state.storage)
         self._thread = 0  # that wrote last
         self._writing = threading.RLock()
         self._lock = self._new_lock()
@@ -273,7 +275,7 @@ class Flushing:
         self.changes.load(tensors)
         for key in tensors:
             if key not in self.appenders:
-                self.appenders[key] = Appender(self.state, self.state.tensors[key])
+                self.appenders[key] = Appender(self.state, self.state.tensors[key], self.outgoing)
         return {key: self.appenders[key] for key in tensors}
 
 

@@ -215,7 +215,7 @@ def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None, k
     state.meta.tensor_names[meta.name] = key
     if meta.hidden:
         state.meta.hidden_tensors.append(key)
-    appender = writer.appenders[key] = Appender(state, tensor, is_new=True)
+    appender = writer.appenders[key] = Appender(state, tensor, writer.outgoing, is_new=True)
     appender.is_info_dirty = bool(info)
     writer.changes.tensors[key] = CommitDiff(created=True)
     writer.is_meta_dirty = True

@@ -1,7 +1,7 @@
 """The end of a tensor: the chunk that new samples go into, and what is stored once it is full.
 
-A full chunk is written at once, so that memory stays bounded. One that counts already is put off to the next flush:
-before that, nothing that others read is touched.
+A full chunk begins to be written at once, so that memory stays bounded. One that counts already is put off to the next
+flush: before that, nothing that others read is touched.
 """
 
 from __future__ import annotations
@@ -19,21 +19,18 @@ from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.tiles import Tiles
-from deeplake_nb.storage.provider import put_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Buffer
 
+    from deeplake_nb.dataset.outgoing import Outgoing
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import Tables, TensorState
     from deeplake_nb.format.batch import Batch
     from deeplake_nb.format.chunk import ChunkBuilder
     from deeplake_nb.format.encoders import Tiling
-
-_AT_ONCE_NBYTES = 64 * 2**20
-"""Tiles that are written side by side hold so many bytes at the most."""
 
 
 @dataclass(slots=True)
@@ -52,9 +49,10 @@ class TailMark:
 class Tail:
     """The open chunk of one tensor. ``written`` are chunks of this commit that its chunk set does not list yet."""
 
-    def __init__(self, state: State, tensor: TensorState) -> None:
+    def __init__(self, state: State, tensor: TensorState, outgoing: Outgoing) -> None:
         self._state = state
         self._tensor = tensor
+        self._outgoing = outgoing
         self._builder: ChunkBuilder | None = None
         self._chunk_id = 0
         self._flushed_id = 0  # the chunk of flushed rows that further ones may join
@@ -143,20 +141,14 @@ class Tail:
             progress(take)
 
     def _add_apart(self, sample: Apart) -> None:
-        """A sample in chunks of its own; they are written as they are made."""
+        """A sample in chunks of its own; they begin to be written as they are made."""
         self._close()
         tables, meta = self._tables, self._tensor.meta
-        item = len(tables.ids)
-        ids, puts, nbytes = [], [], 0
+        item, ids = len(tables.ids), []
         for chunk in sample.chunks(lambda: packing.new_builder(meta, packing.rank_of(meta))):
             self._new_id()
             ids.append(self._chunk_id)
-            puts.append((self._path(), packing.build(chunk, meta)))
-            nbytes += chunk.nbytes
-            if nbytes > _AT_ONCE_NBYTES:
-                put_many(self._state.storage, puts)
-                puts, nbytes = [], 0
-        put_many(self._state.storage, puts)
+            self._outgoing.put(self._path(), packing.build(chunk, meta), chunk.nbytes)
         self._chunk_id = 0
         lasts = np.full(len(ids), item, np.int64)
         tables.ids = ChunkIds(
@@ -229,13 +221,13 @@ class Tail:
         self._tables.ids = ChunkIds(np.append(ids.ids, np.uint64(self._chunk_id)), np.append(ids.lasts, last))
 
     def _close(self) -> None:
-        """Store the open chunk, if it holds anything."""
+        """Begin to store the open chunk, if it holds anything."""
         if self._builder is not None and self._builder.count:
-            put = self._put()
             if self._chunk_id == self._flushed_id:
-                self._held = put
+                self._held = self._put()
             else:
-                self._state.storage.put(put.key, put.data)
+                data = packing.build(self._builder, self._tensor.meta)
+                self._outgoing.put(self._path(), data, self._builder.nbytes)
         self._builder = None
 
     def _put(self) -> Put:

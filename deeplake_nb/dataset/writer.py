@@ -183,7 +183,9 @@ class Writer(Flushing):
                     values = given.rows_given() if isinstance(given, TensorFacts) else given
                     for slab in slabs(values, self.state.tensors[key].meta):
                         self._extend_one(touched[key], slab, (known or {}).get(key), progress)
+                self.outgoing.wait()  # what is written may be the caller's memory
             except BaseException:
+                self.outgoing.stop()
                 orphans = [path for key, appender in touched.items() for path in appender.restore(marks[key])]
                 for path in orphans:
                     with suppress(LakeError):  # nothing refers to it; the first error is the one to see

@@ -1,0 +1,161 @@
+"""Full chunks that are written while more samples come."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from deeplake_nb.dataset import outgoing as module
+from deeplake_nb.dataset.outgoing import Outgoing
+from deeplake_nb.errors import StorageError
+from deeplake_nb.storage.wrappers import Wrapper
+
+from .stores import create, load, memory
+
+LARGE = bytes(1 << 20)
+VECTORS = np.random.default_rng(0).random((12_000, 256), "float32")  # 12 MB
+
+
+class Slow(Wrapper):
+    """A storage that is waited for; puts of chunks wait until four are under way or they are let go, and some fail."""
+
+    concurrency = 4
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.go, self.fails = threading.Event(), lambda number: False
+        self.now = self.most = self.begun = 0
+        self.lock = threading.Lock()
+
+    def put(self, key, data, *, if_absent=False):
+        if "chunks/" not in key:
+            super().put(key, data, if_absent=if_absent)
+            return
+        with self.lock:
+            self.begun += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+            number = self.begun
+            if self.now == self.concurrency:
+                self.go.set()
+        try:
+            self.go.wait(20)
+            if self.fails(number):
+                raise StorageError("the storage is full")
+            super().put(key, data, if_absent=if_absent)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+def keys(storage):
+    return sorted(entry.key for entry in storage.list() if "chunks/" in entry.key)
+
+
+def test_objects_go_side_by_side_and_are_there_after_waiting():
+    storage = Slow(memory())
+    out = Outgoing(storage)
+    for number in range(6):
+        out.put(f"chunks/{number}", [LARGE, b"end"], len(LARGE) + 3)
+    out.wait()
+    assert storage.most == 4
+    assert keys(storage) == [f"chunks/{number}" for number in range(6)]
+    assert storage.inner.size("chunks/5") == len(LARGE) + 3
+
+
+def test_what_is_under_way_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_NBYTES", 3 * len(LARGE))
+    storage = Slow(memory())
+    out, put = Outgoing(storage), []
+    thread = threading.Thread(
+        target=lambda: [put.append(out.put(f"chunks/{number}", [LARGE], len(LARGE))) for number in range(9)]
+    )
+    thread.start()
+    time.sleep(0.3)
+    assert len(put) == 3, "the fourth waits for room"
+    storage.go.set()
+    thread.join(20)
+    out.wait()
+    assert storage.most == 3
+    assert len(keys(storage)) == 9
+    huge = 10 * len(LARGE)
+    out.put("chunks/huge", [LARGE] * 10, huge)  # alone
+    out.wait()
+    assert storage.inner.size("chunks/huge") == huge
+
+
+def test_the_first_error_is_raised_and_nothing_is_under_way_after_stopping():
+    storage = Slow(memory())
+    storage.fails = lambda number: number == 2
+    out = Outgoing(storage)
+    for number in range(9):
+        out.put(f"chunks/{number}", [LARGE], len(LARGE))
+    storage.go.set()
+    with pytest.raises(StorageError, match="full"):
+        out.wait()
+    out.stop()
+    assert storage.now == 0
+    assert 0 < storage.begun <= 9
+    assert len(keys(storage)) < storage.begun
+    out.put("chunks/again", [LARGE], len(LARGE))
+    out.wait()
+    assert "chunks/again" in keys(storage)
+
+
+def test_small_objects_of_a_disk_are_written_at_once():
+    storage = memory()
+    out, threads = Outgoing(storage), threading.active_count()
+    out.put("chunks/small", [b"x"], 1)
+    assert keys(storage) == ["chunks/small"]
+    assert threading.active_count() == threads
+
+
+def test_an_extend_writes_its_chunks_side_by_side():
+    storage = Slow(memory())
+    with create(storage) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000)
+        ds.x.extend(VECTORS)
+        assert storage.now == 0, "what was given may be changed from now on"
+        assert storage.most == 4
+    assert np.array_equal(load(storage).x.numpy(), VECTORS)
+
+
+def test_values_may_be_changed_after_an_extend():
+    storage, given = Slow(memory()), VECTORS.copy()
+    with create(storage) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000)
+        ds.x.extend(given)
+        given[:] = 0
+    assert np.array_equal(load(storage).x.numpy(), VECTORS)
+
+
+@pytest.mark.parametrize("which", [1, 3, 11])
+def test_a_chunk_that_cannot_be_written_leaves_nothing_of_its_extend(which):
+    storage = Slow(memory())
+    storage.go.set()
+    ds = create(storage)
+    x = ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000)
+    x.extend(VECTORS[:100])
+    before, begun = keys(storage), storage.begun
+    storage.fails = lambda number: number == begun + which
+    with pytest.raises(StorageError, match="full"):
+        x.extend(VECTORS)
+    assert len(x) == 100
+    assert keys(storage) == before
+    storage.fails = lambda number: False
+    x.extend(VECTORS[100:])
+    ds.close()
+    assert np.array_equal(load(storage).x.numpy(), VECTORS)
+
+
+def test_tiles_are_written_side_by_side():
+    storage = Slow(memory())
+    picture = np.random.default_rng(1).integers(0, 255, (3000, 3000, 3), "uint8")
+    with create(storage) as ds:
+        ds.create_tensor("x", dtype="uint8", max_chunk_size=4_000_000, tiling_threshold=4_000_000)
+        ds.x.append(picture)
+    assert storage.most == 4
+    assert np.array_equal(load(storage).x[0].numpy(), picture)
