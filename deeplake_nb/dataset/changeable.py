@@ -10,7 +10,7 @@ import numpy as np
 from deeplake_nb.dataset import updates
 from deeplake_nb.dataset.editable import EditableTensor, rows_to_remove
 from deeplake_nb.dataset.rows import Rows
-from deeplake_nb.errors import SampleError
+from deeplake_nb.errors import RowError, SampleError
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -134,8 +134,10 @@ class Changeable(Rows):
         for name, value in _by_tensor(sample, "update").items():
             tensor = self._visible(name)
             tensor._changing()  # noqa: SLF001 - of what this consists of
-            rows = self.index.resolve(tensor._tensor.length)  # noqa: SLF001
-            columns[tensor.key] = rows, tensor._values(self.index, value)  # noqa: SLF001
+            rows = tensor.index.resolve(tensor._tensor.length)  # noqa: SLF001
+            columns[tensor.key] = rows, tensor._values(tensor.index, value)  # noqa: SLF001
+        if self._asked and len({tuple(rows.tolist()) for rows, _ in columns.values()}) > 1:
+            raise RowError("tensors differ in length, and these are other rows of each: count rows from the front")
         if columns and self._writer is not None:
             updates.update(self._writer, columns)
 

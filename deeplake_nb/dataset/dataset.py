@@ -59,7 +59,9 @@ class Dataset(Placed, Keyed, Changeable, Views):
     def __repr__(self) -> str:
         place = f"{self.path}{f'/{self._group}' if self._group else ''}"
         mode = ", read-only" if self.read_only else ""
-        return f"Dataset({place!r}, branch={self.branch!r}, rows={len(self)}, tensors={list(self.tensors)}{mode})"
+        rows, prefix = self.index.count(self._length), self._full("")
+        tensors = [name.removeprefix(prefix) for name in self._visible_names()]
+        return f"Dataset({place!r}, branch={self.branch!r}, rows={rows}, tensors={tensors}{mode})"
 
     def _display_(self) -> Any:
         """What marimo shows of it, which asks objects for that; other notebooks ask ``widgets.display``."""

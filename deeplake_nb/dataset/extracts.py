@@ -77,7 +77,7 @@ def extract(source: Any, target: Any, tensors: Sequence[str], *, unlink: bool = 
     if not skip_bad:
         for name in tensors:
             length = source[name]._tensor.length  # noqa: SLF001
-            target[name].extend(_values(source, name, source.index.resolve(length), unlink=unlink))
+            target[name].extend(_values(source, name, source[name].index.resolve(length), unlink=unlink))
         return rows
     taken = []
     for row in rows.tolist():
@@ -94,5 +94,5 @@ def extract(source: Any, target: Any, tensors: Sequence[str], *, unlink: bool = 
 
 def _values(source: Any, name: str, rows: Ints, *, unlink: bool) -> Iterable[Any]:
     tensor = source[name]
-    index = replace(source.index, rows=rows, is_single=False)
+    index = replace(tensor.index, rows=rows, is_single=False)
     return selected(tensor._state, tensor._tensor, index, unlink=unlink)  # noqa: SLF001

@@ -8,7 +8,7 @@ from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.state import State
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import ReadOnlyError, SampleError, TensorNotFoundError, UnsupportedError, did_you_mean
+from deeplake_nb.errors import ReadOnlyError, RowError, SampleError, TensorNotFoundError, UnsupportedError, did_you_mean
 from deeplake_nb.format import keys
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.meta import DatasetMeta
@@ -39,12 +39,15 @@ class Rows:
         index: Index | None = None,
         group: str = "",
         only: Collection[str] | None = None,
+        *,
+        asked: tuple[Any, ...] = (),
     ) -> None:
         self._held = state
         self._writer = writer
         self._group = group
         self._only = only  # full names of the tensors that were chosen
         self.index = index or Index()
+        self._asked = asked  # an index and brackets upon it, where tensors differ in length: each reads them by its own
         self._blocks: list[Progress] = []  # ``with`` that is open
         self._rested: Writer | None = None  # which wrote before ``read_only`` was set
 
@@ -182,18 +185,29 @@ class Rows:
         return list(map(int, self.index.resolve(self._length)))
 
     def __len__(self) -> int:
+        if self._asked:
+            return min((self._tensor(name).num_samples for name in self._visible_names()), default=0)
         return self.index.count(self._length)
 
     @property
     def _length(self) -> int:
         """Rows that all tensors have, whatever is selected of them."""
+        return self._lengths[0]
+
+    @property
+    def _lengths(self) -> tuple[int, int]:
+        """Rows of the shortest tensor, and of the longest."""
         state = self._state
-        return min((state.tensor(name).length for name in self._visible_names()), default=0)
+        found = [state.tensor(name).length for name in self._visible_names()] or [0]
+        return min(found), max(found)
 
     # ------------------------------------------------------------------ finding tensors and rows
 
     def __getitem__(self, item: Any) -> Any:
         """A tensor or group by name; else, as a view, rows: number, slice, list of numbers or mask; or tensors: names.
+
+        Where tensors differ in length, rows are each tensor's own, as in v3: ``ds[3].images`` is there although there
+        are no labels yet, and ``ds[-1].images`` is the last of the images.
 
         Raises:
             TensorNotFoundError: no such name.
@@ -211,7 +225,15 @@ class Rows:
             return self._view(only={self._visible(name).name for name in item})
         if self.index.is_single:
             raise SampleError("this is a single row; index one of its tensors")
-        return self._view(index=self.index.narrowed(item, self._length))
+        shortest, longest = self._lengths
+        if shortest == longest and not self._asked:
+            return self._view(index=self.index.narrowed(item, shortest))
+        asked = (*(self._asked or (self.index,)), item)
+        try:
+            index = _narrowed(asked, shortest)
+        except RowError:
+            index = _narrowed(asked, longest)
+        return self._view(index=index, asked=asked)
 
     def _visible(self, name: str) -> Tensor:
         """A tensor that users see.
@@ -246,13 +268,25 @@ class Rows:
         return f"{self._group}/{name}" if self._group else name
 
     def _tensor(self, name: str) -> Tensor:
-        return Tensor(self._held, self._held.tensor(name), self._writer, self.index)
+        if not self._asked:
+            return Tensor(self._held, self._held.tensor(name), self._writer, self.index)
+        tensor = self._state.tensor(name)
+        try:
+            return Tensor(self._held, tensor, self._writer, _narrowed(self._asked, tensor.length))
+        except RowError as error:
+            raise RowError(f"tensor {name!r}: {error}") from None
 
     def _view(
-        self, *, index: Index | None = None, group: str | None = None, only: Collection[str] | None = None
+        self,
+        *,
+        index: Index | None = None,
+        group: str | None = None,
+        only: Collection[str] | None = None,
+        asked: tuple[Any, ...] = (),
     ) -> Self:
         group = self._group if group is None else group
-        return type(self)(self._held, self._writer, index or self.index, group, self._only if only is None else only)
+        only = self._only if only is None else only
+        return type(self)(self._held, self._writer, index or self.index, group, only, asked=asked or self._asked)
 
     # ------------------------------------------------------------------ writing
 
@@ -315,3 +349,12 @@ class Rows:
         if self._writer is None:
             raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False to write")
         return self._writer
+
+
+def _narrowed(asked: tuple[Any, ...], length: int) -> Index:
+    """An index with brackets upon it, one after the other, of a tensor of this length."""
+    index, *items = asked
+    for item in items:
+        index = index.narrowed(item, length)
+    found: Index = index
+    return found

@@ -305,7 +305,7 @@ def test_chunks_that_grow_are_cut_and_empty_ones_go():
 BAD = {
     "x": [np.zeros((2, 2), "int32"), [0.5, 1.5], "a"],
     "varied": [np.zeros(2, "uint8")],
-    "text": [3],
+    "text": [b"3"],
     "js": [object()],
     "list": [5],
     "image": [np.zeros((2, 2, 3), "float32"), "a"],
