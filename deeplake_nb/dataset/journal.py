@@ -9,10 +9,11 @@ from deeplake_nb.format import journal, keys
 from deeplake_nb.storage.provider import get_many, put_many
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Buffer
 
+    from deeplake_nb.format.journal import Entry
     from deeplake_nb.storage.provider import StorageProvider
 
     Objects = dict[str, bytes | None]
@@ -44,13 +45,14 @@ def carry_out(storage: StorageProvider, commit: str, changes: Objects) -> None:
     storage.delete(keys.journal(commit))
 
 
-def pending(storage: StorageProvider, commit: str, data: Buffer | None) -> Objects:
-    """What the journal of a version (its content, if there is one) announces and is not written for sure.
+def announced(commit: str, data: Buffer | None) -> list[Entry]:
+    """What the journal of a version (its content, if there is one) says."""
+    return [] if data is None else journal.decode(data, keys.journal(commit))
+
+
+def unfinished(entries: Sequence[Entry], stored: Mapping[str, Buffer | None]) -> Objects:
+    """What is announced and not written for sure.
 
     Nothing of a journal that is out of date, because somebody has written since.
     """
-    if data is None:
-        return {}
-    entries = journal.decode(data, keys.journal(commit))
-    stored = fetch(storage, [one.key for one in entries])
     return {one.key: one.data for one in entries} if journal.is_current(entries, stored) else {}

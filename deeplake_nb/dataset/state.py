@@ -1,7 +1,6 @@
 """What is known of one version of a dataset: its metadata and tables, loaded lazily and kept in memory.
 
-Opening costs two rounds of requests however many tensors there are: the dataset's own objects, then all tensors'
-metadata at once. A tensor's tables come with its first read.
+What it begins with is read by ``opening``. A tensor's tables come with its first read.
 """
 
 from __future__ import annotations
@@ -9,19 +8,17 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.dataset import journal
 from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
 from deeplake_nb.dataset.journal import fetch
+from deeplake_nb.dataset.opening import open_version
 from deeplake_nb.dataset.tables import Tables, TensorState, decode_tables, table_keys
 from deeplake_nb.errors import (
-    DatasetNotFoundError,
     FormatError,
     KeyNotFoundError,
     LakeError,
     SampleError,
     StorageError,
     TensorNotFoundError,
-    UnsupportedError,
     did_you_mean,
 )
 from deeplake_nb.format import keys, packing
@@ -29,7 +26,7 @@ from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import DatasetMeta, LinkedCreds, TensorMeta, decode_json
 from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
-from deeplake_nb.storage.provider import exists, get_many
+from deeplake_nb.storage.provider import get_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +35,6 @@ if TYPE_CHECKING:
 
     from deeplake_nb.dataset.host import Host, OpenLinks
     from deeplake_nb.storage.provider import StorageProvider
-
-_MOST_READS = 5  # of a version that is written to all the time
 
 
 class State:
@@ -103,56 +98,12 @@ class State:
             self._read(address)
 
     def _read(self, address: str | None) -> None:
-        """Where tensors with rows differ in length, that is read twice: a writer may be adding rows to all of them."""
-        for _ in range(_MOST_READS):
-            seen = self._read_once(address)
-            rows = {one.length for one in self.tensors.values() if one.length and not one.meta.hidden}
-            if len(rows) <= 1 or not self.commit.is_head or fetch(self.storage, list(seen)) == seen:
-                return
-
-    def _read_once(self, address: str | None) -> dict[str, memoryview | None]:
-        """Gives the objects that say how many rows there are, as they were found."""
-        storage = self.storage
-        found = fetch(storage, [keys.VERSION_CONTROL, keys.DATASET_META, keys.journal(keys.FIRST_COMMIT)])
-        tree_data = found[keys.VERSION_CONTROL]
-        if tree_data is None:
-            if exists(storage, keys.PICKLED_VERSION_CONTROL):
-                raise UnsupportedError(
-                    f"{storage.url}: its history is a Python pickle, written before 2022, which is not safe to open; "
-                    "open and commit it once with deeplake 3.9.52, which rewrites it as JSON"
-                )
-            if found[keys.DATASET_META] is None:
-                raise DatasetNotFoundError(
-                    f"no dataset at {storage.url}: neither {keys.DATASET_META} nor {keys.VERSION_CONTROL} is there; "
-                    "check the path, or make one with empty()"
-                )
-        tree = VersionTree() if tree_data is None else VersionTree.decode(tree_data, keys.VERSION_CONTROL)
-        commit = tree.resolve(address or ("main" if "main" in tree.branches else keys.FIRST_COMMIT))
-        path, journal_path = keys.dataset_meta(commit.id), keys.journal(commit.id)
-        if path != keys.DATASET_META:
-            found = fetch(storage, [path, journal_path])
-        self.has_journal = found[journal_path] is not None
-        self.unfinished = journal.pending(storage, commit.id, found[journal_path])
-        meta_data = self.unfinished.get(path, found[path])
-        if meta_data is None:
-            raise FormatError(f"{storage.url}: {path} is missing, though the commit tree names its commit")
-        meta = DatasetMeta.decode(meta_data, path)
-        paths = {key: keys.tensor_meta(commit.id, key) for key in meta.tensors}
-        stored = fetch(storage, list(paths.values()))
-        metas: dict[str, Buffer | None] = {**stored, **self.unfinished}
-        tensors: dict[str, TensorState] = {}
-        for key, meta_path in paths.items():
-            if (data := metas[meta_path]) is None:
-                raise FormatError(f"{storage.url}: {meta_path} is missing, though {path} names its tensor")
-            tensors[key] = TensorState(key, TensorMeta.decode(data, meta_path, key))
-        self.tree, self.commit, self.meta, self.info = tree, commit, meta, None
-        self._adopt(tensors)
+        found = open_version(self.storage, address)
+        self.tree, self.commit, self.meta, self.info = found.tree, found.commit, found.meta, None
+        self.unfinished, self.has_journal = found.unfinished, found.has_journal
+        self._adopt(found.tensors)
         self._chunk_sets.clear()
         self.chunks.clear()
-        sequences = [tensor for tensor in self.tensors.values() if tensor.meta.is_sequence]
-        for tensor, tables in zip(sequences, self._load_tables(sequences), strict=True):
-            tensor.tables = tables  # only these know how many rows there are
-        return {journal_path: found[journal_path], **stored}
 
     def _fetch(self, paths: list[str]) -> dict[str, Buffer | None]:
         """Small objects of this version, as they are once everything begun is finished."""
@@ -165,6 +116,7 @@ class State:
             known = self.tensors.get(key)
             if known is not None:
                 known.meta, known.info, known.tables, known.owners = tensor.meta, None, None, {}
+                known.rows = tensor.rows
                 tensors[key] = known
         self.tensors = tensors
 
@@ -302,24 +254,9 @@ class State:
             data = found[path]
             self._chunk_sets[place] = {} if data is None else decode_chunk_set(data)
         return [
-            decode_tables(
-                tensor.meta,
-                keys.tensor_meta(self.commit.id, tensor.key),
-                {path: found[path] for path in paths.values()},
-                paths,
-                self._rows_of_companions(tensor.meta),
-            )
+            decode_tables(tensor, keys.tensor_meta(self.commit.id, tensor.key), found, paths)
             for tensor, paths in zip(tensors, wanted, strict=True)
         ]
-
-    def _rows_of_companions(self, meta: TensorMeta) -> int | None:
-        """Rows at most, as companions with one sample per row count them: empty rows leave no other trace."""
-        rows = [
-            self.tensors[key].meta.length
-            for key, link in meta.links.items()
-            if not link.get("flatten_sequence") and key in self.tensors
-        ]
-        return min(rows, default=None)
 
     def chunk_key(self, tensor: TensorState, chunk_id: int) -> str:
         """Object key of a chunk: the nearest ancestor commit that wrote it has it."""

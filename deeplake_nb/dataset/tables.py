@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deeplake_nb.errors import FormatError
 from deeplake_nb.format import keys
@@ -29,6 +29,13 @@ class Tables:
     """Whether what is stored is longer: a writer died before the metadata that would make it count."""
 
 
+class SequenceRows(NamedTuple):
+    """Which items make the rows of a sequence tensor, and whether what is stored is longer."""
+
+    table: Sequences
+    is_cut: bool
+
+
 @dataclass(eq=False, slots=True)
 class TensorState:
     """One tensor of one version: ``meta`` and ``info`` as last flushed or appended to, tables once they are needed."""
@@ -38,61 +45,71 @@ class TensorState:
     info: dict[str, Any] | None = None  # None until loaded
     tables: Tables | None = None
     owners: dict[int, str] = field(default_factory=dict)  # chunk id to object key
+    rows: SequenceRows | None = None  # of a sequence, as it was opened
 
     def snapshot(self) -> TensorState:
         """What is known now, which later appends do not change."""
         known = self.tables
         tables = Tables(known.ids, known.tiles, known.sequences, known.creds) if known is not None else None
-        return TensorState(self.key, self.meta, self.info, tables, self.owners)
+        return TensorState(self.key, self.meta, self.info, tables, self.owners, self.rows)
 
     @property
     def length(self) -> int:
         """Number of rows; for a sequence tensor its sequences, not their items."""
-        if self.meta.is_sequence and self.tables is not None and self.tables.sequences is not None:
+        if not self.meta.is_sequence:
+            return self.meta.length
+        if self.tables is not None and self.tables.sequences is not None:
             return len(self.tables.sequences)
-        return self.meta.length
+        return len(self.rows.table) if self.rows is not None else 0
 
 
 def table_keys(commit: str, key: str, meta: TensorMeta) -> dict[str, str]:
-    """The objects of a tensor's tables, by what they are."""
+    """The objects of a tensor's tables, by what they are; rows of sequences are known since the version was opened."""
     paths = {"ids": keys.chunk_ids(commit, key), "tiles": keys.tiles(commit, key)}
-    if meta.is_sequence:
-        paths["sequences"] = keys.sequences(commit, key)
     if meta.is_link:
         paths["creds"] = keys.creds_keys(commit, key)
     return paths
 
 
-def decode_tables(
-    meta: TensorMeta,
-    meta_path: str,
-    found: Mapping[str, Buffer | None],
-    paths: Mapping[str, str],
-    rows: int | None,
-) -> Tables:
-    """The tables, cut to the length that the metadata states.
+def decode_rows(meta: TensorMeta, data: Buffer | None, places: tuple[str, str], rows: int | None) -> SequenceRows:
+    """Which items make the rows of a sequence tensor, cut to the items that its metadata counts.
 
     Args:
         meta: the tensor's metadata.
-        meta_path: where that is, for messages.
-        found: the objects, None for one that is not there.
-        paths: their keys, by what they are.
-        rows: of a sequence tensor at most, as its companions count them: empty rows leave no other trace.
+        data: the object, None if there is none.
+        places: where that is, and the metadata, for messages.
+        rows: at most, as the tensor's companions count them: empty rows leave no other trace.
 
     Raises:
         FormatError: damaged, or shorter.
     """
+    whole = Sequences() if not data else Sequences.decode(data, places[0])
+    table = whole.truncated(meta.length, rows)
+    _check_length(places[0], table.items, places[1], meta.length)
+    return SequenceRows(table, len(whole) > len(table))
+
+
+def decode_tables(
+    tensor: TensorState, meta_path: str, found: Mapping[str, Buffer | None], paths: Mapping[str, str]
+) -> Tables:
+    """The tables, cut to the length that the metadata states.
+
+    Args:
+        tensor: whose they are.
+        meta_path: where its metadata is, for messages.
+        found: the objects, None for one that is not there.
+        paths: their keys, by what they are.
+
+    Raises:
+        FormatError: damaged, or shorter.
+    """
+    meta = tensor.meta
     data = {name: found[path] for name, path in paths.items()}
     ids = ChunkIds() if not data["ids"] else ChunkIds.decode(data["ids"], paths["ids"])
     _check_length(paths["ids"], len(ids), meta_path, meta.length)
-    is_cut = len(ids) > meta.length
-    sequences = creds = None
-    if meta.is_sequence:
-        stored = data["sequences"]
-        whole = Sequences() if not stored else Sequences.decode(stored, paths["sequences"])
-        sequences = whole.truncated(meta.length, rows)
-        _check_length(paths["sequences"], sequences.items, meta_path, meta.length)
-        is_cut |= len(whole) > len(sequences)
+    sequences, is_cut = tensor.rows or (None, False)
+    is_cut |= len(ids) > meta.length
+    creds = None
     if meta.is_link:
         stored = data["creds"]
         creds = CredsCodes.none(meta.length) if not stored else CredsCodes.decode(stored, paths["creds"])

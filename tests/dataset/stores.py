@@ -11,6 +11,7 @@ from deeplake_nb.session import default
 from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.storage.wrappers import Wrapper
 from deeplake_nb.urls import parse
+from tests.eventually import collected
 
 LOCK = "dataset_lock.lock"
 
@@ -90,6 +91,21 @@ class Failing(Wrapper):
             if not self.for_good:
                 self.countdown = None
             return True
+
+
+def dies(storage, put, change):
+    """Whether a writer that makes a change dies at that put."""
+    failing = Failing(storage)
+    ds = load(failing)
+    failing.fail_at(put, for_good=True)
+    try:
+        change(ds)
+    except StorageError:
+        return True
+    finally:
+        del ds
+        collected()
+    return False
 
 
 _numbers = count()

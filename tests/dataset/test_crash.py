@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-from functools import partial
 from itertools import count
 
 import numpy as np
@@ -13,11 +12,10 @@ import pytest
 
 import deeplake_nb as deeplake
 from deeplake_nb.errors import DatasetNotFoundError, StorageError
-from deeplake_nb.storage.wrappers import Wrapper
 from tests.eventually import collected
 from tests.fakes.killed import killed
 
-from .stores import Failing, create, lengths, load, memory
+from .stores import Failing, create, dies, lengths, load, memory
 
 # ------------------------------------------------------------------ what is written
 
@@ -214,21 +212,6 @@ def test_a_failed_flush_is_made_up_for_by_the_next():
     assert put > 20
 
 
-def dies(storage, put, change):
-    """Whether a writer that makes a change dies at that put."""
-    failing = Failing(storage)
-    ds = load(failing)
-    failing.fail_at(put, for_good=True)
-    try:
-        change(ds)
-    except StorageError:
-        return True
-    finally:
-        del ds
-        collected()
-    return False
-
-
 def test_a_second_death_loses_nothing_either():
     """The first may leave companions longer than their tensor; the next writer cuts them, and dies at that."""
     deaths = 0
@@ -254,52 +237,6 @@ def test_a_second_death_loses_nothing_either():
         if not is_first:
             break
     assert deaths > 50
-
-
-# ------------------------------------------------------------------ what others read meanwhile
-
-
-class Meanwhile(Wrapper):
-    """Does something before the n-th read."""
-
-    def __init__(self, inner, read, act):
-        super().__init__(inner)
-        self.left, self.act = read, act
-
-    def get(self, key, byte_range=None):
-        self.left -= 1
-        if not self.left:
-            self.act()
-        return super().get(key, byte_range)
-
-
-@pytest.mark.parametrize("commits", [0, 1])
-@pytest.mark.parametrize("put", [None, *range(2, 50, 6)])
-def test_a_reader_finds_a_row_in_all_tensors_or_in_none(put, commits):
-    """While a writer adds one, or dies at that, between any two requests of the reader."""
-
-    def add(ds):
-        ds.append(dict.fromkeys("xyz"))
-
-    def append(ds):
-        ds.append(dict.fromkeys("xyz"))
-
-    for read in count(1):
-        storage = memory()
-        ds = create(storage)
-        with ds:
-            for name in "xyz":
-                ds.create_tensor(name, htype="sequence[text]" if name == "z" else "generic")
-            ds.append({"x": 0, "y": [0, 0], "z": []})
-        for _ in range(commits):
-            ds.commit()
-        ds.close()
-        meanwhile = Meanwhile(storage, read, partial(dies, storage, put, add))
-        ds = load(meanwhile, read_only=True)
-        assert ds.min_len == ds.max_len
-        if meanwhile.left > 0:
-            break
-    assert read > 5
 
 
 # ------------------------------------------------------------------ kill -9

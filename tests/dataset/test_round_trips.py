@@ -7,12 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import deeplake_nb as deeplake
+from deeplake_nb.errors import StorageError
 from deeplake_nb.session import default
 from deeplake_nb.storage.parallel import get_many, in_parallel
 from deeplake_nb.storage.ranges import ByteRange
 from deeplake_nb.storage.wrappers import Wrapper
+from tests.eventually import collected
 from tests.fakes import moto
 from tests.fakes.proxy import fault_proxy
 
@@ -141,6 +144,78 @@ def test_opening_takes_four_round_trips_at_most_however_many_tensors(store):
     assert len(ds.tensors) == 35
     assert store.depth <= 4
     assert store.count <= 3 + 2 + 2 * len(ds._state.tensors)
+
+
+@pytest.fixture(scope="module")
+def worst(tmp_path_factory):
+    """A branch of many tensors of all lengths, sequences and links among them, with a view saved there."""
+    file = tmp_path_factory.mktemp("linked") / "picture.png"
+    Image.fromarray(np.zeros((4, 4, 3), "uint8")).save(file)
+    ds = deeplake.empty("mem://round-trips-worst", overwrite=True)
+    ds.create_tensor("first").append(1)
+    ds.commit()
+    ds.checkout("branch", create=True)
+    ds.add_creds_key("key")
+    ds.populate_creds("key", from_environment=True)
+    with ds:
+        ds.create_tensor("linked", htype="link[image]", sample_compression="png")
+        ds.create_tensor("bare", htype="sequence[text]", create_id_tensor=False, create_shape_tensor=False)
+        for at in range(40):
+            ds.create_tensor(f"group/t{at}", htype="generic" if at % 3 else "sequence[generic]")
+        ds.linked.append(deeplake.link(str(file), creds_key="key"))
+        ds.bare.extend([["a"], []])
+        for at in range(40):
+            ds[f"group/t{at}"].extend([[1]] * at)
+    ds.commit()
+    ds.save_view(message="a view")
+    ds["group/t39"].append([])
+    ds.close()
+    return ds._state.storage
+
+
+@pytest.mark.parametrize("is_unfinished", [False, True], ids=["whole", "a writer died"])
+def test_opening_takes_four_round_trips_however_bad_it_is(worst, is_unfinished):
+    store = memory()
+    store._objects.update(worst._objects)
+    if is_unfinished:
+        ds = load(Announced(store), address="branch")
+        with pytest.raises(StorageError):
+            add_rows(ds)
+        del ds
+        collected()
+    depth = Depth(store)
+    ds = load(depth, address="branch", read_only=True)
+    assert depth.depth == 4
+    assert len(ds.tensors) == 43
+    assert len(ds["group/t39"]) == 40 + is_unfinished
+    assert len(ds.bare) == 2 + is_unfinished
+    assert depth.count <= 3 + 2 + 2 * len(ds._state.tensors) + 40 * is_unfinished
+
+
+def add_rows(ds):
+    with ds:
+        for tensor in ds.tensors.values():
+            if tensor.name != "linked":
+                tensor.append(None)
+
+
+class Announced(Wrapper):
+    """Ends when a journal is written, and nothing of what it announces."""
+
+    is_over = False
+
+    def put(self, key, data, *, if_absent=False):
+        self._live()
+        super().put(key, data, if_absent=if_absent)
+        self.is_over = key.endswith("dataset_journal")
+
+    def delete(self, key):
+        self._live()
+        super().delete(key)
+
+    def _live(self):
+        if self.is_over:
+            raise StorageError("the storage is gone")
 
 
 @pytest.mark.parametrize("name", ["x", "varied", "text", "image", "seq"])
