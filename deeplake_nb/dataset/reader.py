@@ -168,7 +168,8 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
     if found is None:
         plan = read_plan(ids, np.asarray(items))
         with _reading(tensor, plan, items) as progress:
-            rest = [part for part in plan if not _gathered(state, tensor, part, out, progress)]
+            heads: list[memoryview] = []
+            rest = [part for part in plan if not _gathered(state, tensor, part, out, heads, progress)]
             return out if _fill(chunks(state, tensor, rest), out, progress) else None
     runs = run_plan(ids, found)
     with _reading(tensor, runs, items) as progress:
@@ -183,15 +184,20 @@ def read_uniform(state: State, tensor: TensorState, items: range | Ints) -> NDAr
         return out if is_filled and _fill(_whole(state, tensor, whole), out, progress) else None
 
 
-def _gathered(
-    state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any], progress: Callable[[int], object]
+def _gathered(  # noqa: PLR0917 - one place calls it
+    state: State,
+    tensor: TensorState,
+    part: ChunkRead,
+    out: NDArray[Any],
+    heads: list[memoryview],
+    progress: Callable[[int], object],
 ) -> bool:
     """Read some samples of a chunk to their places, with a single copy; False where that does not apply."""
     ids, nbytes = state.tables(tensor).ids, out[:1].nbytes
     if not nbytes or state.chunks.get(state.chunk_key(tensor, int(ids.ids[part.entry]))) is not None:
         return False
     if part.size * _ROW_NBYTES < ids.count(part.entry) * nbytes:
-        is_done = _row_by_row(state, tensor, part, out)
+        is_done = _row_by_row(state, tensor, part, out, heads)
     else:
         with mapped(state, tensor, part.entry, slice(0, part.last + 1), out.shape[1:]) as found:
             if is_done := found is not None:
@@ -201,23 +207,32 @@ def _gathered(
     return is_done
 
 
-def _row_by_row(state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any]) -> bool:
-    """Read few samples of a local file, each by itself.
+def _row_by_row(state: State, tensor: TensorState, part: ChunkRead, out: NDArray[Any], heads: list[memoryview]) -> bool:
+    """Read few samples of a local file, each by itself; ``heads`` has the header of the chunk before, if any.
 
-    The header comes along once more: a writer may give the last chunk a longer one in between.
+    The header comes along with the samples: full chunks of a tensor mostly have the same, so that it need not be read
+    first, and a writer may give the last one a longer one in between.
     """
     storage, nbytes, last = state.storage, out[:1].nbytes, part.last
     if storage.concurrency > 1 or packing(tensor.meta) is not None:
         return False
     path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[part.entry]))
-    try:
-        head = storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES))
-        start = uniform_start(head, path, nbytes, slice(0, last + 1), out.shape[1:])
-        if start is None:
+    table, shifts = out.reshape(len(out), -1), part.rows * nbytes
+
+    def read(head: memoryview) -> bool:
+        begin = uniform_start(head, path, nbytes, slice(0, last + 1), out.shape[1:])
+        if begin is None:
             return False
-        table, again = out.reshape(len(out), -1), bytearray(len(head))
-        rows, starts = [table[at] for at in part.out.tolist()], (start + part.rows * nbytes).tolist()
-        return get_rows(storage, path, [again, *rows], [0, *starts]) == len(head) + len(rows) * nbytes and again == head
+        again = bytearray(len(head))
+        rows, starts = [table[at] for at in part.out.tolist()], (begin + shifts).tolist()
+        is_all = get_rows(storage, path, [again, *rows], [0, *starts]) == len(head) + len(rows) * nbytes
+        return is_all and again[:begin] == head[:begin]
+
+    try:
+        if heads and read(heads[0]):
+            return True
+        heads[:] = [storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES))]
+        return read(heads[0])
     except KeyNotFoundError:
         return False
 

@@ -13,6 +13,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 V4 = ("deeplake==4.7.4", "numpy")
 _PROGRAMS = Path(__file__).with_name("programs")
 _WIDTH = 768
+_CHUNK_NBYTES = 8_000_000  # what the format keeps of vectors in one file
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,18 @@ def _vectors(root, scale):
     def one_by_one(_):
         return [np.fromfile(path, "float32", _WIDTH, offset=head + row * nbytes) for row in rows]
 
+    each = max(_CHUNK_NBYTES // nbytes, 1)
+    for start in range(0, len(vectors), each):
+        np.save(root / f"vectors.{start // each}.npy", vectors[start : start + each])
+
     def at_once(_):
         out = np.empty((len(rows), _WIDTH), "float32")
-        with Path(path).open("rb", buffering=0) as file:
-            for row, place in zip(rows, out, strict=True):
-                file.seek(head + row * nbytes)
-                file.readinto(place)
+        places = sorted((*divmod(row, each), at) for at, row in enumerate(rows))
+        for number, some in groupby(places, key=itemgetter(0)):
+            with (root / f"vectors.{number}.npy").open("rb", buffering=0) as file:
+                for _, inside, at in some:
+                    file.seek(head + inside * nbytes)
+                    file.readinto(out[at])
         return out
 
     assert np.array_equal(at_once(root), np.array(one_by_one(root)))
