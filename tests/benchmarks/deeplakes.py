@@ -146,14 +146,18 @@ def _copied(root, new):
     shutil.copytree(root / "ours" / "ds" / "x" / "chunks", new / "chunks")
 
 
-def _one_file(root, first=lambda: None):
-    """The least that rows with their ids and shapes cost: all that the format has of them, written to one file."""
+def _one_file(root, made):
+    """The least that rows with their ids and shapes cost: to make these, and all that the format has in one file."""
 
     @cache  # the turn that is not counted
     def content():
         return b"".join(path.read_bytes() for path in (root / "ours" / "ds").rglob("*") if path.is_file())
 
-    return lambda new: (first(), (new / "one").write_bytes(content()))
+    return lambda new: (made(), (new / "one").write_bytes(content()))
+
+
+def _ids(count):
+    return np.random.default_rng().integers(0, 2**64 - 1, count, "uint64", endpoint=True)
 
 
 def _values(root, scale):
@@ -161,17 +165,31 @@ def _values(root, scale):
     np.save(root / "labels.npy", labels)
     ingest = ("ingest_labels", {"values": str(root / "labels.npy")})
     what = f"{scale.labels:,} labels"
-    yield Job(f"ingest {what}", ingest, limit=_one_file(root), wanted="1.5 x")
+    written = _one_file(root, lambda: (_ids(len(labels)), np.ones(len(labels), "int64")))
+    yield Job(f"ingest {what}", ingest, limit=written, wanted="2 x")
     alone = lambda _: np.load(root / "labels.npy")  # noqa: E731
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=alone, wanted="1.5 x")
     texts = [f"text number {number} of a corpus, {number * 7919 % 1000}" for number in range(scale.labels // 10)]
     (root / "texts.txt").write_text("\n".join(texts))
     ingest = ("ingest_texts", {"values": str(root / "texts.txt")})
     what = f"{len(texts):,} texts"
-    joined = _one_file(root, lambda: "\n".join(texts).encode())
-    yield Job(f"ingest {what}", ingest, limit=joined, wanted="1.5 x")
-    alone = lambda _: (root / "texts.txt").read_text().split("\n")  # noqa: E731
-    yield Job(f"read {what}", ("read_texts", {}), of=ingest, limit=alone)
+
+    def made():
+        return np.array([len(text) for text in texts]), "".join(texts).encode(), _ids(len(texts))
+
+    written = _one_file(root, made)
+    yield Job(f"ingest {what}", ingest, limit=written, wanted="3 x")
+    (root / "texts.bin").write_text("".join(texts))
+    sizes = made()[0]
+    stops = sizes.cumsum()
+
+    def cut(_):
+        """The decoder alone: the format keeps no separators, but says where each text ends."""
+        text = (root / "texts.bin").read_text()
+        return [text[start:stop] for start, stop in zip((stops - sizes).tolist(), stops.tolist(), strict=True)]
+
+    assert cut(root) == texts
+    yield Job(f"read {what}", ("read_texts", {}), of=ingest, limit=cut, wanted="1.5 x")
     many = np.zeros(scale.labels * 10, "uint32")
     np.save(root / "many.npy", many)
     ingest = ("ingest_labels", {"values": str(root / "many.npy")})
