@@ -266,25 +266,27 @@ def _read_straight(state: State, tensor: TensorState, run: ChunkRun, out: NDArra
     """Read many neighbouring samples of an uncompressed chunk from the storage into ``out``, with a single copy.
 
     False where that does not apply; the chunk is then loaded. A writer may give the last chunk a longer header between
-    two requests: it is copied from where it lies in memory, or not so.
+    two requests: of a local file it is read once more with the samples, of others the chunk is loaded.
     """
     ids, storage, target = state.tables(tensor).ids.ids, state.storage, as_bytes(out[run.out])
-    if len(target) < _STRAIGHT_NBYTES or not isinstance(storage, ReadsInto):
+    is_last = run.entry == len(ids) - 1
+    is_short = len(target) < _STRAIGHT_NBYTES
+    if is_short or not isinstance(storage, ReadsInto) or (is_last and storage.concurrency > 1):
         return False
-    path = state.chunk_key(tensor, int(ids[run.entry]))
+    path, nbytes = state.chunk_key(tensor, int(ids[run.entry])), len(target) // run.size
     if tensor.meta.chunk_compression or state.chunks.get(path) is not None:
         return False
-    nbytes, shape = len(target) // run.size, out.shape[1:]
-    if run.entry == len(ids) - 1:
-        with mapped(state, tensor, run.entry, run.rows, shape) as found:
-            if found is not None:
-                out[run.out] = found.array
-            return found is not None
     try:
-        start = uniform_start(storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, nbytes, run.rows, shape)
+        head = storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES))
+        start = uniform_start(head, path, nbytes, run.rows, out.shape[1:])
+        if start is None:
+            return False
+        if not is_last:
+            return storage.get_into(path, target, start) == len(target)
+        again = bytearray(len(head))
+        return get_rows(storage, path, [again, target], [0, start]) == len(head) + len(target) and again == head
     except KeyNotFoundError:
         return False
-    return start is not None and storage.get_into(path, target, start) == len(target)
 
 
 def _run(numbers: Ints) -> range | None:
