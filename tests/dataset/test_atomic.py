@@ -86,7 +86,7 @@ BAD_BATCHES = {
     "a value too large": ("x", lambda _: [*many(TEN), [2**40]], SampleError),
     "a ragged list": ("x", lambda _: [[1, 2], [[1], [2, 3]]], SampleError),
     "a word among numbers": ("x", lambda _: [[1], "word"], SampleError),
-    "a number among texts": ("text", lambda _: [*many("text"), 5], SampleError),
+    "a list among texts": ("text", lambda _: [*many("text"), [5]], SampleError),
     "half a surrogate": ("text", lambda _: [*many("text"), "\ud800"], SampleError),
     "what is no JSON": ("js", lambda _: [*many({"a": 1}), {"b": object()}], SampleError),
     "JSON without an end": ("js", lambda _: [{"a": 1}, _endless()], SampleError),
@@ -154,7 +154,7 @@ def test_a_failed_first_batch_leaves_an_untyped_tensor_untyped(store):
     ds = create(store)
     ds.create_tensor("x")
     stored = objects(store)
-    for batch in ([1, "a"], [[1, 2], [[3]]], ["a", 1], [{"a": 1}, object()], [np.zeros(3), np.zeros((3, 3))]):
+    for batch in ([1, "a"], [[1, 2], [[3]]], ["a", [1]], [{"a": 1}, object()], [np.zeros(3), np.zeros((3, 3))]):
         with pytest.raises(SampleError):
             ds.x.extend(batch)
         assert (ds.x.dtype, ds.x.meta.htype, len(ds.x)) == (None, None, 0)
