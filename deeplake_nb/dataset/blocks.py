@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from deeplake_nb.dataset.mapped import mapped
+from deeplake_nb.dataset.mapped import mapped, stamp
+from deeplake_nb.dataset.reader import read_uniform
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.errors import DynamicShapeError, KeyNotFoundError, LakeError, StorageError
 from deeplake_nb.format.chunk import UNIFORM_HEAD_NBYTES, uniform_start
@@ -37,6 +38,10 @@ _CACHED_NBYTES = 128 << 20
 """Tensors up to this are kept as chunks: the next scan of them reads nothing."""
 
 
+_FEW = 16
+"""One row out of so many costs as much to read as all of them together."""
+
+
 class Span(NamedTuple):
     """Neighbouring rows ``[first, stop)`` that lie in one chunk, whose own first row is ``origin``."""
 
@@ -44,6 +49,11 @@ class Span(NamedTuple):
     origin: int
     first: int
     stop: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows, as the chunk counts them."""
+        return slice(self.first - self.origin, self.stop - self.origin)
 
 
 class Block(NamedTuple):
@@ -118,13 +128,32 @@ class Blocks:
         if isinstance(loaded, LakeError):
             raise loaded
         array = loaded.array
-        inside = slice(span.first - span.origin, span.stop - span.origin)
+        inside = span.rows
         if array is None or int(np.prod(array.shape[1:])) != self.width or len(array) < inside.stop:
-            array, inside = self._one_by_one(span), slice(None)
+            array, inside = self._one_by_one(np.arange(span.first, span.stop)), slice(None)
         flat = array[inside].reshape(-1, self.width)
         step = max(BLOCK_NBYTES // max(self.row_nbytes, 1), 1)
         for start in range(0, len(flat), step):
             yield Block(span.first + start, flat[start : start + step])
+
+    def stamp(self, span: Span) -> str | None:
+        """The stamp that the span's block had, if it is still the same; a look at the file."""
+        return stamp(self.state, self.tensor, span.entry, span.rows)
+
+    def are_few(self, span: Span, count: int) -> bool:
+        """Whether so many rows of a span are better read by themselves: of large tensors that are at hand."""
+        is_large = self.is_local and self.rows * self.row_nbytes > _CACHED_NBYTES
+        return is_large and count * _FEW < span.stop - span.first
+
+    def chosen(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Vectors ``(n, width)`` of rising rows, each read by itself; of those without a sample all is NaN.
+
+        Raises:
+            DynamicShapeError: a vector of another length.
+            LakeError: they cannot be read.
+        """
+        found = read_uniform(self.state, self.tensor, rows)
+        return self._one_by_one(rows) if found is None else found.reshape(len(rows), -1)
 
     def _straight(self, span: Span) -> Generator[Block, None, bool]:
         """The span as its file lies in memory, or read into one block's; False, and nothing, where that does not apply.
@@ -145,14 +174,15 @@ class Blocks:
             or state.chunks.get(path) is not None
         ):
             return False
-        rows = slice(span.first - span.origin, span.stop - span.origin)
-        with mapped(state, self.tensor, span.entry, rows, (self.width,), of_any_shape=True) as found:
+        with mapped(state, self.tensor, span.entry, span.rows, (self.width,), of_any_shape=True) as found:
             if found is not None:
                 yield Block(span.first, *found)
                 del found
                 return True
         try:
-            start = uniform_start(storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, self.row_nbytes, rows)
+            start = uniform_start(
+                storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, self.row_nbytes, span.rows
+            )
         except KeyNotFoundError:
             return False  # loading it says why
         if start is not None:
@@ -172,17 +202,17 @@ class Blocks:
     def _cut_off(self, path: str) -> StorageError:
         return StorageError(f"{self.state.storage.url}: {path} became shorter while it was read; search again")
 
-    def _one_by_one(self, span: Span) -> NDArray[Any]:
+    def _one_by_one(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Samples that differ: missing ones become NaN."""
         what = f"tensor {self.tensor.meta.name!r}"
-        out = np.full((span.stop - span.first, self.width), np.nan, np.float64)
-        arrays = Selection(self.state, self.tensor, Index(np.arange(span.first, span.stop))).numpy(aslist=True)
-        for row, array in enumerate(arrays):
+        out = np.full((len(rows), self.width), np.nan, np.float64)
+        arrays = Selection(self.state, self.tensor, Index(rows)).numpy(aslist=True)
+        for at, (row, array) in enumerate(zip(rows.tolist(), arrays, strict=True)):
             if array.size not in {0, self.width}:
                 raise DynamicShapeError(
-                    f"{what} row {span.first + row}: a vector of {array.size} numbers among those of {self.width}"
+                    f"{what} row {row}: a vector of {array.size} numbers among those of {self.width}"
                 )
-            out[row] = array.reshape(-1) if array.size else np.nan
+            out[at] = array.reshape(-1) if array.size else np.nan
         return out
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deeplake_nb.format.chunk import uniform_start
-from deeplake_nb.storage.leases import LENT_NBYTES, lent
+from deeplake_nb.storage.leases import LENT_NBYTES, lent, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,4 +54,14 @@ def mapped(
             yield None  # a file that is shorter than it says is for whoever reads it to tell
             return
         array = np.frombuffer(found.data, meta.dtype, (rows.stop - rows.start) * count, start).reshape(-1, *shape)
-        yield MappedSamples(array, found.stamp and f"{found.stamp}:{rows.start}:{rows.stop}")
+        yield MappedSamples(array, _of(found.stamp, rows))
+
+
+def stamp(state: State, tensor: TensorState, entry: int, rows: slice) -> str | None:
+    """The stamp that `mapped` gave of these rows, if nobody has changed them since; a look at the file."""
+    path = state.chunk_key(tensor, int(state.tables(tensor).ids.ids[entry]))
+    return _of(stamped(state.storage, path), rows)
+
+
+def _of(file: str | None, rows: slice) -> str | None:
+    return file and f"{file}:{rows.start}:{rows.stop}"

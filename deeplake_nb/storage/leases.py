@@ -48,6 +48,10 @@ class Lends(Protocol):
         """As the function `lent`."""
         ...
 
+    def stamp(self, key: str) -> str | None:
+        """As the function `stamped`."""
+        ...
+
 
 def lent(provider: StorageProvider, key: str, most: int) -> AbstractContextManager[Mapped | None]:
     """An object's bytes as they lie in memory, without a copy, for as long as the context is open: milliseconds.
@@ -56,6 +60,22 @@ def lent(provider: StorageProvider, key: str, most: int) -> AbstractContextManag
     program that replaces the object in place waits until the context ends; what is still looked at then may go.
     """
     return provider.lend(key, most) if isinstance(provider, Lends) else contextlib.nullcontext()
+
+
+def stamped(provider: StorageProvider, key: str) -> str | None:
+    """The stamp of an object now: the one that `lent` gave if nobody has changed it since. Costs no lease.
+
+    None where that cannot be told.
+    """
+    return provider.stamp(key) if isinstance(provider, Lends) else None
+
+
+def stamp_of(path: str) -> str | None:
+    """The stamp of a file; None of one that changed a moment ago, or is not there."""
+    try:
+        return _stamp(os.stat(path))  # noqa: PTH116 - a path is text here
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
@@ -85,7 +105,7 @@ def _mapped(stack: contextlib.ExitStack, path: str, most: int) -> Mapped | None:
 
 
 def _stamp(file: os.stat_result) -> str | None:
-    """Of a file under a lease, so that nobody is changing it: its number, size and times."""
+    """Its number, size and times: under a lease nobody is changing it, and whoever does later changes these."""
     if time.time_ns() - max(file.st_mtime_ns, file.st_ctime_ns) < _SETTLED_NS:
         return None
     return f"{file.st_dev}:{file.st_ino}:{file.st_size}:{file.st_mtime_ns}:{file.st_ctime_ns}"

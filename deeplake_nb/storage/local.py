@@ -22,7 +22,7 @@ from deeplake_nb.errors import (
     StorageError,
     UrlError,
 )
-from deeplake_nb.storage.leases import leased
+from deeplake_nb.storage.leases import leased, stamp_of
 from deeplake_nb.storage.provider import Entry, check_key, check_length, check_prefix, flat, parts
 from deeplake_nb.storage.ranges import ByteRange, clip
 from deeplake_nb.urls import Url
@@ -116,6 +116,10 @@ class LocalStorage:
     def lend(self, key: str, most: int) -> AbstractContextManager[Mapped | None]:
         """The file mapped into memory, under a lease; None where that cannot be had."""
         return leased(self._base + check_key(key), most)
+
+    def stamp(self, key: str) -> str | None:
+        """What tells the file from what it was or will be at another time."""
+        return stamp_of(self._base + check_key(key))
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Write a temporary file, then rename it."""

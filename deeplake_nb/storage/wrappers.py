@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deeplake_nb.errors import ReadOnlyError
 from deeplake_nb.storage import provider as seam
-from deeplake_nb.storage.leases import lent
+from deeplake_nb.storage.leases import lent, stamped
 from deeplake_nb.storage.provider import StorageProvider, flat, parts
 from deeplake_nb.storage.ranges import ByteRange, cut
 
@@ -58,6 +58,10 @@ class Wrapper:
     def lend(self, key: str, most: int) -> AbstractContextManager[Mapped | None]:
         """The object's bytes as they lie in memory, if they do."""
         return lent(self.inner, key, most)
+
+    def stamp(self, key: str) -> str | None:
+        """What tells the object from what it was at another time, if that is known."""
+        return stamped(self.inner, key)
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> None:
         """Replace the object."""

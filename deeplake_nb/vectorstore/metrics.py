@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _UNIT = 2.0**-24
 """Largest relative error of one operation on 32-bit numbers."""
+_LOST = 16
+"""Sums that a cosine by a sketch is made of, with their parts: each is of numbers of length 4 at most."""
 _TINY = np.float32(1e-30)
 """Below this 32-bit squares lose digits."""
 
@@ -51,6 +53,8 @@ class Metric:
     """What v3 calls the score, of exact keys."""
     is_similarity: bool = False
     """Whether a larger score is nearer."""
+    of_cosines: Callable[[Keys, Singles, Singles], Keys] | None = None
+    """As ``bound``, of cosines with the query and how far they may be off, and of the vectors' lengths."""
     faiss: str | None = None
     """The metric of an index that finds the same neighbours."""
 
@@ -103,6 +107,31 @@ def _cos(block: Doubles, query: Doubles) -> Doubles:
     return keys
 
 
+def _l2_of_cosines(cosines: Keys, sizes: Singles, query: Singles) -> Keys:
+    found, slack = _rounded(cosines, query)
+    length = _length(query)
+    squares, twice = sizes * sizes + length * length, sizes * (2 * length)
+    return squares - twice * found, twice * slack + squares * _error(len(query), _LOST)
+
+
+def _dot_of_cosines(cosines: Keys, sizes: Singles, query: Singles) -> Keys:
+    found, slack = _rounded(cosines, query)
+    products = sizes * _length(query)
+    return -found * products, slack * products
+
+
+def _cos_of_cosines(cosines: Keys, sizes: Singles, query: Singles) -> Keys:
+    del sizes
+    found, slack = _rounded(cosines, query)
+    return -found, slack
+
+
+def _rounded(cosines: Keys, query: Singles) -> Keys:
+    """With what single precision loses of them, and of the lengths that they are multiplied with."""
+    found, slack = cosines
+    return found, slack + _error(len(query), _LOST)
+
+
 def _sums(block: Singles, query: Singles, out: Singles) -> None:
     np.abs(block - query).sum(axis=1, out=out)
 
@@ -132,13 +161,20 @@ _LIKENESS: Mapping[str, Any] = {"score": np.negative, "is_similarity": True}
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("l2", (squares,), _sum_bound, _l2, "L2_NORM", np.sqrt, faiss="METRIC_L2"),
+        Metric("l2", (squares,), _sum_bound, _l2, "L2_NORM", np.sqrt, of_cosines=_l2_of_cosines, faiss="METRIC_L2"),
         Metric("l1", (_sums,), _sum_bound, _l1, "L1_NORM"),
         Metric("max", (_largest,), _max_bound, _max, "LINF_NORM"),
         Metric(
-            "cos", (products, lengths), _cos_bound, _cos, "COSINE_SIMILARITY", **_LIKENESS, faiss="METRIC_INNER_PRODUCT"
+            "cos",
+            (products, lengths),
+            _cos_bound,
+            _cos,
+            "COSINE_SIMILARITY",
+            **_LIKENESS,
+            of_cosines=_cos_of_cosines,
+            faiss="METRIC_INNER_PRODUCT",
         ),
-        Metric("dot", (products, lengths), _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS),
+        Metric("dot", (products, lengths), _dot_bound, _dot, "DOT_PRODUCT", **_LIKENESS, of_cosines=_dot_of_cosines),
     )
 }
 DEFAULT = "cos"

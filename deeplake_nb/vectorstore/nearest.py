@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,15 @@ _WAITING = 256
 _NONE = np.float32(np.inf)
 
 
+class Asked(NamedTuple):
+    """What is asked of vectors: the ``k`` nearest to ``query`` of ``rows`` (rising; None: of all)."""
+
+    metric: Metric
+    query: Singles
+    k: int
+    rows: Ints | None
+
+
 class Nearest:
     """The ``k`` rows nearest to ``query`` among the blocks seen so far: by key, equal ones by row, NaN last.
 
@@ -45,6 +54,12 @@ class Nearest:
     def rows(self) -> Ints:
         """The rows, nearest first."""
         return self._settled()[0]
+
+    @property
+    def limit(self) -> np.float32:
+        """What none of the nearest exceeds: a little more than the ``k``-th key; infinite while there are fewer."""
+        self._settled()
+        return self._limit
 
     def scores(self) -> Doubles:
         """Their scores."""

@@ -58,6 +58,12 @@ def lengths(vectors: Singles, query: Singles, out: Singles) -> None:
     out[~((out >= LEAST) & (out <= MOST))] = np.nan
 
 
+def is_plain(query: Singles) -> bool:
+    """Whether products with a query neither lose digits nor leave the range of single precision."""
+    with np.errstate(all="ignore"):
+        return bool(LEAST <= np.sqrt(np.dot(query, query)) <= MOST)
+
+
 def squares(vectors: Singles, query: Singles, out: Singles) -> None:
     """A measure: squared distances from the query."""
     library = _LIBRARY.get("faiss")
@@ -79,7 +85,7 @@ def measured(vectors: NDArray[Any], query: Singles, measures: Sequence[Measure],
             measure(vectors, query, row)
         return
     room = None
-    for part in _parts(*vectors.shape):
+    for part in parts(*vectors.shape):
         some = vectors[part]
         if not (fits and vectors.flags.aligned):
             room = np.empty(some.shape, np.float32) if room is None else room[: len(some)]
@@ -92,15 +98,22 @@ def measured(vectors: NDArray[Any], query: Singles, measures: Sequence[Measure],
 _BY_LIBRARY = frozenset((products, lengths, squares))
 
 
-def _parts(count: int, width: int) -> Iterator[slice]:
+def parts(count: int, width: int) -> Iterator[slice]:
+    """Vectors a few at a time, as many as stay in the core's own cache."""
     step = max(_PART_NBYTES // (4 * max(width, 1)), 1)
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
-def load() -> None:
-    """Have faiss's products from now on, if it is installed: its loading pays where there is much to look at."""
-    try:
-        import faiss
-    except ImportError:
-        return
-    _LIBRARY["faiss"] = faiss
+def load() -> Any:
+    """Have faiss's products from now on, if it is installed: its loading pays where there is much to look at.
+
+    Returns:
+        The library; None without it.
+    """
+    if "faiss" not in _LIBRARY:
+        try:
+            import faiss
+        except ImportError:
+            return None
+        _LIBRARY["faiss"] = faiss
+    return _LIBRARY["faiss"]

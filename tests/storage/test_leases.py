@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from deeplake_nb.errors import UrlError
-from deeplake_nb.storage.leases import Lends, lent
+from deeplake_nb.storage import leases
+from deeplake_nb.storage.leases import Lends, lent, stamped
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.storage.wrappers import Cached, Counting
@@ -57,6 +58,25 @@ def test_other_storages_lend_nothing():
 def test_a_file_that_is_being_written_is_not_lent(storage, tmp_path):
     with (tmp_path / "a").open("r+b"), lent(storage, "a", 300_000) as found:
         assert found is None
+
+
+@linux
+def test_the_stamp_is_known_without_a_lease(storage, tmp_path, monkeypatch):
+    assert stamped(storage, "a") is None  # it has just been written
+    monkeypatch.setattr(leases, "_SETTLED_NS", 0)
+    with lent(storage, "a", 300_000) as found:
+        stamp = found.stamp
+    assert stamp
+    assert stamped(storage, "a") == stamped(Counting(storage), "a") == stamp
+    with (tmp_path / "a").open("r+b") as file:
+        file.write(b"x")
+    assert stamped(storage, "a") not in {stamp, None}
+    assert stamped(storage, "b") is None
+    with pytest.raises(UrlError):
+        storage.stamp("../a")
+    memory = MemoryStorage(parse("mem://has-no-stamps"))
+    memory.put("a", b"123")
+    assert stamped(Cached(memory, 10), "a") is None
 
 
 @linux

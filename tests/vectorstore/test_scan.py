@@ -79,6 +79,31 @@ def test_among_chosen_rows(store, way, library):
     assert found["id"] == [wanted["id"][at] for at in np.argsort(-scores, kind="stable")[:9]]
 
 
+def test_few_rows_are_read_by_themselves(store, way, library):
+    state = store.dataset._state
+    ids = store.dataset.id.data(aslist=True)["value"]
+    state.storage = counting = Counting(state.storage)
+    wanted = {"id": [ids[at] for at in (3, 17, 5003, 6000, 8999)]}
+    found = store.search(embedding=vectors()[17], k=5, filter=wanted, exec_option="python", return_tensors=["id"])
+    assert found["id"] == [ids[17], ids[5003], *found["id"][2:4], ids[6000]]  # which is NaN
+    assert counting.nbytes["get"] < COUNT * WIDTH
+
+
+@pytest.mark.parametrize("missing", [0, 4321])
+def test_few_rows_some_of_which_have_no_sample(tmp_path, way, monkeypatch, missing):
+    monkeypatch.setattr(blocks, "_CACHED_NBYTES", 0)
+    tensors = [{"name": "embedding", "htype": "embedding", "dtype": "float32", "max_chunk_size": 400_000}]
+    made = VectorStore(tmp_path / "gaps", tensor_params=tensors, verbose=False)
+    given = list(vectors())
+    given[missing] = None
+    made.add(embedding=given, id=[str(at) for at in range(COUNT)])
+    again = VectorStore(tmp_path / "gaps", read_only=True, verbose=False)
+    wanted = {"id": ["17", "5003", str(missing)]}
+    found = again.search(embedding=vectors()[17], k=3, filter=wanted, exec_option="python", return_tensors=["id"])
+    assert found["id"] == ["17", "5003", str(missing)]
+    assert np.isnan(found["score"]).tolist() == [False, False, True]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 def test_local_files_are_lent(store, monkeypatch):
     lent = []
