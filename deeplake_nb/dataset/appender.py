@@ -192,7 +192,7 @@ class Appender:
         if self.rewriter.is_dirty or (len(tables.ids) and self._stored_tiles != tables.tiles):
             puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
         if tables.sequences is not None:
-            puts.append(Put(Phase.SEQUENCES, keys.sequences(commit, tensor.key), tables.sequences.encode()))
+            puts.append(Put(Phase.COMPANIONS, keys.sequences(commit, tensor.key), tables.sequences.encode()))
         if tables.creds is not None:
             note_used(self.state, tables.creds.codes)
             puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))

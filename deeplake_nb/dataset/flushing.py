@@ -1,8 +1,9 @@
 """When changes are written: the write lock, the flush, and its order.
 
-Nothing is visible to others before a flush. A flush writes chunks, then tables, then companions' metadata, then
-tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows. What makes rows
-of several tensors count is announced in a journal first, so that a row is in all of them or in none.
+Nothing is visible to others before a flush. A flush writes chunks and tables, then companions' metadata, then tensors'
+metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows: a table counts as far as
+the metadata says. What makes rows of several tensors count is announced in a journal first, so that a row is in all of
+them or in none.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import secrets
 import threading
 import weakref
 from contextlib import contextmanager, suppress
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset import commits, companions, journal
@@ -28,7 +28,7 @@ from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import encode_chunk_set
 from deeplake_nb.garbage import when_gone
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import in_parallel, put_many
+from deeplake_nb.storage.provider import in_parallel, put_many, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.storage.provider import StorageProvider
 
+_REWRITING = (Phase.CHUNKS,)
+_EXTENDING_SEVERAL = (Phase.TABLES,)
+_EXTENDING_ONE = (Phase.TABLES, Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET)
+_ADDING_TENSORS = (Phase.TENSORS, Phase.DATASET)  # which nobody knows of before
 _log = logging.getLogger(__name__)
 _FEW = 4
 """So few files are removed sooner than a thread begins."""
@@ -60,7 +64,7 @@ class Flushing:
         self._thread = 0  # that wrote last
         self._writing = threading.RLock()
         self._lock = self._new_lock()
-        when_gone(self, _discard, state.storage, self._garbage)
+        when_gone(self, discard, state.storage, self._garbage)
 
     def _new_lock(self) -> WriteLock:
         itself = weakref.ref(self)
@@ -166,10 +170,9 @@ class Flushing:
             if self._is_extending:
                 raise SampleError("values of an extend cannot flush the dataset while it is being extended")
             self._lock_for_writing()
-            self.sweep()
             puts = [put for appender in self.appenders.values() for put in appender.puts()]
             puts += self._bookkeeping()
-            self._write(write_plan(puts))
+            self._write(puts)
             for put in puts:
                 self.state.chunks.drop(put.key)
             for appender in self.appenders.values():
@@ -177,36 +180,50 @@ class Flushing:
             self._info_dirty = self.is_meta_dirty = self.is_rewriting = False
 
     def _write(self, puts: list[Put]) -> None:
-        """Make the puts in their order, and the last of them as one: see `_first_as_one`."""
-        storage, commit, first = self.state.storage, self.state.commit.id, self._first_as_one()
-        for phase, group in groupby(puts, key=lambda put: min(put.phase, first)):
-            objects: dict[str, Any] = {put.key: put.data for put in group}
-            if phase == first:
-                journal.write(storage, commit, objects)
-                journal.carry_out(storage, commit, objects)
-            elif first == Phase.TABLES:
-                undone = "the changes wait in memory; flush() writes them, and the dataset loaded anew has none of them"
-                with Progress(f"write changes to {storage.url}", "objects", len(objects), undone) as progress:
-                    put_many(storage, list(objects.items()), progress=progress)
-            else:
-                put_many(storage, list(objects.items()))
+        """Make the puts in as few rounds of requests as their order allows, and the last of them as one."""
+        storage, commit, ends = self.state.storage, self.state.commit.id, self._ends()
+        first, *others, last = ([(put.key, put.data) for put in group] for group in write_plan(puts, ends))
+        _, before, _ = side_by_side(
+            storage,
+            self.sweep,
+            lambda: journal.fetch(storage, [key for key, _ in last]),
+            lambda: self._put_first(first, is_shown=ends == _REWRITING),
+        )
+        self.outgoing.wait()
+        for group in others:
+            put_many(storage, group)
+        if last:
+            objects: dict[str, Any] = dict(last)
+            journal.write(storage, commit, objects, before)
+            journal.carry_out(storage, commit, objects)
 
-    def _first_as_one(self) -> int:
-        """The phase from which on all is made as one.
+    def _put_first(self, puts: list[tuple[str, Any]], *, is_shown: bool) -> None:
+        storage = self.state.storage
+        if not is_shown:
+            put_many(storage, puts)
+            return
+        undone = "the changes wait in memory; flush() writes them, and the dataset loaded anew has none of them"
+        with Progress(f"write changes to {storage.url}", "objects", len(puts), undone) as progress:
+            put_many(storage, puts, progress=progress)
 
-        All but the chunks, where more changes than what is added at the end. What makes rows count, where several
-        objects that are there do, so that a row is in all tensors or in none. Nothing else: it costs two requests.
+    def _ends(self) -> tuple[Phase, ...]:
+        """The phases that end a round, after which all is made as one; that costs two requests.
+
+        As one is made all but the chunks, where more changes than what is added at the end; and what makes rows count,
+        where several objects that are there do, so that a row is in all tensors or in none.
         """
         appenders = self.appenders.values()
         if self.is_rewriting or any(one.rewriter.is_dirty or one.is_shorter for one in appenders):
-            return Phase.TABLES
+            return _REWRITING
         longer = [one for one in appenders if one.is_dirty and not one.is_new]
+        if not longer:
+            return _ADDING_TENSORS
         several = sum(not one.tensor.meta.hidden for one in longer) + self.is_meta_dirty > 1
-        return Phase.SEQUENCES if several else Phase.DATASET + 1
+        return _EXTENDING_SEVERAL if several else _EXTENDING_ONE
 
     def sweep(self) -> None:
         """Delete what the flush before the last one left: until then other threads may read it."""
-        _discard(self.state.storage, self._garbage)
+        discard(self.state.storage, self._garbage)
 
     def close(self) -> None:
         """Flush and give the write lock up; a later write takes it again."""
@@ -223,6 +240,7 @@ class Flushing:
         with self._writing:
             self.close()
             self.state.storage = storage
+            self.outgoing = Outgoing(storage)
             self._lock = self._new_lock()
 
     def settled(self, tensor: TensorState) -> TensorState:
@@ -279,16 +297,19 @@ class Flushing:
         return {key: self.appenders[key] for key in tensors}
 
 
-def _discard(storage: StorageProvider, paths: list[str]) -> None:
-    def discard(path: str) -> None:
-        with suppress(LakeError):  # nothing names it; it takes some room, and that is all
+def discard(storage: StorageProvider, paths: list[str]) -> None:
+    """Delete objects that nothing names; one that stays takes some room, and that is all."""
+
+    def drop(path: str) -> None:
+        with suppress(LakeError):
             storage.delete(path)
 
-    workers = min(max(storage.concurrency, os.cpu_count() or 1), len(paths) // _FEW)
+    is_near = storage.concurrency == 1
+    workers = min((os.cpu_count() or 1), len(paths) // _FEW) if is_near else min(storage.concurrency, len(paths))
     try:
-        for _ in in_parallel(discard, paths, workers):
+        for _ in in_parallel(drop, paths, workers):
             pass
     except RuntimeError:  # no thread begins as the process ends
         for path in paths:
-            discard(path)
+            drop(path)
     paths.clear()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deeplake_nb.errors import KeyNotFoundError, LakeError
 from deeplake_nb.format import journal, keys
-from deeplake_nb.storage.provider import get_many, put_many
+from deeplake_nb.storage.provider import delete_many, get_many, put_many, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,19 +29,22 @@ def fetch(storage: StorageProvider, paths: Sequence[str]) -> dict[str, memoryvie
     return out
 
 
-def write(storage: StorageProvider, commit: str, changes: dict[str, Buffer | None]) -> None:
-    """Announce what is about to be written (None: deleted) to objects of a version."""
-    before = fetch(storage, list(changes))
+def write(
+    storage: StorageProvider, commit: str, changes: Mapping[str, Buffer | None], before: Mapping[str, Buffer | None]
+) -> None:
+    """Announce what is about to be written (None: deleted) to objects of a version, which are as ``before``."""
     entries = [journal.entry(key, before[key], data) for key, data in changes.items()]
     storage.put(keys.journal(commit), journal.encode(entries))
 
 
 def carry_out(storage: StorageProvider, commit: str, changes: Objects) -> None:
     """Do what a journal announces, in any order, and take it away."""
-    put_many(storage, [(key, data) for key, data in changes.items() if data is not None])
-    for key, data in changes.items():
-        if data is None:
-            storage.delete(key)
+    gone = [key for key, data in changes.items() if data is None]
+    side_by_side(
+        storage,
+        lambda: put_many(storage, [(key, data) for key, data in changes.items() if data is not None]),
+        lambda: delete_many(storage, gone),
+    )
     storage.delete(keys.journal(commit))
 
 

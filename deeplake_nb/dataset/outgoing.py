@@ -1,12 +1,17 @@
-"""Full chunks on their way to the storage, while further samples are made ready."""
+"""Full chunks on their way to the storage, while further samples are made ready.
+
+Where answers are waited for they go on after the call that appended them, until a flush. Such an object is kept until
+it is there: one that could not be written is tried again when somebody waits, who is told if it fails once more.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from typing_extensions import Buffer
@@ -14,62 +19,98 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 _MOST_NBYTES = 64 << 20
-"""What is under way holds so many bytes at the most."""
+"""What is under way holds so many bytes at the most, or is one object."""
 _SMALL_NBYTES = 1 << 20
 """Less is written sooner than a thread begins, where nothing is waited for."""
 
 
-class Outgoing:
-    """Objects that are being written side by side, in no order, until somebody waits for them.
+@dataclass(slots=True, eq=False)
+class _Object:
+    key: str
+    data: Sequence[Buffer]
+    nbytes: int
+    written: Future[None] | None = None  # None: the last attempt has failed, and was told
+    has_failed: bool = False
 
-    Their buffers must stay as they are until then. For one thread at a time.
-    """
+
+class Outgoing:
+    """Objects that are being written side by side, in no order, until somebody waits for them. For one thread."""
 
     def __init__(self, storage: StorageProvider) -> None:
         self._storage = storage
         self._pool: ThreadPoolExecutor | None = None
-        self._under_way: dict[Future[None], int] = {}
+        self._objects: dict[str, _Object] = {}
 
     def put(self, key: str, data: Sequence[Buffer], nbytes: int) -> None:
         """Begin to write an object of about so many bytes, as soon as there is room for it.
 
+        Its buffers must stay as they are until `let_go`.
+
         Raises:
-            LakeError: an earlier one could not be written.
+            LakeError: an earlier one could not be written, twice; it is kept.
         """
-        if nbytes < _SMALL_NBYTES and self._storage.concurrency == 1:
+        is_near = self._storage.concurrency == 1
+        if is_near and nbytes < _SMALL_NBYTES:
             self._storage.put(key, data)
             return
-        from concurrent.futures import ThreadPoolExecutor
-
-        while self._under_way and sum(self._under_way.values()) + nbytes > _MOST_NBYTES:
+        while self._objects and sum(one.nbytes for one in self._objects.values()) + nbytes > _MOST_NBYTES:
             self._wait_for_one()
-        if self._pool is None:
-            workers = max(self._storage.concurrency, os.cpu_count() or 1)
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="outgoing")
-        self._under_way[self._pool.submit(self._storage.put, key, data)] = nbytes
+        self._begin(_Object(key, data if is_near else [b"".join(data)], nbytes))
+
+    def let_go(self) -> None:
+        """The buffers may be changed from now on.
+
+        Raises:
+            LakeError: as `wait`.
+        """
+        if self._storage.concurrency == 1:  # elsewhere they were copied, as that costs less than to wait
+            self.wait()
 
     def wait(self) -> None:
         """Until all of them are there.
 
         Raises:
-            LakeError: the first that could not be written; others may still be under way, until `stop`.
+            LakeError: one could not be written, twice; all that are not there are kept, and tried again next time.
         """
-        while self._under_way:
+        while self._objects:
             self._wait_for_one()
-        self.stop()
-
-    def stop(self) -> None:
-        """Leave out what has not begun, and wait for the rest, whatever becomes of it."""
-        self._under_way.clear()
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.shutdown()
             self._pool = None
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget objects: none of them is begun or under way any more."""
+        dropped = [one for key in keys if (one := self._objects.pop(key, None)) is not None]
+        for one in dropped:
+            if one.written is not None and not one.written.cancel():
+                one.written.exception()  # waits for it
+
+    def _begin(self, one: _Object) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        if self._pool is None:
+            workers = max(self._storage.concurrency, os.cpu_count() or 1)
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="outgoing")
+        self._objects[one.key] = one
+        one.written = self._pool.submit(self._storage.put, one.key, one.data)
 
     def _wait_for_one(self) -> None:
         from concurrent.futures import FIRST_COMPLETED, wait
 
-        done = wait(self._under_way, return_when=FIRST_COMPLETED).done
-        for one in done:
-            del self._under_way[one]
-        while done:  # without keeping one: an error's traceback would hold it, and it the error
-            done.pop().result()
+        for one in [one for one in self._objects.values() if one.written is None]:
+            self._begin(one)
+        wait([one.written for one in self._objects.values() if one.written is not None], return_when=FIRST_COMPLETED)
+        told = []
+        for one in list(self._objects.values()):
+            if one.written is None or not one.written.done():
+                continue
+            if one.written.exception() is None:
+                del self._objects[one.key]
+            elif one.has_failed:
+                told.append(one.written)
+                one.written, one.has_failed = None, False
+            else:
+                one.has_failed = True
+                self._begin(one)
+        while told:  # without keeping one: an error's traceback would hold it, and it the error
+            told.pop(0).result()

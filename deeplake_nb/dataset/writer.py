@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset import commits, companions, updates
 from deeplake_nb.dataset.facts import TensorFacts
-from deeplake_nb.dataset.flushing import Flushing
+from deeplake_nb.dataset.flushing import Flushing, discard
 from deeplake_nb.dataset.slabs import slabs, total
 from deeplake_nb.dataset.waiting import Kind
 from deeplake_nb.errors import LakeError, SampleError, is_of_input
@@ -183,13 +183,14 @@ class Writer(Flushing):
                     values = given.rows_given() if isinstance(given, TensorFacts) else given
                     for slab in slabs(values, self.state.tensors[key].meta):
                         self._extend_one(touched[key], slab, (known or {}).get(key), progress)
-                self.outgoing.wait()  # what is written may be the caller's memory
+                if self._open:
+                    self.outgoing.let_go()  # what is written may be the caller's memory
+                else:
+                    self.outgoing.wait()  # one that cannot be written leaves nothing of these rows
             except BaseException:
-                self.outgoing.stop()
                 orphans = [path for key, appender in touched.items() for path in appender.restore(marks[key])]
-                for path in orphans:
-                    with suppress(LakeError):  # nothing refers to it; the first error is the one to see
-                        self.state.storage.delete(path)
+                self.outgoing.drop(orphans)
+                discard(self.state.storage, orphans)
                 raise
             finally:
                 self._is_extending = False

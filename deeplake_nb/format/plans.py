@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,15 +97,14 @@ class Phase(IntEnum):
 
     Samples first, then the tables that find them, then the metadata that says how many there are: a hidden companion
     tensor before the tensor it accompanies, the dataset's own last. Which items make rows of a sequence comes with the
-    metadata, as that says nothing of rows without items.
+    companions, which bound it, as the tensor's own metadata says nothing of rows without items.
     """
 
     CHUNKS = 0
     TABLES = 1
     COMPANIONS = 2
-    SEQUENCES = 3
-    TENSORS = 4
-    DATASET = 5
+    TENSORS = 3
+    DATASET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,12 @@ class Put:
     data: Buffer | Sequence[Buffer] | Any
 
 
-def write_plan(puts: list[Put]) -> list[Put]:
-    """The puts in the order that is safe to interrupt anywhere."""
-    return sorted(puts, key=lambda put: put.phase)
+def write_plan(puts: list[Put], ends: Sequence[Phase]) -> list[list[Put]]:
+    """The puts in rounds, which follow each other; within one they are made in any order.
+
+    Each of ``ends`` is the last phase of a round; what comes after the last of them is a round of its own.
+    """
+    rounds: list[list[Put]] = [[] for _ in range(len(ends) + 1)]
+    for put in sorted(puts, key=lambda put: put.phase):
+        rounds[bisect_left(ends, put.phase)].append(put)
+    return rounds

@@ -144,6 +144,24 @@ def _is_large(data: Buffer | Sequence[Buffer] | Patched) -> bool:
     return sum(memoryview(one).nbytes for one in buffers) >= _LARGE_NBYTES
 
 
+def delete_many(provider: StorageProvider, keys: Sequence[str]) -> None:
+    """Remove several objects, in no order; those that are not there are no error.
+
+    Raises:
+        LakeError: the first that failed, when nothing is under way any more.
+    """
+    for _ in in_parallel(provider.delete, keys, min(provider.concurrency, len(keys))):
+        pass
+
+
+def side_by_side(provider: StorageProvider, *tasks: Callable[[], Any]) -> list[Any]:
+    """What each task gives: at once where the provider waits for its answers, else one after the other.
+
+    The first error, in their order, is raised when nothing is under way any more.
+    """
+    return list(in_order(lambda task: task(), tasks, len(tasks) if provider.concurrency > 1 else 1))
+
+
 def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
     """What ``task`` gives for each item, ``workers`` at once, as they are done; no threads for fewer than two.
 

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from deeplake_nb.errors import KeyNotFoundError, StorageError, UrlError
-from deeplake_nb.storage.parallel import get_many, in_parallel, put_many
+from deeplake_nb.storage.parallel import delete_many, get_many, in_parallel, put_many, side_by_side
 from deeplake_nb.storage.patches import Patched, PutsPatched, put_patched
 from deeplake_nb.storage.ranges import ByteRange, Request
 
@@ -37,6 +37,7 @@ __all__ = [
     "StorageProvider",
     "Stored",
     "delete_all",
+    "delete_many",
     "digests",
     "exists",
     "get_into",
@@ -47,6 +48,7 @@ __all__ = [
     "put_many",
     "put_parts",
     "put_patched",
+    "side_by_side",
 ]
 
 

@@ -38,15 +38,19 @@ def test_a_read_plan_finds_every_row_and_every_chunk_once(case):
     assert entries == sorted(set(entries))
 
 
-@given(st.lists(st.sampled_from(list(Phase)), max_size=20))
-def test_a_write_plan_goes_through_the_phases_in_order(phases):
+@given(st.lists(st.sampled_from(list(Phase)), max_size=20), st.sets(st.sampled_from(list(Phase))))
+def test_a_write_plan_goes_through_the_phases_in_order(phases, ends):
     puts = [Put(phase, str(number), b"") for number, phase in enumerate(phases)]
-    plan = write_plan(puts)
+    rounds = write_plan(puts, sorted(ends))
+    assert len(rounds) == len(ends) + 1
+    for end, group in zip([*sorted(ends), max(Phase) + 1], rounds, strict=True):
+        assert all(put.phase <= end and all(put.phase > other for other in ends if other < end) for put in group)
+    plan = [put for group in rounds for put in group]
     assert sorted(put.phase for put in puts) == [put.phase for put in plan]
     for phase in Phase:
         assert [put for put in plan if put.phase is phase] == [put for put in puts if put.phase is phase]
 
 
 def test_samples_come_before_tables_and_tables_before_metadata():
-    metadata = [Phase.COMPANIONS, Phase.SEQUENCES, Phase.TENSORS, Phase.DATASET]
+    metadata = [Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET]
     assert list(Phase) == [Phase.CHUNKS, Phase.TABLES, *metadata]
