@@ -288,6 +288,18 @@ class Flushing:
             puts.append(Put(Phase.DATASET, keys.dataset_meta(commit), state.meta.encode()))
         return puts
 
+    def touch_rows(self, tensors: Sequence[str], *, are_added: bool) -> dict[str, Appender]:
+        """As `touch`, where rows are about to change, with two rounds of requests however many tensors there are."""
+        state = self.state
+        if state.storage.concurrency == 1:
+            return self.touch(tensors)
+        known = [state.tensors[key] for key in tensors]
+        side_by_side(state.storage, lambda: self.changes.load(tensors), lambda: state.load_tables(known))
+        touched = self.touch(tensors)
+        if are_added:
+            state.bring({path: one.tensor for one in touched.values() if (path := one.tail.end)})
+        return touched
+
     def touch(self, tensors: Sequence[str]) -> dict[str, Appender]:
         """Appenders of tensors (by key) that are about to change."""
         self.changes.load(tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.format.encoders import ChunkIds, CredsCodes, Sequences
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.meta import TensorMeta
-from deeplake_nb.storage.provider import delete_all
+from deeplake_nb.storage.provider import delete_all, delete_many, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ def create_tensor(writer: Writer, spec: TensorSpec) -> TensorState:
         for companion in wanted:
             if companion.name in state.meta.tensor_names:
                 raise TensorExistsError(f"{name!r} needs the hidden tensor {companion.name!r}, a name already taken")
+        _clear_leftovers(writer, [*(companion.name for companion in wanted), name])
         for companion in wanted:
             _add_tensor(writer, TensorMeta(companion.name, hidden=True, **companion.fields), None)
         links = {state.meta.tensor_names[companion.name]: companion.link for companion in wanted}
@@ -64,6 +66,7 @@ def _add_copies(
     name = f"{_stem(meta.name)}_downsampled_{scale}"
     check_new_name(writer, name)
     links = _add_copies(writer, meta, info, (factor, layers - 1), scale)
+    _clear_leftovers(writer, [name])
     copy = replace(meta, name=name, links=links, hidden=True, is_link=False)
     added = _add_tensor(writer, copy, {**info, "downsampling_factor": factor})
     return {
@@ -172,6 +175,7 @@ def _adopted(writer: Writer, source: State, tensor: TensorState) -> str:
     links = {_adopted(writer, source, source.tensors[key]): link for key, link in tensor.meta.links.items()}
     tables = source.tables(tensor)
     info = source.tensor_info(tensor)
+    _clear_leftovers(writer, [tensor.key])
     new = _add_tensor(writer, replace(tensor.meta, links=links), info or None, key=tensor.key)
     new.tables = Tables(tables.ids, dict(tables.tiles), tables.sequences, tables.creds)
     appender = writer.appenders[new.key]
@@ -206,7 +210,6 @@ def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None, k
     key = key or meta.name
     while key in state.tensors:
         key = f"{meta.name}_{np.random.default_rng().integers(16**4):04x}"
-    _clear_leftovers(writer, key)
     tensor = TensorState(key, meta, info)
     sequences = Sequences() if meta.is_sequence else None
     tensor.tables = Tables(ChunkIds(), {}, sequences, CredsCodes() if meta.is_link else None)
@@ -222,13 +225,19 @@ def _add_tensor(writer: Writer, meta: TensorMeta, info: dict[str, Any] | None, k
     return tensor
 
 
-def _clear_leftovers(writer: Writer, key: str) -> None:
-    """Delete what a writer that died, or a deleted tensor, left under a key: it would pass for the new tensor's."""
+def _clear_leftovers(writer: Writer, new: Sequence[str]) -> None:
+    """Delete what a writer that died, or a deleted tensor, left under keys: it would pass for the new tensors'.
+
+    A key that is taken is not theirs: they get one that chance makes.
+    """
     storage, commit = writer.state.storage, writer.state.commit.id
     names = (keys.chunk_ids, keys.tiles, keys.sequences, keys.creds_keys, keys.tensor_info, keys.commit_diff)
-    if next(iter(storage.list(keys.tensor_root(commit, key), delimiter="/")), None) is not None:
-        for path in [name(commit, key) for name in (*names, keys.chunk_set)]:
-            storage.delete(path)
+
+    def clear(key: str) -> None:
+        if next(iter(storage.list(keys.tensor_root(commit, key), delimiter="/")), None) is not None:
+            delete_many(storage, [name(commit, key) for name in (*names, keys.chunk_set)])
+
+    side_by_side(storage, *(partial(clear, key) for key in new if key not in writer.state.tensors))
 
 
 def _parents(name: str) -> list[str]:

@@ -29,7 +29,7 @@ from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
 from deeplake_nb.storage.provider import get_many
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from typing_extensions import Buffer
 
@@ -233,10 +233,22 @@ class State:
 
     def load_all_tables(self) -> None:
         """The tables of every tensor, with one round of requests for those not loaded yet."""
+        self.load_tables(self.tensors.values())
+
+    def load_tables(self, tensors: Iterable[TensorState]) -> None:
+        """The tables of tensors, and where their chunks are, with one round of requests for those not loaded yet."""
         with self.lock:
-            missing = [tensor for tensor in self.tensors.values() if tensor.tables is None]
-            for tensor, tables in zip(missing, self._load_tables(missing), strict=True):
+            missing = [tensor for tensor in tensors if tensor.tables is None]
+            sets = {path: place for tensor in missing for path, place in self._sets_wanted(tensor).items()}
+            for tensor, tables in zip(missing, self._load_tables(missing, sets), strict=True):
                 tensor.tables = tables
+
+    def bring(self, chunks: Mapping[str, TensorState]) -> None:
+        """Read chunks of several tensors into the cache, in one round; errors are told when they are needed."""
+        wanted = [path for path in chunks if self._cached(path, 0) is None]
+        for path, data in zip(wanted, get_many(self.storage, [(path, None) for path in wanted]), strict=True):
+            if not isinstance(data, LakeError):
+                self._parse(chunks[path], path, data)
 
     def _sets_wanted(self, tensor: TensorState) -> dict[str, tuple[str, str]]:
         """The lists of chunks that are not known yet, in all commits below this version."""

@@ -176,19 +176,24 @@ class Tail:
         assert self._builder is not None
         return self._builder, room
 
-    def _resume(self) -> None:
-        """Go on in the last chunk, if it belongs to this commit, has room, and is no tile.
+    @property
+    def end(self) -> str | None:
+        """The stored chunk that samples may join: the last one, if it belongs to this commit, and is no tile.
 
-        Nor in one that loses something each time it is compressed.
+        Nor one that loses something each time it is compressed.
         """
-        ids, tiles, meta = self._tables.ids, self._tables.tiles, self._tensor.meta
-        if not len(ids) or packing.is_lossy(meta):
+        ids = self._tables.ids
+        if self._builder is not None or not len(ids) or packing.is_lossy(self._tensor.meta):
+            return None
+        path = self._state.chunk_key(self._tensor, int(ids.ids[-1]))
+        return path if len(ids) - 1 not in self._tables.tiles and path == self._path(int(ids.ids[-1])) else None
+
+    def _resume(self) -> None:
+        """Go on in the last chunk, if it has room."""
+        if self.end is None:
             return
-        last = len(ids) - 1
-        chunk_id = int(ids.ids[-1])
-        path = self._state.chunk_key(self._tensor, chunk_id)
-        if last in tiles or path != self._path(chunk_id):
-            return
+        ids, meta = self._tables.ids, self._tensor.meta
+        last, chunk_id = len(ids) - 1, int(ids.ids[-1])
         (loaded,) = self._state.load_chunks(self._tensor, [len(ids.ids) - 1])
         if isinstance(loaded, LakeError):
             raise loaded

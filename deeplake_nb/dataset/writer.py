@@ -174,7 +174,7 @@ class Writer(Flushing):
             rows = {self.state.tensors[key].meta.name: self.state.tensors[key].length for key in columns}
             if in_step and len(set(rows.values())) > 1:
                 raise SampleError(f"tensors have different numbers of rows already: {rows}; append to them one by one")
-            touched = self.touch(companions.with_companions(self.state, columns))
+            touched = self.touch_rows(companions.with_companions(self.state, columns), are_added=True)
             marks = {key: appender.mark() for key, appender in touched.items()}
             self._is_extending = True
             try:
@@ -224,7 +224,7 @@ class Writer(Flushing):
                 raise SampleError("values of an extend cannot change the dataset while it is being extended")
             if any(one.has_appended for one in self.appenders.values()):
                 self.flush()
-            touched = self.touch(companions.with_companions(self.state, tensors))
+            touched = self.touch_rows(companions.with_companions(self.state, tensors), are_added=False)
             marks = {key: appender.mark() for key, appender in touched.items()}
             try:
                 for key in tensors:

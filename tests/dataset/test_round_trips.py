@@ -1,9 +1,10 @@
-"""How many times a far storage is waited for: counted by the provider, and on the wire of S3."""
+"""How many times a far storage is waited for, reading and writing: counted by the provider, and on the wire of S3."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial, partialmethod
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.eventually import collected
 from tests.fakes import moto
 from tests.fakes.proxy import fault_proxy
 
-from .stores import load, memory
+from .stores import create, load, memory
 
 ROWS = 2000
 
@@ -50,6 +51,15 @@ class Depth(Wrapper):
     def get_into(self, key, buffer, start=0):
         return self._asked(lambda: super(Depth, self).get_into(key, buffer, start))
 
+    def put(self, key, data, *, if_absent=False):
+        self._asked(lambda: super(Depth, self).put(key, data, if_absent=if_absent))
+
+    def delete(self, key):
+        self._asked(lambda: super(Depth, self).delete(key))
+
+    def list(self, prefix="", *, delimiter=""):
+        return self._asked(lambda: super(Depth, self).list(prefix, delimiter=delimiter))
+
     def _asked(self, request):
         _here.clock = now() + 1
         with self._lock:
@@ -64,7 +74,7 @@ def clocks(monkeypatch):
 
     When a thread began, and how fast it was, changes nothing.
     """
-    submit, result = ThreadPoolExecutor.submit, Future.result
+    submit, waits = ThreadPoolExecutor.submit, {"result": Future.result, "exception": Future.exception}
 
     def submitted(pool, work, /, *args, **options):
         clock = [now()]
@@ -80,19 +90,21 @@ def clocks(monkeypatch):
         future.clock = clock
         return future
 
-    def received(future, timeout=None):
+    def received(wait, future, timeout=None):
         try:
-            return result(future, timeout)
+            return wait(future, timeout)
         finally:
             _here.clock = max(now(), *getattr(future, "clock", ()))
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", submitted)
-    monkeypatch.setattr(Future, "result", received)
+    for name, wait in waits.items():
+        monkeypatch.setattr(Future, name, partialmethod(partial(received, wait)))
 
 
 def test_what_waits_for_an_answer_is_deeper_and_what_runs_beside_it_is_not():
     store = Depth(memory())
     store.put("a", b"data")
+    store.reset()
     for _ in range(3):
         store.get("a")
     assert (store.depth, store.count) == (3, 3)
@@ -261,6 +273,81 @@ def test_on_the_wire_there_are_as_many_requests_as_are_counted():
         assert ds.x[rows].numpy().reshape(-1).tolist() == rows
         assert counted.depth <= 3
         assert len(front.seen) - before == counted.count
+
+
+# ------------------------------------------------------------------ writing
+
+FIVE = {
+    "image": {"htype": "image", "sample_compression": "png"},
+    "x": {"dtype": "int64"},
+    "text": {"htype": "text"},
+    "box": {"htype": "bbox"},
+    "seq": {"htype": "sequence[generic]", "dtype": "int32"},
+}
+
+
+def five(count):
+    return {
+        "image": [np.zeros((4, 4, 3), "uint8")] * count,
+        "x": list(range(count)),
+        "text": ["a"] * count,
+        "box": [np.zeros((2, 4), "float32")] * count,
+        "seq": [[1, 2]] * count,
+    }
+
+
+def created(ds):
+    with ds:
+        for name, options in FIVE.items():
+            ds.create_tensor(name, **options)
+
+
+def test_a_flush_takes_as_many_rounds_as_its_order_needs():
+    store = Depth(memory())
+    ds = create(store)
+    assert rounds(store, lambda: created(ds)) == 1 + 5 + 2, "the version; each tensor; what is new, and that it is"
+    assert rounds(store, lambda: ds.extend(five(3))) == 4, "samples and tables; a journal; what counts; no journal"
+    assert rounds(store, lambda: ds.append({name: rows[0] for name, rows in five(1).items()})) == 4
+    assert rounds(store, lambda: ds.x.append(1)) == 3, "samples and tables; companions; what counts"
+    assert rounds(store, lambda: ds.seq.append([1])) == 3
+    assert rounds(store, lambda: ds.x.pop(0)) == 3 + 4, "each tensor's chunk; new ones; a journal; ..."
+    ds.seq.pop(0)
+
+    def block():
+        with ds:
+            ds.create_tensor("new").extend([1] * 4)
+            ds.extend({**five(3), "new": [2] * 3})
+
+    assert rounds(store, block) == 2 + 4, "the new one; ends of those whose rows were removed"
+    ds.close()
+    ds = load(store)
+    row = {name: rows[0] for name, rows in {**five(1), "new": [1]}.items()}
+    assert rounds(store, lambda: ds.append(row)) == 2 + 2 + 4, "opened; tables; ends"
+    ds.commit()
+    assert rounds(store, lambda: ds.append(row)) == 3 + 1 + 4, "it begins chunks of its own"
+    assert load(store).max_len == load(store).min_len
+
+
+def rounds(store, act):
+    store.reset()
+    act()
+    return store.depth
+
+
+def test_chunks_of_a_block_go_on_while_further_samples_come():
+    """Each extend fills chunks; none of them is waited for, but all are there before anything of them counts."""
+    store = Depth(memory())
+    ds = create(store)
+    ds.create_tensor("x", dtype="int64", max_chunk_size=1000, create_id_tensor=False, create_shape_tensor=False)
+    ds.x.append(np.zeros(10, "int64"))
+
+    def block():
+        with ds:
+            for at in range(20):
+                ds.x.extend(np.full((100, 10), at))
+
+    assert rounds(store, block) == 2, "chunks and tables; what counts"
+    assert load(store).x.numpy()[1:, 0].tolist() == [at // 100 for at in range(2000)]
 
 
 def test_a_memory_store_is_not_waited_for():
