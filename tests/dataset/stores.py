@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Executor, Future
 from itertools import count
 
 from deeplake_nb.dataset.dataset import Dataset
@@ -52,17 +53,26 @@ class Dying(Wrapper):
 
 
 class Failing(Wrapper):
-    """Fails at the n-th put from now on: only that one, or all that follow as well, deletes included."""
+    """Fails at the n-th put from now on: only that one, or all that follow as well, deletes included.
 
-    def __init__(self, inner):
+    Or, scattered, every other one of them for a while, as of many that are under way at once some get through.
+    """
+
+    def __init__(self, inner, concurrency=1):
         super().__init__(inner)
         self.countdown = None
         self.for_good = False
         self.puts = []
-        self._counting = threading.Lock()  # patched objects are put by several threads
+        self._scattered = 0
+        self._concurrency = concurrency
+        self._counting = threading.Lock()  # objects are put by several threads
 
-    def fail_at(self, put, *, for_good=False):
-        self.countdown, self.for_good = put, for_good
+    @property
+    def concurrency(self):
+        return self._concurrency
+
+    def fail_at(self, put, *, for_good=False, scattered=False):
+        self.countdown, self.for_good, self._scattered = put, for_good, 12 * scattered
 
     def put(self, key, data, *, if_absent=False):
         if self._is_over():
@@ -90,7 +100,23 @@ class Failing(Wrapper):
                 return False
             if not self.for_good:
                 self.countdown = None
-            return True
+            self._scattered = max(self._scattered - 1, 0)
+            return self._scattered % 2 == 0 or not self.for_good
+
+
+class Inline(Executor):
+    """In place of a pool of threads: what is submitted is done at once, so that what a test finds it finds again."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def submit(self, work, /, *args, **options):
+        future = Future()
+        try:
+            future.set_result(work(*args, **options))
+        except BaseException as error:  # noqa: BLE001 - as a pool does
+            future.set_exception(error)
+        return future
 
 
 def dies(storage, put, change):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent import futures
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from deeplake_nb.dataset import amended
 from deeplake_nb.errors import DynamicShapeError, SampleError, StorageError
-from tests.dataset.stores import Failing, create, load, memory
+from tests.dataset.stores import Failing, Inline, create, load, memory
 from tests.eventually import collected
 
 # ------------------------------------------------------------------ kinds of tensors: what goes in, what comes out
@@ -79,7 +80,7 @@ KINDS = {
     "lines": Kind({"htype": "sequence[text]"}, LZ4, st.lists(words, max_size=3), read="text"),
 }  # fmt: skip
 LIMITS = [None, 1, 40, 300]
-PATCH_NBYTES = amended._PATCH_NBYTES  # as it is to be for other tests
+PATCH_NBYTES, POOL = amended._PATCH_NBYTES, futures.ThreadPoolExecutor  # as they are to be for other tests
 
 
 def found_in(tensor, kind, rows=None):
@@ -114,11 +115,15 @@ class Column:
 class DatasetMachine(RuleBasedStateMachine):
     """One dataset; ``columns`` is what must be in it."""
 
-    @initialize(patch_nbytes=st.sampled_from([PATCH_NBYTES, 0]))
-    def begin(self, patch_nbytes):
-        """Chunks as small as these are stored whole when they are changed, unless patches cost nothing."""
+    @initialize(patch_nbytes=st.sampled_from([PATCH_NBYTES, 0]), concurrency=st.sampled_from([1, 8]))
+    def begin(self, patch_nbytes, concurrency):
+        """Chunks as small as these are stored whole when they are changed, unless patches cost nothing.
+
+        Where answers are waited for, much is written at once, or later.
+        """
         amended._PATCH_NBYTES = patch_nbytes
-        self.store = Failing(memory())
+        futures.ThreadPoolExecutor = Inline
+        self.store = Failing(memory(), concurrency)
         self.ds = create(self.store)
         self.columns: dict[str, Column] = {}
         self.info: dict[str, Any] = {}
@@ -338,13 +343,13 @@ class DatasetMachine(RuleBasedStateMachine):
         self.flushed_info = dict(self.info)
 
     @has_tensors
-    @rule(put=st.integers(1, 30), for_good=st.booleans(), data=st.data())
-    def the_storage_fails(self, put, for_good, data):
+    @rule(put=st.integers(1, 30), for_good=st.booleans(), scattered=st.booleans(), data=st.data())
+    def the_storage_fails(self, put, for_good, scattered, data):
         name = self.pick(data)
         column = self.columns[name]
         values = data.draw(st.lists(column.kind.values, max_size=30), label="values")
         before = len(column.rows)
-        self.store.fail_at(put, for_good=for_good)
+        self.store.fail_at(put, for_good=for_good, scattered=scattered)
         try:
             self.ds[name].extend(values)
         except StorageError:
@@ -356,9 +361,9 @@ class DatasetMachine(RuleBasedStateMachine):
             self.changed()
         self.store.countdown = None
 
-    @rule(put=st.integers(1, 40))
-    def a_flush_fails(self, put):
-        self.store.fail_at(put, for_good=True)
+    @rule(put=st.integers(1, 40), scattered=st.booleans())
+    def a_flush_fails(self, put, scattered):
+        self.store.fail_at(put, for_good=True, scattered=scattered)
         try:
             self.ds.flush()
         except StorageError:
@@ -439,6 +444,7 @@ class DatasetMachine(RuleBasedStateMachine):
 
     def teardown(self):
         amended._PATCH_NBYTES = PATCH_NBYTES
+        futures.ThreadPoolExecutor = POOL
         if not hasattr(self, "ds"):
             return
         self.store.countdown = None

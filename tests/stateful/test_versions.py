@@ -7,6 +7,7 @@ before or as it should be after, and a merge that broke off is forgotten by a re
 from __future__ import annotations
 
 import os
+from concurrent import futures
 from contextlib import suppress
 from copy import deepcopy
 from itertools import count
@@ -17,20 +18,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from deeplake_nb.errors import ReadOnlyError, StorageError
 from tests.dataset.lineage import Node
-from tests.dataset.stores import Dying, Failing, Killed, create, load, memory
+from tests.dataset.stores import Dying, Failing, Inline, Killed, create, load, memory
 from tests.eventually import collected
 
 VALUES = st.integers(-9, 9)
-FAILS = st.none() | st.tuples(st.sampled_from(["fails", "kills"]), st.integers(1, 40))
+FAILS = st.none() | st.tuples(st.sampled_from(["fails", "scatters", "kills"]), st.integers(1, 40))
 """At which put from now on the storage fails, for good; or at which change the process is killed."""
+POOL = futures.ThreadPoolExecutor
 ENDS = (StorageError, Killed)
 
 
 class VersionsMachine(RuleBasedStateMachine):
-    @initialize()
-    def begin(self):
+    @initialize(concurrency=st.sampled_from([1, 8]))
+    def begin(self, concurrency):
+        futures.ThreadPoolExecutor = Inline
         self.dying = Dying(memory())
-        self.store = Failing(self.dying)
+        self.store = Failing(self.dying, concurrency)
         self.ds = create(self.store)
         self.numbers = count()
         self.names = count()
@@ -56,7 +59,10 @@ class VersionsMachine(RuleBasedStateMachine):
         """Let what follows end in the middle."""
         if fails is not None:
             how, at = fails
-            (self.store.fail_at(at, for_good=True) if how == "fails" else self.dying.kill_at(at))
+            if how == "kills":
+                self.dying.kill_at(at)
+            else:
+                self.store.fail_at(at, for_good=True, scattered=how == "scatters")
 
     def disarm(self):
         self.store.countdown = self.dying.left = None
@@ -309,6 +315,7 @@ class VersionsMachine(RuleBasedStateMachine):
         assert self.read() == self.head.values()
 
     def teardown(self):
+        futures.ThreadPoolExecutor = POOL
         if not hasattr(self, "ds"):
             return
         self.disarm()
