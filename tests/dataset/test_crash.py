@@ -123,12 +123,14 @@ def write(ds, flushed):
     flushed(20)
 
 
-def test_dying_at_any_put_loses_nothing_that_was_flushed():
+@pytest.mark.parametrize("concurrency", [1, 8], ids=["near", "far"])
+def test_dying_at_any_put_loses_nothing_that_was_flushed(concurrency):
+    """Of what is under way at once some gets through."""
     deaths = 0
     for put in count(1, STEP):
         storage = memory()
-        failing, safe = Failing(storage), []
-        failing.fail_at(put, for_good=True)
+        failing, safe = Failing(storage, concurrency), []
+        failing.fail_at(put, for_good=True, scattered=concurrency > 1)
         try:
             write(create(failing), safe.append)
             break
@@ -190,9 +192,10 @@ def test_leftovers_of_a_tensor_that_was_never_finished_do_not_show_up():
     assert unfinished > 10
 
 
-def test_a_failed_flush_is_made_up_for_by_the_next():
+@pytest.mark.parametrize("concurrency", [1, 8], ids=["near", "far"])
+def test_a_failed_flush_is_made_up_for_by_the_next(concurrency):
     for put in count(1, min(STEP, 3)):
-        storage = Failing(memory())
+        storage = Failing(memory(), concurrency)
         ds = create(storage)
         make(ds)
         ds.append(row(0))
