@@ -61,6 +61,7 @@ class Flushing:
         self._is_extending = False
         self.waiting = Waiting(state)
         self.outgoing = Outgoing(state.storage)
+        self.as_one = journal.AsOne()
         self._thread = 0  # that wrote last
         self._writing = threading.RLock()
         self._lock = self._new_lock()
@@ -135,8 +136,7 @@ class Flushing:
             if self.state.has_journal:
                 journal.carry_out(self.state.storage, self.state.commit.id, self.state.unfinished)
                 self.state.unfinished, self.state.has_journal = {}, False
-            self.appenders.clear()
-            self.changes.clear()
+            self.forget()
             if self.state.commit.id != commit:  # another writer has committed: the branch goes on in a new head
                 self._lock.release()
                 self._lock = self._new_lock()
@@ -146,6 +146,12 @@ class Flushing:
                 f"commit {self.state.commit.id[:12]} of {self.state.storage.url} is closed; "
                 "check out a branch to write to"
             )
+
+    def forget(self) -> None:
+        """What is known of a version that others may have changed, or that is another one now."""
+        self.appenders.clear()
+        self.changes.clear()
+        self.as_one.forget()
 
     def _branch_off(self) -> None:
         closed, name = self.state.commit.id, f"auto_{secrets.token_hex(20)}"  # as the original calls it
@@ -182,20 +188,23 @@ class Flushing:
     def _write(self, puts: list[Put]) -> None:
         """Make the puts in as few rounds of requests as their order allows, and the last of them as one."""
         storage, commit, ends = self.state.storage, self.state.commit.id, self._ends()
-        first, *others, last = ([(put.key, put.data) for put in group] for group in write_plan(puts, ends))
-        _, before, _ = side_by_side(
+        rounds: list[list[tuple[str, Any]]] = [[(put.key, put.data) for put in one] for one in write_plan(puts, ends)]
+        first, *others, last = rounds
+        if others or ends == _REWRITING:  # which change what is known, or go before a deletion
+            self.as_one.forget()
+        side_by_side(
             storage,
             self.sweep,
-            lambda: journal.fetch(storage, [key for key, _ in last]),
+            lambda: self.as_one.look(storage, [key for key, _ in last]),
             lambda: self._put_first(first, is_shown=ends == _REWRITING),
         )
         self.outgoing.wait()
         for group in others:
             put_many(storage, group)
         if last:
-            objects: dict[str, Any] = dict(last)
-            journal.write(storage, commit, objects, before)
-            journal.carry_out(storage, commit, objects)
+            self.as_one.change(storage, commit, dict(last))
+        if ends == _REWRITING:
+            self.as_one.forget()
 
     def _put_first(self, puts: list[tuple[str, Any]], *, is_shown: bool) -> None:
         storage = self.state.storage

@@ -29,12 +29,28 @@ def fetch(storage: StorageProvider, paths: Sequence[str]) -> dict[str, memoryvie
     return out
 
 
-def write(
-    storage: StorageProvider, commit: str, changes: Mapping[str, Buffer | None], before: Mapping[str, Buffer | None]
-) -> None:
-    """Announce what is about to be written (None: deleted) to objects of a version, which are as ``before``."""
-    entries = [journal.entry(key, before[key], data) for key, data in changes.items()]
-    storage.put(keys.journal(commit), journal.encode(entries))
+class AsOne:
+    """Changes several objects of a version as one, for one writer, who knows what it wrote there itself."""
+
+    def __init__(self) -> None:
+        self._stored: dict[str, bytes] = {}  # digests
+
+    def look(self, storage: StorageProvider, paths: Sequence[str]) -> None:
+        """Find out what objects are before they are changed; one round of requests for those that are not known."""
+        unknown = [path for path in paths if path not in self._stored]
+        self._stored |= {path: journal.digest(data) for path, data in fetch(storage, unknown).items()}
+
+    def forget(self) -> None:
+        """Others may have changed them."""
+        self._stored.clear()
+
+    def change(self, storage: StorageProvider, commit: str, changes: Objects) -> None:
+        """Announce what is to be written (None: deleted) to objects that were looked at, and do it."""
+        entries = [journal.entry(path, self._stored[path], data) for path, data in changes.items()]
+        storage.put(keys.journal(commit), journal.encode(entries))
+        self.forget()
+        carry_out(storage, commit, changes)
+        self._stored = {path: journal.digest(data) for path, data in changes.items()}
 
 
 def carry_out(storage: StorageProvider, commit: str, changes: Objects) -> None:

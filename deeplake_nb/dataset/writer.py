@@ -78,8 +78,7 @@ class Writer(Flushing):
     def _go_on(self) -> None:
         """In the head that the branch has now."""
         self._lock.release()
-        self.appenders.clear()
-        self.changes.clear()
+        self.forget()
         self.state.refresh()
         self._lock = self._new_lock()
 

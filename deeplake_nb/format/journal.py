@@ -32,9 +32,9 @@ class Entry(NamedTuple):
     data: bytes | None
 
 
-def entry(key: str, before: Buffer | None, data: Buffer | None) -> Entry:
-    """The entry of an object."""
-    return Entry(key, digest(before), None if data is None else bytes(data))
+def entry(key: str, before: bytes, data: Buffer | None) -> Entry:
+    """The entry of an object; ``before`` is the digest of what it was."""
+    return Entry(key, before, None if data is None else bytes(data))
 
 
 def digest(data: Buffer | None) -> bytes:

@@ -308,6 +308,7 @@ def test_a_flush_takes_as_many_rounds_as_its_order_needs():
     assert rounds(store, lambda: created(ds)) == 1 + 5 + 2, "the version; each tensor; what is new, and that it is"
     assert rounds(store, lambda: ds.extend(five(3))) == 4, "samples and tables; a journal; what counts; no journal"
     assert rounds(store, lambda: ds.append({name: rows[0] for name, rows in five(1).items()})) == 4
+    assert store.count == 4 * 15 + 1 + 2, "four objects of each tensor, rows of a sequence, a journal; nothing is read"
     assert rounds(store, lambda: ds.x.append(1)) == 3, "samples and tables; companions; what counts"
     assert rounds(store, lambda: ds.seq.append([1])) == 3
     assert rounds(store, lambda: ds.x.pop(0)) == 3 + 4, "each tensor's chunk; new ones; a journal; ..."

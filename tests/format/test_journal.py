@@ -16,7 +16,7 @@ changes = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=9), st.
 
 
 def entries(changes):
-    return [journal.entry(key, before, after) for key, (before, after) in changes.items()]
+    return [journal.entry(key, journal.digest(before), after) for key, (before, after) in changes.items()]
 
 
 @given(changes)
