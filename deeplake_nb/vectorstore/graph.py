@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import FormatError, MissingDependencyError
-from deeplake_nb.vectorstore.products import dots
+from deeplake_nb.vectorstore.products import dots, parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,10 @@ def faiss() -> Any:
 
 
 class Graph:
-    """Nodes, numbered from 0 as they are added, and the edges between them. Searching is thread-safe."""
+    """Nodes, numbered from 0 as they are added, and the edges between them.
+
+    Searches may run at once, but none while something is added.
+    """
 
     def __init__(self, metric: Metric, width: int, params: dict[str, Any]) -> None:
         assert metric.faiss is not None  # callers have looked
@@ -53,6 +56,7 @@ class Graph:
         self._hnsw = library.IndexHNSWFlat(width, int(params.get("M", M)), getattr(library, metric.faiss))
         self._hnsw.hnsw.efConstruction = int(params.get("efConstruction", EF_CONSTRUCTION))
         self._hnsw.hnsw.efSearch = self._ef = int(params.get("efSearch", EF_SEARCH))
+        self._stored = np.empty((0, width), np.float32)  # where the vectors lie
 
     def __len__(self) -> int:
         return int(self._hnsw.ntotal)
@@ -60,18 +64,20 @@ class Graph:
     def add(self, vectors: Singles) -> None:
         """Add nodes, on all cores; of a metric by angle their length is lost."""
         self._hnsw.add(self._direction(vectors))
+        self._stored = _content(self._hnsw.storage)
 
     def search(self, query: Singles, k: int, among: Mask | None = None) -> Ints:
         """The ``k`` nearest nodes, or fewer; of those in ``among``. In no order that counts.
 
         Where few are among, or many are asked for, all of these are looked at.
         """
-        library = faiss()
-        count = len(self) if among is None else int(among.sum())
+        library, chosen, share = faiss(), None, 1.0
+        nodes, count = len(self._stored), len(self._stored)
+        if among is not None:
+            count = int(among.sum())
+            chosen, share = library.IDSelectorBitmap(np.packbits(among, bitorder="little")), count / max(nodes, 1)
         if not count:
             return np.empty(0, np.int64)
-        chosen = None if among is None else library.IDSelectorBitmap(np.packbits(among, bitorder="little"))
-        share = count / len(self)
         params: Any = None
         if share < _FEW or k > count * _FEW:
             index, k = self._hnsw.storage, min(k, count)
@@ -81,14 +87,12 @@ class Graph:
             index, ef = self._hnsw, int(max(self._ef, 2 * k) / share)
             if chosen is not None or ef != self._ef:  # what is usual the graph knows by itself
                 params = library.SearchParametersHNSW(efSearch=ef, sel=chosen)
-        nodes = index.search(self._direction(query[None]), k, params=params)[1][0]
-        found: Ints = nodes[nodes >= 0]
-        return found
+        found: Ints = index.search(self._direction(query[None]), k, params=params)[1][0]
+        return found if found[-1] >= 0 else found[found >= 0]
 
     def vectors(self, nodes: Ints) -> Singles:
         """What was added; of a metric by angle, of length 1."""
-        found: Singles = self._hnsw.storage.reconstruct_batch(nodes)
-        return found
+        return self._stored[nodes]
 
     def dump(self) -> bytes:
         """The edges alone: vectors are in the dataset."""
@@ -97,8 +101,16 @@ class Graph:
         library.write_index(self._hnsw, out, library.IO_FLAG_SKIP_STORAGE)
         return bytes(library.vector_to_array(out.data))
 
-    def restore(self, edges: bytes, vectors: Singles) -> None:
-        """Become the graph that `dump` gave; ``vectors`` are those of its nodes, as they were added.
+    def room(self, count: int) -> Singles:
+        """Where the vectors of so many nodes go before `restore`: the graph has no other copy of them."""
+        library = faiss()
+        self._room = library.IndexFlat(self._hnsw.d, self._hnsw.metric_type)
+        self._room.codes.resize(count * self._room.code_size)
+        self._room.ntotal = count
+        return _content(self._room)
+
+    def restore(self, edges: bytes) -> None:
+        """Become the graph that `dump` gave, of the vectors in its `room`, which are as they were added.
 
         Raises:
             FormatError: it is none, or of other vectors.
@@ -110,15 +122,16 @@ class Graph:
             made = library.read_index(data)
         except RuntimeError as error:
             raise FormatError(f"the stored index cannot be read ({error})") from error
-        old = self._hnsw
-        if not isinstance(made, library.IndexHNSWFlat) or (made.d, made.ntotal) != (old.d, len(vectors)):
+        old, storage = self._hnsw, self._room
+        if not isinstance(made, library.IndexHNSWFlat) or (made.d, made.ntotal) != (old.d, storage.ntotal):
             raise FormatError("the stored index is of other vectors")
-        storage = library.IndexFlat(old.d, old.metric_type)
-        storage.add(self._direction(vectors))
+        vectors = _content(storage)
+        for part in parts(*vectors.shape):
+            vectors[part] = self._direction(vectors[part])
         made.storage = storage
         made.own_fields = False
         made.hnsw.efConstruction, made.hnsw.efSearch = old.hnsw.efConstruction, self._ef
-        self._hnsw, self._storage = made, storage  # the second keeps it alive
+        self._hnsw, self._stored = made, vectors
 
     def _direction(self, vectors: Singles) -> Singles:
         vectors = np.ascontiguousarray(vectors, np.float32)
@@ -128,3 +141,12 @@ class Graph:
         exact /= np.sqrt(dots(exact, exact))[:, None]
         directions: Singles = exact.astype(np.float32)
         return directions
+
+
+def _content(storage: Any) -> Singles:
+    """The vectors of an index that keeps them as they are, where they lie: until more are added."""
+    count, width = storage.ntotal, storage.d
+    library = faiss()
+    place = library.downcast_index(storage).get_xb()
+    found: Singles = library.rev_swig_ptr(place, count * width).reshape(count, width)
+    return found

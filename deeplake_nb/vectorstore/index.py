@@ -20,6 +20,7 @@ from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import decode_json, encode_json
 from deeplake_nb.vectorstore.graph import Graph
+from deeplake_nb.vectorstore.products import parts
 from deeplake_nb.vectorstore.searching import Found
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class VectorIndex:
         self._has_gone = False
         self._saved = 0
         self._lock = threading.Lock()
+        self._searches = 0  # under way; none begins without the lock
+        self._idle = threading.Condition()
         self._folder = f"{keys.BESIDE}hnsw/{tensor.key}/{search.metric.name}/"
 
     def is_ready(self, tensor: Tensor, patience: int) -> bool:
@@ -92,27 +95,16 @@ class VectorIndex:
         """
         with self._lock:
             self._follow(tensor, place)
+            with self._idle:
+                self._searches += 1
             graph, rows, odd, has_gone = self._graph, self._rows, self._odd, self._has_gone
         assert graph is not None
-        wanted = search.rows
-        among = None
-        if wanted is not None:
-            mask = np.zeros(len(rows) + len(odd) + 1, bool)
-            mask[wanted] = True
-            among = mask[rows] & (rows != _GONE)
-            odd = odd[mask[odd]]
-        elif has_gone:
-            among = rows != _GONE
-        nodes = graph.search(search.query, search.k, among)
-        vectors = graph.vectors(nodes).astype(np.float64)
-        keys = search.metric.exact(vectors, search.query.astype(np.float64))
-        nearest = rows[nodes]
-        order = np.lexsort((nearest, keys))
-        scores = search.metric.score(keys[order]).tolist()
-        more = odd[: search.k - len(order)]
-        if not len(more):
-            return Found(nearest[order], scores)
-        return Found(np.concatenate([nearest[order], more]), scores + [float("nan")] * len(more))
+        try:
+            return _found(graph, rows, odd, search, has_gone=has_gone)
+        finally:
+            with self._idle:
+                self._searches -= 1
+                self._idle.notify_all()
 
     # ------------------------------------------------------------------ following the tensor
 
@@ -120,6 +112,8 @@ class VectorIndex:
         blocks = Blocks.of(tensor)
         now = blocks.state.tables(blocks.tensor).ids
         if now is not self._seen:
+            with self._idle:
+                self._idle.wait_for(lambda: not self._searches)  # nobody searches a graph that grows
             if self._seen is None or not _are_same(self._seen, now):
                 self._take_in(blocks, now)
             self._seen = now
@@ -127,18 +121,18 @@ class VectorIndex:
             self._save(blocks, place)
 
     def _take_in(self, blocks: Blocks, now: ChunkIds) -> None:
-        if self._graph is None:
-            self._load(blocks, blocks.state.storage)
         known = self._common(now)
-        if known is None:
-            self._match(blocks)
+        self._seen = None  # if this breaks off, the next one finds out by the vectors what there is
+        if self._graph is None or not 0 < len(self._graph) == len(self._rows):
+            new = self._load(blocks, blocks.state.storage)
         else:
-            self._extend(blocks, known)
+            new = self._match(blocks) if known is None else np.arange(known, blocks.rows)
+        self._add_all(blocks, new)
         self._seen = now
         gone = int((self._rows == _GONE).sum())
         if gone > _STALE * len(self._rows):
             self._clear(blocks)
-            self._extend(blocks, 0)
+            self._add_all(blocks, np.arange(blocks.rows))
             gone = 0
         self._has_gone = gone > 0
 
@@ -153,12 +147,15 @@ class VectorIndex:
             return None
         return int(lasts[-1]) + 1 if count and new_lasts[count - 1] >= lasts[-1] else None
 
-    def _extend(self, blocks: Blocks, known: int) -> None:
-        """Add the rows from ``known`` on."""
-        if self._graph is None:
-            self._clear(blocks)
-        for first, vectors in _batches(blocks, known):
-            self._add(np.arange(first, first + len(vectors)), vectors)
+    def _add_all(self, blocks: Blocks, new: Ints) -> None:
+        """Add rows (rising)."""
+        if len(new) == blocks.rows - (new[0] if len(new) else 0):  # to the end
+            for first, vectors in _batches(blocks, int(new[0]) if len(new) else blocks.rows):
+                self._add(np.arange(first, first + len(vectors)), vectors)
+            return
+        for start in range(0, len(new), _BATCH_ROWS):
+            rows = new[start : start + _BATCH_ROWS]
+            self._add(rows, np.asarray(blocks.chosen(rows), np.float32))
 
     def _add(self, rows: Ints, vectors: Singles) -> None:
         assert self._graph is not None
@@ -178,59 +175,66 @@ class VectorIndex:
         self._digests = np.empty(0, np.uint64)
         self._saved = 0
 
-    def _match(self, blocks: Blocks) -> None:
-        """Find each row's node by its vector; add those that have none."""
+    def _match(self, blocks: Blocks, room: Singles | None = None) -> Ints:
+        """Find each row's node by its vector, which goes into the ``room``; gives the rows (rising) that have none."""
         order = np.argsort(self._digests, kind="stable")
         free = np.ones(len(order), bool)
         self._rows = np.full(len(order), _GONE, np.int64)
         self._odd = np.empty(0, np.int64)
+        new = [self._odd]
         for first, vectors in _batches(blocks, 0):
             nodes = _taken(self._digests, order, free, _digests(vectors))
             found = nodes != _GONE
             rows = np.arange(first, first + len(vectors))
             self._rows[nodes[found]] = rows[found]
-            if not found.all():
-                self._add(rows[~found], vectors[~found])
+            if room is not None:
+                room[nodes[found]] = vectors[found]
+            new.append(rows[~found])
+        return np.concatenate(new)
 
     # ------------------------------------------------------------------ stored
 
-    def _load(self, blocks: Blocks, storage: StorageProvider) -> None:
-        """Take over the stored graph, with the vectors that the dataset has of its nodes."""
+    def _load(self, blocks: Blocks, storage: StorageProvider) -> Ints:
+        """Take over the stored graph, with the vectors that the dataset has of its nodes; gives the rows it lacks."""
+        stored = self._stored(blocks, storage)
         self._clear(blocks)
         assert self._graph is not None
+        if stored is None:
+            return np.arange(blocks.rows)
+        edges, digests, gone = stored
+        vectors, self._digests = self._graph.room(len(digests)), digests
+        new = self._match(blocks, vectors)
+        places = np.flatnonzero(digests == 0)  # of those that were gone already
+        missing = self._rows == _GONE
+        missing[places] = False
+        if len(places) * blocks.width == len(gone) and missing.sum() <= _LOST * len(digests):
+            vectors[places] = gone.reshape(len(places), blocks.width)
+            vectors[missing] = vectors[np.flatnonzero(~missing)[:1]]  # a way that leads elsewhere than it did
+            try:
+                self._graph.restore(edges)
+            except FormatError as error:
+                _log.warning("the index of %s is made anew: %s", storage.url, error)
+            else:
+                self._digests = np.where(missing, np.uint64(0), digests)
+                self._saved = len(digests)
+                return new
+        self._clear(blocks)
+        return np.arange(blocks.rows)
+
+    def _stored(self, blocks: Blocks, storage: StorageProvider) -> tuple[bytes, Digests, Singles] | None:
+        """The edges, the digests, and the vectors of nodes that were gone; None where there is no such graph."""
         try:
             head = decode_json(storage.get(f"{self._folder}head.json"), "head.json")
             if [head.get(name) for name in ("version", "width")] != [_VERSION, blocks.width]:
-                return
+                return None
             edges = b"".join(bytes(storage.get(self._folder + name)) for name in head["parts"])
             digests = np.frombuffer(bytes(storage.get(self._folder + head["digests"])), np.uint64)
-            gone = np.frombuffer(bytes(storage.get(self._folder + head["gone"])), np.float32)
+            return edges, digests, np.frombuffer(bytes(storage.get(self._folder + head["gone"])), np.float32)
         except KeyNotFoundError:
-            return  # none yet, or one that is just being replaced
+            return None  # none yet, or one that is just being replaced
         except (FormatError, AttributeError, KeyError, TypeError, ValueError) as error:
             _log.warning("the index of %s is damaged and made anew: %s", storage.url, error)
-            return
-        vectors = np.full((len(digests), blocks.width), np.nan, np.float32)
-        places = np.flatnonzero(digests == 0)  # of those that were gone already
-        order = np.argsort(digests, kind="stable")
-        free = np.ones(len(order), bool)
-        for _, part in _batches(blocks, 0):
-            nodes = _taken(digests, order, free, _digests(part))
-            vectors[nodes[nodes != _GONE]] = part[nodes != _GONE]
-        missing = np.array(np.isnan(vectors).any(axis=1))
-        missing[places] = False
-        if len(places) * blocks.width != len(gone) or missing.sum() > _LOST * len(digests):
-            return
-        vectors[places] = gone.reshape(len(places), blocks.width)
-        vectors[missing] = vectors[~missing][:1]  # a way that leads elsewhere than it did
-        try:
-            self._graph.restore(edges, vectors)
-        except FormatError as error:
-            _log.warning("the index of %s is made anew: %s", storage.url, error)
-            return
-        self._digests = np.where(missing, np.uint64(0), digests)
-        self._rows = np.full(len(digests), _GONE, np.int64)
-        self._saved = len(digests)
+            return None
 
     def _save(self, blocks: Blocks, place: Place | None) -> None:
         """Store the graph, if there is somewhere to store it."""
@@ -273,6 +277,29 @@ class VectorIndex:
                 storage.delete(entry.key)
 
 
+def _found(graph: Graph, rows: Ints, odd: Ints, search: Search, *, has_gone: bool) -> Found:
+    """The nearest by a graph whose nodes are of ``rows``; ``odd`` ones, of no place, come last."""
+    wanted = search.rows
+    among = None
+    if wanted is not None:
+        mask = np.zeros(len(rows) + len(odd) + 1, bool)
+        mask[wanted] = True
+        among = mask[rows] & (rows != _GONE)
+        odd = odd[mask[odd]]
+    elif has_gone:
+        among = rows != _GONE
+    nodes = graph.search(search.query, search.k, among)
+    vectors = graph.vectors(nodes).astype(np.float64)
+    keys = search.metric.exact(vectors, search.query.astype(np.float64))
+    nearest = rows[nodes]
+    order = np.lexsort((nearest, keys))
+    scores = search.metric.score(keys[order]).tolist()
+    more = odd[: search.k - len(order)]
+    if not len(more):
+        return Found(nearest[order], scores)
+    return Found(np.concatenate([nearest[order], more]), scores + [float("nan")] * len(more))
+
+
 def _are_same(one: ChunkIds, other: ChunkIds) -> bool:
     """Whether two chunk tables tell of one version of a tensor."""
     return np.array_equal(one.ids, other.ids) and np.array_equal(one.lasts, other.lasts)
@@ -301,8 +328,9 @@ def _digests(vectors: Singles) -> Digests:
     """64 bits that tell a vector from others; never 0."""
     words = np.ascontiguousarray(vectors, np.float32).view(np.uint32)
     weights = np.random.default_rng(768).integers(1, 2**63, words.shape[1], np.uint64) | np.uint64(1)
-    with np.errstate(over="ignore"):
-        sums: Digests = (words.astype(np.uint64) + np.uint64(1)) @ weights
+    sums = np.empty(len(words), np.uint64)
+    for part in parts(*words.shape):
+        np.einsum("ij,j->i", words[part] + np.uint64(1), weights, out=sums[part])
     sums ^= sums >> np.uint64(29)
     return np.maximum(sums, np.uint64(1))
 

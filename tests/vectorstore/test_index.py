@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
-from deeplake_nb.errors import MissingDependencyError, VectorStoreError
+from deeplake_nb.dataset import blocks
+from deeplake_nb.errors import MissingDependencyError, StorageError, VectorStoreError
 from deeplake_nb.vectorstore import index
 from deeplake_nb.vectorstore.graph import Graph
 from deeplake_nb.vectorstore.index import VectorIndex
+from deeplake_nb.vectorstore.metrics import metric_named
+from deeplake_nb.vectorstore.searching import Search
 from deeplake_nb.vectorstore.store import VectorStore
 
 WIDTH = 24
 PARAMS = {"threshold": 100, "distance_metric": "cos"}
+
+
+def throw(error):
+    raise error
 
 
 def vectors(count, seed=0):
@@ -201,7 +209,7 @@ def folder(path):
     return Path(path, ".deeplake_nb", "hnsw", "embedding", "cos")
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "other", "no json", "another version"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "other", "no json", "another version", "no nodes"])
 def test_a_damaged_one_is_made_anew(path, damage, counted):
     recall(filled(path, 300))
     head = json.loads((folder(path) / "head.json").read_text())
@@ -215,11 +223,72 @@ def test_a_damaged_one_is_made_anew(path, damage, counted):
             edges.write_bytes(b"x" * edges.stat().st_size)
         case "no json":
             (folder(path) / "head.json").write_text("[1")
+        case "no nodes":
+            (folder(path) / head["digests"]).write_bytes(b"")
         case "another version":
             (folder(path) / "head.json").write_text(json.dumps(head | {"version": 0}))
     again = VectorStore(path, index_params=PARAMS)
     assert recall(again) >= 0.95
     assert counted() == 600
+
+
+def test_growth_that_breaks_off_goes_on_where_it_was(path, counted, monkeypatch):
+    store = filled(path)
+    recall(store)
+    monkeypatch.setattr(index, "_BATCH_ROWS", 40)
+    monkeypatch.setattr(blocks, "BLOCK_NBYTES", 40 * WIDTH * 4)
+    store.add(**rows(200, seed=1), embedding=vectors(200, seed=1))
+    add = VectorIndex._add
+
+    def failing(self, some, *given):
+        if some[0] > 1600:
+            raise StorageError("the disk went away")
+        add(self, some, *given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(VectorIndex, "_add", failing)
+        with pytest.raises(StorageError):
+            store.search(embedding=vectors(1)[0], exec_option="compute_engine")
+    assert recall(store) >= 0.95  # which looks for rows that are found twice
+    assert recall(store, k=300) >= 0.95
+    assert counted() == 1700
+
+
+def test_a_stored_one_that_cannot_be_read_now_is_read_the_next_time(path, counted, monkeypatch):
+    recall(filled(path))
+    again = VectorStore(path, read_only=True, index_params=PARAMS)
+    with monkeypatch.context() as broken:
+        broken.setattr(VectorIndex, "_match", lambda *_: throw(StorageError("the network went away")))
+        with pytest.raises(StorageError):
+            again.search(embedding=vectors(1)[0], exec_option="compute_engine")
+    assert recall(again) >= 0.95
+    assert counted() == 1500
+
+
+def test_rows_come_while_others_search(path):
+    store = filled(path)
+    recall(store)
+    wrong, done = [], threading.Event()
+
+    def searching():
+        asked = VectorIndex.search
+        while not done.is_set():
+            (made,) = store._engines._indexes.values()
+            found = asked(made, store.dataset.embedding, Search("embedding", vectors(1)[0], 10, metric_named("cos")))
+            if len(set(found.rows.tolist())) != 10 or found.scores != sorted(found.scores, reverse=True):
+                wrong.append(found)
+
+    threads = [threading.Thread(target=searching) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for at in range(1, 12):
+        new = vectors(150, seed=at)
+        store.add(**rows(150, seed=at), embedding=new)
+        assert store.search(embedding=new[7], k=1, exec_option="compute_engine")["id"] == [f"{at}.7"]
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_looking_for_damage_leaves_it_alone(path):
