@@ -190,8 +190,8 @@ class Flushing:
         storage, commit, ends = self.state.storage, self.state.commit.id, self._ends()
         rounds: list[list[tuple[str, Any]]] = [[(put.key, put.data) for put in one] for one in write_plan(puts, ends)]
         first, *others, last = rounds
-        if others or ends == _REWRITING:  # which change what is known, or go before a deletion
-            self.as_one.forget()
+        counting: dict[str, Any] = {} if last else {put.key: put.data for put in puts if put.phase >= Phase.COMPANIONS}
+        self.as_one.lose(counting)
         side_by_side(
             storage,
             self.sweep,
@@ -203,7 +203,8 @@ class Flushing:
             put_many(storage, group)
         if last:
             self.as_one.change(storage, commit, dict(last))
-        if ends == _REWRITING:
+        self.as_one.note(counting)
+        if ends == _REWRITING:  # after which tensors may be deleted
             self.as_one.forget()
 
     def _put_first(self, puts: list[tuple[str, Any]], *, is_shown: bool) -> None:

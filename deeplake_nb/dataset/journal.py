@@ -9,7 +9,7 @@ from deeplake_nb.format import journal, keys
 from deeplake_nb.storage.provider import delete_many, get_many, put_many, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from typing_extensions import Buffer
 
@@ -44,13 +44,22 @@ class AsOne:
         """Others may have changed them."""
         self._stored.clear()
 
+    def lose(self, paths: Iterable[str]) -> None:
+        """Objects are about to be written in another way."""
+        for path in paths:
+            self._stored.pop(path, None)
+
+    def note(self, objects: Mapping[str, Buffer]) -> None:
+        """Objects that were written in another way."""
+        self._stored |= {path: journal.digest(data) for path, data in objects.items()}
+
     def change(self, storage: StorageProvider, commit: str, changes: Objects) -> None:
         """Announce what is to be written (None: deleted) to objects that were looked at, and do it."""
         entries = [journal.entry(path, self._stored[path], data) for path, data in changes.items()]
         storage.put(keys.journal(commit), journal.encode(entries))
-        self.forget()
+        self.lose(changes)
         carry_out(storage, commit, changes)
-        self._stored = {path: journal.digest(data) for path, data in changes.items()}
+        self._stored |= {path: journal.digest(data) for path, data in changes.items()}
 
 
 def carry_out(storage: StorageProvider, commit: str, changes: Objects) -> None:
