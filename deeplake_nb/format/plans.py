@@ -47,11 +47,11 @@ def read_plan(ids: ChunkIds, rows: Ints) -> list[ChunkRead]:
     if len(rows) > 1 and bool((entries[1:] < entries[:-1]).any()):
         order = np.argsort(entries, kind="stable")
         entries, inside, out = entries[order], inside[order], out[order]
-    starts = np.flatnonzero(np.diff(entries, prepend=-1))
-    stops = np.append(starts[1:], len(entries))
+    starts = [0, *(np.flatnonzero(entries[1:] != entries[:-1]) + 1).tolist()]
+    stops = [*starts[1:], len(entries)]
     return [
         ChunkRead(entry, inside[start:stop], out[start:stop])
-        for entry, start, stop in zip(entries[starts].tolist(), starts.tolist(), stops.tolist(), strict=True)
+        for entry, start, stop in zip(entries[starts].tolist(), starts, stops, strict=True)
     ]
 
 

@@ -56,7 +56,7 @@ class Engines:
         rows = matching(dataset, wanted)
         if search is None:
             return Found(np.arange(len(dataset)) if rows is None else rows)
-        return self.run(option, dataset, replace(search, rows=rows))
+        return self.run(option, dataset, search if rows is None else replace(search, rows=rows))
 
     def query(self, option: str, dataset: Dataset, text: str) -> tuple[Found, list[str]]:
         """The rows that a query means, and the tensors it names.
@@ -84,12 +84,13 @@ class Engines:
         search.check_width(tensor)
         if search.metric.faiss is None or not self._takes_index(option, len(tensor)):
             return search.exact(tensor)
-        from deeplake_nb.vectorstore.index import VectorIndex
-
         of = tensor.key, search.metric.name
-        if of not in self._indexes:
-            self._indexes[of] = VectorIndex(tensor, search, dict(self._params["additional_params"]))
-        index = self._indexes[of]
+        index = self._indexes.get(of)
+        if index is None:
+            from deeplake_nb.vectorstore.index import VectorIndex
+
+            made = VectorIndex(tensor, search, dict(self._params["additional_params"]))
+            index = self._indexes.setdefault(of, made)  # searches may begin at once
         if self._patience is not None and not index.is_ready(tensor, self._patience):
             index.follow_soon(tensor, place)
             return search.exact(tensor)

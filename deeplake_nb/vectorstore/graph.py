@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deeplake_nb.vectorstore.metrics import Metric
 
     Ints = NDArray[np.int64]
+    Doubles = NDArray[np.float64]
     Singles = NDArray[np.float32]
     Mask = NDArray[np.bool_]
 
@@ -66,18 +67,18 @@ class Graph:
         self._hnsw.add(self._direction(vectors))
         self._stored = _content(self._hnsw.storage)
 
-    def search(self, query: Singles, k: int, among: Mask | None = None) -> Ints:
-        """The ``k`` nearest nodes, or fewer; of those in ``among``. In no order that counts.
+    def search(self, query: Singles, k: int, among: Mask | None = None) -> tuple[Ints, Doubles]:
+        """The ``k`` nearest nodes, or fewer; of those in ``among``. In no order that counts, with their exact keys.
 
         Where few are among, or many are asked for, all of these are looked at.
         """
         library, chosen, share = faiss(), None, 1.0
-        nodes, count = len(self._stored), len(self._stored)
+        count = nodes = len(self._stored)
         if among is not None:
             count = int(among.sum())
             chosen, share = library.IDSelectorBitmap(np.packbits(among, bitorder="little")), count / max(nodes, 1)
         if not count:
-            return np.empty(0, np.int64)
+            return np.empty(0, np.int64), np.empty(0, np.float64)
         params: Any = None
         if share < _FEW or k > count * _FEW:
             index, k = self._hnsw.storage, min(k, count)
@@ -87,8 +88,13 @@ class Graph:
             index, ef = self._hnsw, int(max(self._ef, 2 * k) / share)
             if chosen is not None or ef != self._ef:  # what is usual the graph knows by itself
                 params = library.SearchParametersHNSW(efSearch=ef, sel=chosen)
-        found: Ints = index.search(self._direction(query[None]), k, params=params)[1][0]
-        return found if found[-1] >= 0 else found[found >= 0]
+        exact = query.astype(np.float64)
+        if self._metric.is_by_angle:
+            exact /= np.sqrt(np.dot(exact, exact))
+        found: Ints = index.search(exact[None], k, params=params)[1][0]
+        found = found if found[-1] >= 0 else found[found >= 0]
+        vectors = self._stored[found].astype(np.float64)
+        return found, -dots(vectors, exact) if self._metric.is_by_angle else self._metric.exact(vectors, exact)
 
     def vectors(self, nodes: Ints) -> Singles:
         """What was added; of a metric by angle, of length 1."""

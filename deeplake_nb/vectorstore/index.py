@@ -63,7 +63,8 @@ class VectorIndex:
         self._saved = 0
         self._lock = threading.Lock()
         self._searches = 0  # under way; none begins without the lock
-        self._idle = threading.Condition()
+        self._counting = threading.Lock()
+        self._idle = threading.Condition(self._counting)
         self._folder = f"{keys.BESIDE}hnsw/{tensor.key}/{search.metric.name}/"
 
     def is_ready(self, tensor: Tensor, patience: int) -> bool:
@@ -95,16 +96,17 @@ class VectorIndex:
         """
         with self._lock:
             self._follow(tensor, place)
-            with self._idle:
+            with self._counting:
                 self._searches += 1
             graph, rows, odd, has_gone = self._graph, self._rows, self._odd, self._has_gone
         assert graph is not None
         try:
             return _found(graph, rows, odd, search, has_gone=has_gone)
         finally:
-            with self._idle:
+            with self._counting:
                 self._searches -= 1
-                self._idle.notify_all()
+                if not self._searches:
+                    self._idle.notify()
 
     # ------------------------------------------------------------------ following the tensor
 
@@ -288,9 +290,7 @@ def _found(graph: Graph, rows: Ints, odd: Ints, search: Search, *, has_gone: boo
         odd = odd[mask[odd]]
     elif has_gone:
         among = rows != _GONE
-    nodes = graph.search(search.query, search.k, among)
-    vectors = graph.vectors(nodes).astype(np.float64)
-    keys = search.metric.exact(vectors, search.query.astype(np.float64))
+    nodes, keys = graph.search(search.query, search.k, among)
     nearest = rows[nodes]
     order = np.lexsort((nearest, keys))
     scores = search.metric.score(keys[order]).tolist()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.blocks import Blocks
+from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.errors import TensorNotFoundError, UnsupportedError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.scan import scan
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
-    from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.vectorstore.metrics import Metric
 
     Ints = NDArray[np.int64]
@@ -127,13 +127,16 @@ def embeddings(dataset: Dataset, name: str) -> Tensor:
         TensorNotFoundError: no such tensor.
         VectorStoreError: it holds no vectors.
     """
-    if name not in dataset:
+    try:
+        tensor = dataset[str(name)]
+    except TensorNotFoundError:
+        tensor = None
+    if not isinstance(tensor, Tensor):
         tensors = dataset.tensors
         raise TensorNotFoundError(
             f"no embedding tensor {name!r} in {dataset.path}{did_you_mean(str(name), tensors)}; "
             f"there are {', '.join(tensors)}"
         )
-    tensor: Tensor = dataset[name]
     if tensor.dtype is None or tensor.dtype.kind not in "fiub" or tensor.is_sequence or tensor.is_link:
         raise VectorStoreError(f"tensor {name!r} of htype {tensor.htype} holds no vectors that could be compared")
     return tensor
@@ -145,14 +148,14 @@ def returned_tensors(dataset: Dataset, wanted: Any, embedding_tensor: str) -> li
     Raises:
         TensorNotFoundError: no such tensor.
     """
-    known = dataset.tensors
     if wanted == "*":
-        return list(known)
+        return list(dataset.tensors)
     if not wanted:
-        return [name for name in known if name != embedding_tensor]
+        return [name for name in dataset.tensors if name != embedding_tensor]
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     for name in names:
-        if name not in known:
+        if name not in dataset:
+            known = dataset.tensors
             raise TensorNotFoundError(
                 f"no tensor {name!r} in {dataset.path}{did_you_mean(name, known)}; there are {', '.join(known)}"
             )
