@@ -140,6 +140,7 @@ def test_dying_at_any_put_loses_nothing_that_was_flushed(concurrency):
         if not safe:
             _check_unborn(storage)
             continue
+        assert not deeplake.fsck(str(storage.url)).wrong
         ds = load(storage)
         check(ds, safe[-1], 20)
         go_on(ds, 20)
