@@ -70,6 +70,11 @@ class Results:
         """What was given so far, by tensor."""
         return {name: Column(values) for name, values in self.columns.items()}
 
+    def rows(self) -> Iterator[Results]:
+        """What was given so far, row by row."""
+        for at in range(max(map(len, self.columns.values()), default=0)):
+            yield Results({name: values[at : at + 1] for name, values in self.columns.items()}, known=self._known)
+
     def append(self, sample: Mapping[str, Any], skip_ok: bool = False, append_empty: bool = False) -> None:  # noqa: ARG002 - v3's arguments
         """Give one row."""
         for name, value in sample.items():
@@ -84,8 +89,18 @@ class Results:
 class Pipeline:
     """Functions one after the other, each with its arguments; made by calling what ``@compute`` gives."""
 
-    def __init__(self, steps: Sequence[Callable[[Any, Results], Any]]) -> None:
-        self._steps = list(steps)
+    def __init__(self, steps: Sequence[Callable[..., Any]]) -> None:
+        self._steps = list(steps)  # each takes a sample and, but in a filter, what it writes to
+
+    def __call__(self, sample: Any) -> Any:
+        """What the function says of a sample, where it is one that ``filter`` takes.
+
+        Raises:
+            SampleError: there are several functions.
+        """
+        if len(self._steps) != 1:
+            raise SampleError("a filter is one function of a row; this is a pipeline of several")
+        return self._steps[0](sample)
 
     def eval(  # noqa: PLR0917 - v3's signature
         self,
@@ -144,12 +159,13 @@ class Pipeline:
                 data_in.update(columns)
 
     def _given(self, data_in: Any, at: int, known: list[str], *, ignore_errors: bool) -> dict[str, list[Any]] | None:
-        sample = data_in[at]
+        samples: list[Any] = [data_in[at]]
         try:
             for step in self._steps:
                 results = Results(known=known)
-                step(sample, results)
-                sample = results
+                for sample in samples:
+                    step(sample, results)
+                samples = list(results.rows())
         except Exception as error:
             if ignore_errors and (not isinstance(error, LakeError) or is_of_input(error)):
                 return None
@@ -177,8 +193,8 @@ class Compute:
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any, **options: Any) -> Pipeline:
-        """The function with these arguments after ``(sample_in, sample_out)``."""
-        return Pipeline([lambda sample, out: self.function(sample, out, *arguments, **options)])
+        """The function with these arguments after ``(sample_in, sample_out)``, or after the row in a filter."""
+        return Pipeline([lambda *given: self.function(*given, *arguments, **options)])
 
 
 def compute(fn: Callable[..., Any], name: str | None = None) -> Compute:  # noqa: ARG001 - v3's argument
@@ -199,7 +215,7 @@ def compute(fn: Callable[..., Any], name: str | None = None) -> Compute:  # noqa
 
 
 def compose(functions: Sequence[Pipeline]) -> Pipeline:
-    """One pipeline of several: each reads what the one before has written."""
+    """One pipeline of several: each reads, row by row, what the one before has written."""
     return Pipeline([step for one in functions for step in one._steps])  # noqa: SLF001 - of this file
 
 

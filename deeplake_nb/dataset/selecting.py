@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.compute import Compute
 from deeplake_nb.dataset.matching import matching
 from deeplake_nb.dataset.queries import queried
 from deeplake_nb.dataset.versions import Versions
@@ -38,7 +39,8 @@ class Selecting(Versions):
         it names and no others.
 
         Args:
-            function: takes a dataset of one row; or an expression, as the gallery has them.
+            function: takes a dataset of one row, and may be made by ``compute`` with further arguments; or an
+                expression, as the gallery has them.
             num_workers: changes nothing.
             scheduler: changes nothing.
             progressbar: show how far it is.
@@ -50,6 +52,8 @@ class Selecting(Versions):
             CommandError: text that is no expression, or does not fit the tensors.
         """
         self.flush()
+        if isinstance(function, Compute):
+            function = function()
         what = f"filter {self.path}"
         with Progress(what, "rows", len(self), is_shown=bool(progressbar), is_passing=True) as told:
             if isinstance(function, str):

@@ -340,7 +340,7 @@ def _part(array: Any, items: tuple[Any, ...]) -> Any:
     try:
         if not isinstance(array, list):
             part = array[items]
-            return part if isinstance(part, (np.ndarray, np.generic)) else np.array(part, object)[()]
+            return np.asarray(part) if isinstance(part, (np.ndarray, np.generic)) else np.array(part, object)[()]
         chosen = Index().narrowed(items[0], len(array))  # items of a sequence
         picked = [_part(array[at], items[1:]) if items[1:] else array[at] for at in chosen.resolve(len(array)).tolist()]
         return picked[0] if chosen.is_single else picked

@@ -163,3 +163,39 @@ def test_the_first_sample_that_fails_is_named(tmp_path, workers):
     assert failed.value.args == (100,)
     assert failed.value.__notes__ == ["in compute, sample 100 of the input"]
     assert ds.y.numpy().ravel().tolist() == list(range(64))
+
+
+def test_a_computed_function_filters():
+    ds = deeplake.empty("mem://compute-filter", overwrite=True)
+    ds.create_tensor("x").extend([1, 5, 9])
+
+    @deeplake.compute
+    def above(row, least):
+        return row.x.numpy()[0] > least
+
+    @deeplake.compute
+    def any_above_one(row):
+        return row.x.numpy()[0] > 1
+
+    assert list(ds.filter(above(4), progressbar=False).sample_indices) == [1, 2]
+    assert list(ds.filter(above(least=8), progressbar=False).sample_indices) == [2]
+    assert list(ds.filter(any_above_one, progressbar=False).sample_indices) == [1, 2]
+    with pytest.raises(SampleError, match="a filter is one function"):
+        ds.filter(deeplake.compose([above(1), above(2)]), progressbar=False)
+
+
+def test_a_further_function_gets_row_by_row():
+    ds = deeplake.empty("mem://compute-rows", overwrite=True)
+    ds.create_tensor("x")
+
+    @deeplake.compute
+    def thrice(number, out):
+        out.x.extend([number, number + 1, number + 2])
+
+    @deeplake.compute
+    def odd(sample, out):
+        if sample.x.numpy() % 2:
+            out.x.append(sample.x.numpy() * 10)
+
+    deeplake.compose([thrice(), odd()]).eval([1, 4], ds, progressbar=False)
+    assert ds.x.numpy().reshape(-1).tolist() == [10, 30, 50]

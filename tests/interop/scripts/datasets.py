@@ -1,4 +1,4 @@
-"""Small scripts as users of v3 have them, run unchanged by the original and here; each gives what it saw, as JSON."""
+"""Datasets made from files, copied, filtered, changed and looked at."""
 
 from __future__ import annotations
 
@@ -9,78 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SCRIPTS = {}
-
-
-def script(function):
-    SCRIPTS[function.__name__] = function
-    return function
-
-
-def seen(ds):
-    """Everything of a dataset that a user sees."""
-    return {
-        "rows": len(ds),
-        "tensors": {
-            name: {
-                "htype": tensor.htype,
-                "dtype": str(tensor.meta.dtype),
-                "compression": [tensor.meta.sample_compression, tensor.meta.chunk_compression],
-                "info": {key: value for key, value in dict(tensor.info).items() if value},
-                "values": [plain(one) for one in values(tensor)],
-            }
-            for name, tensor in sorted(ds.tensors.items())
-        },
-        "info": dict(ds.info),
-    }
-
-
-def values(tensor):
-    if tensor.base_htype in {"text", "json"}:
-        return tensor.data()["value"]
-    return tensor.numpy(aslist=True)
-
-
-def plain(value):
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), list(value.shape), value.tolist()]
-    return value
-
-
-def groups(ds):
-    """Not those that the original forgets to take away."""
-    return sorted(name for name in ds.groups if not name.startswith("__temp"))
-
-
-def pictures(folder, names):
-    for at, name in enumerate(names):
-        path = Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((4 + at, 6, 3), 10 * at, "uint8")).save(path)
-
-
-def filled(deeplake, path="./ds"):
-    """Rows of most simple kinds."""
-    ds = deeplake.empty(path, overwrite=True)
-    with ds:
-        ds.create_tensor("x", dtype="float32")
-        ds.create_tensor("labels", htype="class_label", class_names=["cat", "dog", "bird"])
-        ds.create_tensor("boxes", htype="bbox")
-        ds.create_tensor("words/caption", htype="text")
-        ds.create_tensor("images", htype="image", sample_compression="png")
-    for at in range(8):
-        ds.append(
-            {
-                "x": np.full((2, at % 3 + 1), at, "float32"),
-                "labels": np.array([at % 3, 2][: at % 2 + 1], "uint32"),
-                "boxes": np.ones((at % 3, 4), "float32") * at,
-                "words/caption": f"row {at}",
-                "images": np.full((3 + at, 4, 3), at, "uint8"),
-            }
-        )
-    return ds
+from .pieces import filled, groups, pictures, plain, script, seen
 
 
 @script
@@ -281,6 +210,24 @@ def text_filters(deeplake):
         "words.caption == 'row 3'",
         "not labels == 'dog'",
         "x.max * 2 > 9",
+        "labels != 'bird'",
+        "labels == ['cat', 'bird']",
+        "labels != ['cat']",
+        "labels in ['cat', 'dog']",
+        "'cat' in labels",
+        "(x.max > 5) | (x.min == 0)",
+        "(x.max > 2) & ~(x.min == 4)",
+        "images.shape == (4, 4, 3)",
+        "images.shape[-1] == 3 and len(images.shape) == 3",
+        "labels.shape == (1,)",
+        "words.caption == ['row 1']",
+        "words.caption in ['row 1', 'row 5']",
+        "words.caption[0] == 'row 2'",
+        "max(x.max, 3) > 5",
+        "abs(x.mean - 4) < 2",
+        "round(x.mean) == 3 or int(x.mean) == 4",
+        "x.max ** 2 > 20",
+        "1 < x.max < 4",
     ]
     return [list(map(int, ds.filter(query, progressbar=False).sample_indices)) for query in queries]
 
