@@ -67,7 +67,9 @@ def stamped(provider: StorageProvider, key: str) -> str | None:
 
     None where that cannot be told.
     """
-    return provider.stamp(key) if isinstance(provider, Lends) else None
+    stamp = getattr(provider, "stamp", None)  # asked of every file of a search, and isinstance takes longer
+    found: str | None = None if stamp is None else stamp(key)
+    return found
 
 
 def stamp_of(path: str) -> str | None:

@@ -41,7 +41,7 @@ def scan(blocks: Blocks, metric: Metric, query: NDArray[Any], k: int, rows: Ints
     """The ``k`` rows nearest to ``query``, of all or of ``rows`` (rising). Reads every chunk that has any of them.
 
     Of a large tensor in local files that is searched again and again, by a metric of products, sketches are kept
-    (380 MB of all tensors at most): only what they leave is looked at, and the answer is the same.
+    (of all tensors 426 MB at most, with the blocks below): only what they leave is looked at, the answer is the same.
 
     Beside that, memory holds a block per core (32 MB of a file, which the system has in memory anyway; else 1 MB), or
     a chunk per thread where the storage is waited for.
@@ -149,7 +149,7 @@ def _parts(blocks: Blocks, spans: list[Span]) -> tuple[list[list[Span]], int]:
     workers = 1
     if count * blocks.row_nbytes >= _LARGE_NBYTES:
         largest = max((span.stop - span.first for span in spans), default=1) * blocks.row_nbytes
-        workers = max(min(_cores(), (NBYTES - SKETCHES.nbytes) // largest), 1)
+        workers = max(min(_cores(), SKETCHES.room // largest), 1)
     halves = [_cut(spans, count, at, workers) for at in range(workers)]
     return [part for part in halves if part], workers
 

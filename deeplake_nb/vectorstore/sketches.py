@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-NBYTES = 380_000_000
-"""Nine tenths of a million vectors of 768 numbers."""
+NBYTES = 426_000_000
+"""For sketches, and for the files that are mapped beside them: nearly all of a million vectors of 768 numbers."""
 _AT_ONCE_NBYTES = 64 << 20
 """Vectors sketched after one search: a tenth of a second, on this thread, one chunk in memory after the other."""
 _REST = 100
@@ -64,10 +64,10 @@ class Sketches:
         self._making = threading.Lock()
 
     @property
-    def nbytes(self) -> int:
-        """What they take."""
+    def room(self) -> int:
+        """Bytes that are left beside them."""
         with self._lock:
-            return self._nbytes()
+            return self._limit - self._nbytes()
 
     def of(self, blocks: Blocks) -> list[Sketched]:
         """What is known of a tensor's files, as they are now."""
@@ -94,8 +94,9 @@ class Sketches:
                 if stamp is None or stamp in self._kept:
                     continue
                 looks, count = self._looks.get(stamp) or 0, span.stop - span.first
-                if looks > 0 and room > 0 and self._has_room(Sketch.nbytes(count, blocks.width)):
-                    room -= count * blocks.row_nbytes
+                nbytes = count * blocks.row_nbytes
+                if looks > 0 and room > 0 and self._has_room(Sketch.nbytes(count, blocks.width) + nbytes):
+                    room -= nbytes
                     self._sketch(blocks, span, stamp)
                     looks = -_REST
                 self._looks.put(stamp, looks + 1, 1)

@@ -185,20 +185,20 @@ def test_rows_that_were_added(tmp_path):
 def test_they_never_take_more_than_there_is(tmp_path, kept, monkeypatch):
     values = clustered()
     one, other = stored(tmp_path, values, "one"), stored(tmp_path, values[::-1], "other")
-    kept = fresh(monkeypatch, 80_000)
+    kept = fresh(monkeypatch, 180_000)
     monkeypatch.setattr(sketches, "_REST", 5)
     for _ in range(3):
         search(one, values[17])
     of_one = len(kept.of(Blocks.of(one.dataset.embedding)))
     assert of_one == 3
-    assert 0 < kept.nbytes <= 80_000
+    assert kept.room > 0
     for _ in range(3):  # the other's are not worth these, which were just used
         search(other, values[17])
         search(one, values[17])
     assert not kept.of(Blocks.of(other.dataset.embedding))
     for _ in range(12):
         assert search(other, values[17], k=1)[0] == [COUNT - 1 - 17]
-        assert kept.nbytes <= 80_000
+        assert kept.room >= 0
     assert len(kept.of(Blocks.of(other.dataset.embedding))) == 3
     assert not kept.of(Blocks.of(one.dataset.embedding))
 
