@@ -212,7 +212,7 @@ class Dataset(Placed, Keyed, Changeable, Views):
         except TensorNotFoundError as error:
             if (known := absent("Dataset", name)) is not None:
                 raise known from None
-            raise AttributeError(str(error)) from error
+            raise AttributeError(str(error)) from None
 
     def __iter__(self) -> Iterator[Dataset]:
         for row in range(len(self)):

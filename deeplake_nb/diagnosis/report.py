@@ -89,5 +89,6 @@ def _row(line: Line) -> str:
     said = escape(line.said)
     if line.advice:
         said += f"<br><em>{escape(line.advice)}</em>"
-    cells = [state, f"<strong>{escape(line.name)}</strong>", said]
-    return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for cell in cells) + "</tr>"
+    short = f"{style}; white-space: nowrap"
+    cells = [(short, state), (short, f"<strong>{escape(line.name)}</strong>"), (style, said)]
+    return "<tr>" + "".join(f'<td style="{how}">{cell}</td>' for how, cell in cells) + "</tr>"

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from deeplake_nb.errors import HubError
+from deeplake_nb.garbage import when_gone
 from deeplake_nb.hub import migrations
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Store:
         self._engine = _engine(url)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         self._reads = self._engine.execution_options(**_READS[self._engine.dialect.name])
-        weakref.finalize(self, self._engine.dispose)  # whoever drops a hub need not close it
+        when_gone(self, self._engine.dispose)  # whoever drops a hub need not close it
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_Forked(self._engine))
 

@@ -67,7 +67,7 @@ def audit_table(hub: Hub, org: str) -> AuditTable:
 
 
 def _cell(text: str) -> str:
-    return f'<td style="text-align: left">{escape(text)}</td>'
+    return f'<td style="text-align: left; white-space: nowrap">{escape(text)}</td>'
 
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:

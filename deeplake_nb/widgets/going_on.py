@@ -79,9 +79,9 @@ def ask_and_go_on(
     form = asking.show_form(panel)
     try:
         loaded = waiting.for_answer(form)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         form.close()
-        raise
+        raise stopped from None  # the refusal stands above, in the form
     if loaded is not None:
         return loaded
     if waiting.is_given_up:

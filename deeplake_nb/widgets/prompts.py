@@ -42,12 +42,12 @@ class Prompts:
         """Go through a panel until it has served; what came of it, in a sentence.
 
         Raises:
-            CredentialsError: nobody answers any more.
+            CredentialsError: nobody answers any more, or whoever does pressed Control-C.
             LakeError: it cannot be done.
         """
         try:
             return self._filled_in(panel)
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):  # one line instead of a traceback
             pass
         finally:
             panel.close()

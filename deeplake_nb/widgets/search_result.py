@@ -38,7 +38,8 @@ class SearchResult:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col" style="text-align: left">{name}</th>' for name in _COLUMNS)
         rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self._rows())
-        return f"<p>{escape(self._title)}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+        return f'<p>{escape(self._title)}</p><table style="margin-bottom: 12px">{table}</table>'
 
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data

@@ -8,13 +8,15 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
+from deeplake_nb import garbage
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import HubError
 from deeplake_nb.hub import migrations
@@ -278,5 +280,26 @@ def test_a_hub_that_is_dropped_closes_its_database(tmp_path):
     assert connection.execute("SELECT 1").fetchone() == (1,)
     del hub, borrowed
     gc.collect()
+    assert garbage.settled()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
+
+
+def test_a_collection_waits_for_no_lock_of_a_dropped_store(tmp_path):
+    """Whoever collects may hold any lock, and closing a connection takes several."""
+    store, held, closed = Store.at(tmp_path / "hub.db"), threading.Lock(), []
+
+    @event.listens_for(store._engine, "close")
+    def _(*_):
+        with held:
+            closed.append(threading.current_thread().name)
+
+    with store.read() as connection:
+        connection.execute(text("SELECT 1"))
+    store.itself = store
+    with held:
+        del store
+        gc.collect()
+        assert closed == []
+    assert garbage.settled()
+    assert closed == ["deeplake-nb-garbage"]
