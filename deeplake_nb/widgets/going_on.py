@@ -79,9 +79,9 @@ def ask_and_go_on(
     form = asking.show_form(panel)
     try:
         loaded = waiting.for_answer(form)
-    except KeyboardInterrupt as stopped:
+    except KeyboardInterrupt as interrupt:
         form.close()
-        raise stopped from None  # the refusal stands above, in the form
+        raise interrupt from None  # the refusal stands above, in the form
     if loaded is not None:
         return loaded
     if waiting.is_given_up:
