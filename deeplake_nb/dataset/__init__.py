@@ -1,9 +1,10 @@
 """What users hold: datasets and tensors over a storage provider.
 
-``state`` is what is known of one version of a dataset, loaded with few requests and lazily; ``reader`` turns rows
-into arrays, ``writer`` turns appended values into chunks and flushes them in an order that can be interrupted
-anywhere. ``updates`` and ``rewriter`` change rows: chunks are written anew under new names, and a ``journal`` makes
-several objects change as one. ``schema`` makes, renames and deletes tensors; ``commits`` and ``merge`` make versions.
+``opening`` finds a version as of one moment; ``state`` is what is known of it, loaded with few requests and lazily;
+``reader`` turns rows into arrays, ``writer`` turns appended values into chunks, which go out while more come, and
+flushes them in an order that can be interrupted anywhere. ``updates`` and ``rewriter`` change rows: chunks are written
+anew under new names, and a ``journal`` makes several objects change as one. ``schema`` makes, renames and deletes
+tensors; ``commits`` and ``merge`` make versions.
 ``dataset`` and ``tensor`` are the façades with v3's names, put together from one part per subject (``versions``,
 ``structured``, ``changeable``, ``views``, ``placed``, ``keyed``), which all stand on ``rows``; ``training``, ``loader``
 and ``tf_data`` hand rows to PyTorch and TensorFlow. A dataset knows nothing of credentials or hubs: links are opened,

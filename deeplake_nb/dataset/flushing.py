@@ -301,12 +301,14 @@ class Flushing:
     def touch_rows(self, tensors: Sequence[str], *, are_added: bool) -> dict[str, Appender]:
         """As `touch`, where rows are about to change, with two rounds of requests however many tensors there are."""
         state = self.state
-        if state.storage.concurrency == 1:
-            return self.touch(tensors)
-        known = [state.tensors[key] for key in tensors]
-        side_by_side(state.storage, lambda: self.changes.load(tensors), lambda: state.load_tables(known))
+        if new := [state.tensors[key] for key in tensors if key not in self.appenders]:
+            side_by_side(
+                state.storage,
+                lambda: self.changes.load(tensors),
+                lambda: state.load_tables(new, are_added_to=are_added),
+            )
         touched = self.touch(tensors)
-        if are_added:
+        if are_added and state.storage.concurrency > 1:
             state.bring({path: one.tensor for one in touched.values() if (path := one.tail.end)})
         return touched
 

@@ -66,7 +66,7 @@ class Rows:
     def open(
         cls, storage: StorageProvider, open_links: OpenLinks, *, address: str | None = None, read_only: bool = False
     ) -> Self:
-        """Load what is at ``storage``; costs two rounds of requests.
+        """Load what is at ``storage``; costs four rounds of requests at most, see `opening`.
 
         Raises:
             DatasetNotFoundError: nothing there.

@@ -29,7 +29,7 @@ from deeplake_nb.format.versions import Commit, VersionTree, decode_chunk_set
 from deeplake_nb.storage.provider import get_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from typing_extensions import Buffer
 
@@ -233,13 +233,21 @@ class State:
 
     def load_all_tables(self) -> None:
         """The tables of every tensor, with one round of requests for those not loaded yet."""
-        self.load_tables(self.tensors.values())
+        self._load_missing(self.tensors.values(), lambda _: {})
 
-    def load_tables(self, tensors: Iterable[TensorState]) -> None:
-        """The tables of tensors, and where their chunks are, with one round of requests for those not loaded yet."""
+    def load_tables(self, tensors: Iterable[TensorState], *, are_added_to: bool) -> None:
+        """The tables of tensors, and where their chunks are, with one round of requests for those not loaded yet.
+
+        Whoever only adds rows needs to know of no chunk of older commits, of which there may be many.
+        """
+        self._load_missing(tensors, lambda tensor: self._sets_wanted(tensor, is_own=are_added_to))
+
+    def _load_missing(
+        self, tensors: Iterable[TensorState], wanted: Callable[[TensorState], dict[str, tuple[str, str]]]
+    ) -> None:
         with self.lock:
             missing = [tensor for tensor in tensors if tensor.tables is None]
-            sets = {path: place for tensor in missing for path, place in self._sets_wanted(tensor).items()}
+            sets = {path: place for tensor in missing for path, place in wanted(tensor).items()}
             for tensor, tables in zip(missing, self._load_tables(missing, sets), strict=True):
                 tensor.tables = tables
 
@@ -250,11 +258,12 @@ class State:
             if not isinstance(data, LakeError):
                 self._parse(chunks[path], path, data)
 
-    def _sets_wanted(self, tensor: TensorState) -> dict[str, tuple[str, str]]:
-        """The lists of chunks that are not known yet, in all commits below this version."""
+    def _sets_wanted(self, tensor: TensorState, *, is_own: bool = False) -> dict[str, tuple[str, str]]:
+        """The lists of chunks that are not known yet: of this version, and of all commits below it."""
         if self.commit.id == keys.FIRST_COMMIT:
             return {}
-        wanted = [(node.id, tensor.key) for node in self.tree.ancestry(self.commit.id) if node.id != keys.FIRST_COMMIT]
+        nodes = [self.commit] if is_own else self.tree.ancestry(self.commit.id)
+        wanted = [(node.id, tensor.key) for node in nodes if node.id != keys.FIRST_COMMIT]
         return {keys.chunk_set(*one): one for one in wanted if one not in self._chunk_sets}
 
     def _load_tables(
@@ -277,6 +286,14 @@ class State:
             self._know_sets(tensor)
             found = tensor.owners[chunk_id] = keys.chunk(*self.owner(tensor, chunk_id), keys.chunk_name(chunk_id))
         return found
+
+    def is_own(self, tensor: TensorState, chunk_id: int) -> bool:
+        """Whether a chunk was written in this version, which may write it again."""
+        commit = self.commit.id
+        if commit == keys.FIRST_COMMIT:
+            return True
+        entry = self.chunk_set(commit, tensor.key).get(keys.chunk_name(chunk_id))
+        return entry is not None and (entry[0] or commit, entry[1] or tensor.key) == (commit, tensor.key)
 
     def owner(self, tensor: TensorState, chunk_id: int) -> tuple[str, str]:
         """The commit and tensor key that a chunk's object lies under."""

@@ -185,15 +185,19 @@ class Tail:
         ids = self._tables.ids
         if self._builder is not None or not len(ids) or packing.is_lossy(self._tensor.meta):
             return None
-        path = self._state.chunk_key(self._tensor, int(ids.ids[-1]))
-        return path if len(ids) - 1 not in self._tables.tiles and path == self._path(int(ids.ids[-1])) else None
+        chunk_id = int(ids.ids[-1])
+        if len(ids) - 1 in self._tables.tiles or not self._state.is_own(self._tensor, chunk_id):
+            return None
+        return self._path(chunk_id)
 
     def _resume(self) -> None:
         """Go on in the last chunk, if it has room."""
-        if self.end is None:
+        path = self.end
+        if path is None:
             return
         ids, meta = self._tables.ids, self._tensor.meta
         last, chunk_id = len(ids) - 1, int(ids.ids[-1])
+        self._tensor.owners[chunk_id] = path
         (loaded,) = self._state.load_chunks(self._tensor, [len(ids.ids) - 1])
         if isinstance(loaded, LakeError):
             raise loaded

@@ -73,9 +73,10 @@ class Opening:
     def load(self, path: Path, *, read_only: bool | None = None, creds: Any = None, **options: Any) -> Dataset:
         """Open the dataset at ``path``; ``path@branch`` or ``path@commit`` opens that version.
 
-        Costs two rounds of requests, however large it is. A closed commit stays as it is: the first change starts a new
-        branch there. What a hub lets one read only opens for reading. As in v3, ``reset=True`` takes a branch whose
-        newest version is damaged back to its last commit, and ``check_integrity=True`` looks at metadata and tables.
+        Costs four rounds of requests at most, however large it is. A closed commit stays as it is: the first change
+        starts a new branch there. What a hub lets one read only opens for reading. As in v3, ``reset=True`` takes a
+        branch whose newest version is damaged back to its last commit, and ``check_integrity=True`` looks at metadata
+        and tables.
 
         Raises:
             DatasetNotFoundError: nothing there.

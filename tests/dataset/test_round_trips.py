@@ -335,6 +335,24 @@ def rounds(store, act):
     return store.depth
 
 
+def test_an_append_asks_for_no_more_after_many_commits():
+    store = Depth(memory())
+    ds = create(store)
+    created(ds)
+    row = {name: rows[0] for name, rows in five(1).items()}
+    counts = []
+    for _ in range(6):
+        ds.append(row)
+        ds.commit()
+        ds.append(row)
+        ds.close()
+        ds = load(store)
+        assert rounds(store, partial(ds.append, row)) <= 4 + 2 + 5
+        counts.append(store.count)
+    assert len(set(counts[1:])) == 1
+    assert ds.x.numpy().shape == (18, 1)
+
+
 def test_chunks_of_a_block_go_on_while_further_samples_come():
     """Each extend fills chunks; none of them is waited for, but all are there before anything of them counts."""
     store = Depth(memory())

@@ -100,7 +100,7 @@ BAD = {
     "another dtype that does not fit": {"x": np.full(4, 1e300)},
     "too large a number": {"n": 40_000},
     "no number": {"n": "three"},
-    "no text": {"text": 5},
+    "no text": {"text": object()},
     "no Unicode": {"text": "\ud800"},
 }
 
