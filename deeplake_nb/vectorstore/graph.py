@@ -6,6 +6,7 @@ are what ``index`` knows; nothing here knows of rows or datasets.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
     Singles = NDArray[np.float32]
     Mask = NDArray[np.bool_]
 
-M, EF_CONSTRUCTION, EF_SEARCH = 16, 100, 96
-"""Edges of a node, and how many candidates are held while building and searching."""
+M, EF_CONSTRUCTION, EF_SEARCH = 32, 100, 96
+"""Edges of a node, and how many candidates are held while building and searching.
+
+With half the edges a graph is built in four fifths of the time and takes 128 bytes less a node, but finds as much only
+in a quarter more: measured on 150,000 x 768 in clusters of 5,000."""
+_EF_NODES = 100_000
+"""From here on the candidates grow with the root of the number of nodes, as the way to the nearest becomes longer."""
 _FEW = 0.1
 """Below this share of the nodes looking at each of them is as fast, and finds all."""
 
@@ -56,8 +62,8 @@ class Graph:
         self._metric = metric
         self._hnsw = library.IndexHNSWFlat(width, int(params.get("M", M)), getattr(library, metric.faiss))
         self._hnsw.hnsw.efConstruction = int(params.get("efConstruction", EF_CONSTRUCTION))
-        self._hnsw.hnsw.efSearch = self._ef = int(params.get("efSearch", EF_SEARCH))
-        self._stored = np.empty((0, width), np.float32)  # where the vectors lie
+        self._params = params
+        self._has(np.empty((0, width), np.float32))
 
     def __len__(self) -> int:
         return int(self._hnsw.ntotal)
@@ -65,7 +71,7 @@ class Graph:
     def add(self, vectors: Singles) -> None:
         """Add nodes, on all cores; of a metric by angle their length is lost."""
         self._hnsw.add(self._direction(vectors))
-        self._stored = _content(self._hnsw.storage)
+        self._has(_content(self._hnsw.storage))
 
     def search(self, query: Singles, k: int, among: Mask | None = None) -> tuple[Ints, Doubles]:
         """The ``k`` nearest nodes, or fewer; of those in ``among``. In no order that counts, with their exact keys.
@@ -136,8 +142,15 @@ class Graph:
             vectors[part] = self._direction(vectors[part])
         made.storage = storage
         made.own_fields = False
-        made.hnsw.efConstruction, made.hnsw.efSearch = old.hnsw.efConstruction, self._ef
-        self._hnsw, self._stored = made, vectors
+        made.hnsw.efConstruction = old.hnsw.efConstruction
+        self._hnsw = made
+        self._has(vectors)
+
+    def _has(self, vectors: Singles) -> None:
+        """Note where the vectors lie, and how many candidates a search holds among so many."""
+        self._stored = vectors
+        grown = int(EF_SEARCH * math.sqrt(max(len(vectors) / _EF_NODES, 1)))
+        self._hnsw.hnsw.efSearch = self._ef = int(self._params.get("efSearch", grown))
 
     def _direction(self, vectors: Singles) -> Singles:
         vectors = np.ascontiguousarray(vectors, np.float32)

@@ -73,9 +73,14 @@ class Sketch:
         return count * ((width + 1) // 2 + _ROW_NBYTES)
 
     @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        return len(self._middle)
+
+    @property
     def size(self) -> int:
         """What it takes, in bytes, but for some levels."""
-        return self.nbytes(len(self), len(self._middle))
+        return self.nbytes(len(self), self.width)
 
     def keys(self, metric: Metric, query: Singles) -> Keys:
         """What is known of each vector, as of ``Metric.bound``; the query ``is_plain``."""

@@ -78,7 +78,8 @@ class Sketches:
         with self._lock:
             self._searches += 1
             for span, stamp in stamps:
-                if stamp is not None and (kept := self._kept.get(stamp)) is not None:
+                kept = None if stamp is None else self._kept.get(stamp)
+                if stamp is not None and kept is not None and kept.sketch.width == blocks.width:
                     kept.used = self._searches
                     found.append(Sketched(span, stamp, kept.sketch))
         return found

@@ -13,7 +13,7 @@ import pytest
 import deeplake_nb as deeplake
 from deeplake_nb.dataset import blocks
 from deeplake_nb.errors import MissingDependencyError, StorageError, VectorStoreError
-from deeplake_nb.vectorstore import index
+from deeplake_nb.vectorstore import graph, index
 from deeplake_nb.vectorstore.graph import Graph
 from deeplake_nb.vectorstore.index import VectorIndex
 from deeplake_nb.vectorstore.metrics import metric_named
@@ -332,6 +332,20 @@ def test_the_metric_of_the_index_is_the_one_of_searches(path):
     store = filled(path, 200, index_params={"distance_metric": "L2"})
     query = vectors(1, seed=4)[0]
     assert store.search(embedding=query) == store.search(embedding=query, distance_metric="l2")
+
+
+def test_searches_hold_more_candidates_among_more_nodes(path, monkeypatch):
+    monkeypatch.setattr(graph, "_EF_NODES", 100)
+    kept = {}
+    for count in (100, 400, 1600):
+        store = filled(f"{path}-{count}", count)
+        store.search(embedding=vectors(1)[0])
+        (made,) = store._engines._indexes.values()
+        again = VectorStore(store.path, index_params=PARAMS | {"additional_params": {"efSearch": 50}})
+        again.search(embedding=vectors(1)[0])
+        (other,) = again._engines._indexes.values()
+        kept[count] = made._graph._hnsw.hnsw.efSearch, other._graph._hnsw.hnsw.efSearch
+    assert kept == {100: (96, 50), 400: (192, 50), 1600: (384, 50)}
 
 
 @pytest.mark.parametrize(

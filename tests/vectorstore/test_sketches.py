@@ -12,6 +12,7 @@ pytest.importorskip("faiss")
 
 from deeplake_nb.dataset import blocks
 from deeplake_nb.dataset.blocks import Blocks
+from deeplake_nb.errors import DynamicShapeError
 from deeplake_nb.storage import leases
 from deeplake_nb.storage.wrappers import innermost
 from deeplake_nb.vectorstore import products, scan, sketches
@@ -169,6 +170,18 @@ def test_a_file_that_changes_meanwhile_is_looked_at(tmp_path, monkeypatch):
     rows, _ = search(store, values[17], k=2)
     assert set(rows) != {17}
     assert np.array_equal(store.dataset.embedding[max(rows, key=lambda row: row != 17)].numpy(), 2 * values[17])
+
+
+def test_a_vector_of_another_length_is_told_as_ever(tmp_path):
+    store = stored(tmp_path, clustered())
+    for _ in range(3):
+        search(store, clustered()[17])
+    writer = VectorStore(store.path, verbose=False)
+    writer.dataset.embedding.append(np.ones(WIDTH + 1, "float32"))
+    writer.dataset.flush()
+    again = VectorStore(store.path, read_only=True, verbose=False)
+    with pytest.raises(DynamicShapeError):
+        search(again, np.ones(WIDTH + 1, "float32"))
 
 
 def test_rows_that_were_added(tmp_path):
