@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.facts import TensorFacts
 
 
+_SHOWN = 12
+"""So many characters of a commit's id."""
+
+
 def summary(ds: Dataset) -> tuple[SummaryHeading, list[SummaryRow]]:
     """The dataset as a whole, and one row per visible tensor; costs no request."""
-    heading = SummaryHeading(ds.path, ds.branch, len(ds), ds.read_only)
+    version = ds.branch if ds.is_head_node else f"{ds.branch}, commit {(ds.commit_id or '')[:_SHOWN]}"
+    heading = SummaryHeading(ds.path, version, len(ds), ds.read_only)
     return heading, [_row(name, tensor) for name, tensor in ds.tensors.items()]
 
 

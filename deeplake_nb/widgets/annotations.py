@@ -50,8 +50,13 @@ class Annotations:
 
     @property
     def kinds(self) -> list[str]:
-        """Kinds that there are, for the page's switches."""
-        there = {layer.kind for layer in self._layers} | ({"labels"} if self.labels is not None else set())
+        """Kinds that are drawn on some picture, for the page's switches."""
+        is_new = not any(map(len, self._tensors.values()))  # rows may come while it is looked at
+        masks = [name for name, tensor in self._tensors.items() if tensor.base_htype in MASK_HTYPES]
+        layers = [layer for name in self._pictures or masks for layer in self.of(name).layers]
+        there = {layer.kind for layer in layers if is_new or len(layer.tensor)}
+        if self.labels is not None and (is_new or len(self.labels)):
+            there.add("labels")
         return [kind for kind in ("boxes", "masks", "shapes", "labels") if kind in there]
 
     def of(self, name: str) -> Belonging:

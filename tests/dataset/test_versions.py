@@ -230,3 +230,13 @@ def test_a_commit_that_lost_its_metadata_is_named(store):
     store.delete(keys.dataset_meta(head))
     with pytest.raises(FormatError, match=f"versions/{head}/dataset_meta.json is missing"):
         load(store)
+
+
+def test_a_summary_says_which_commit_is_looked_at(capsys):
+    ds = deeplake.empty("mem://versions-summary", overwrite=True)
+    ds.create_tensor("x").append(1)
+    first = ds.commit("one")
+    ds.summary()
+    assert "branch main\n" in capsys.readouterr().out
+    deeplake.load(f"mem://versions-summary@{first}").summary()
+    assert f"branch main, commit {first[:12]}\n" in capsys.readouterr().out

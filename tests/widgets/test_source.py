@@ -264,3 +264,19 @@ def test_a_dataset_without_rows_has_no_tiles():
     ds.create_tensor("x", dtype="int64")
     assert len(Source(ds)) == 0
     assert summary(ds)[1][0].upper == ()
+
+
+def test_there_is_a_switch_for_what_is_drawn_and_no_other():
+    ds = deeplake.empty("mem://switches", overwrite=True)
+    ds.create_tensor("images", htype="image", sample_compression="png")
+    ds.create_tensor("boxes", htype="bbox")
+    ds.create_tensor("masks", htype="binary_mask", sample_compression="lz4")
+    ds.create_tensor("labels", htype="class_label", class_names=["a"])
+    assert Source(ds).overlays == ["boxes", "masks", "labels"], "rows may come"
+    ds.images.append(np.zeros((4, 4, 3), "uint8"))
+    assert Source(ds).overlays == []
+    ds.boxes.append(np.ones((1, 4), "float32"))
+    ds.labels.append([0])
+    assert Source(ds).overlays == ["boxes", "labels"]
+    assert Source(ds[["boxes", "labels"]]).overlays == ["labels"], "there is no picture to draw boxes on"
+    assert Source(ds[["images", "boxes"]]).overlays == ["boxes"]
