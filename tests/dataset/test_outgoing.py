@@ -167,11 +167,13 @@ def test_values_may_be_changed_after_an_extend():
 
 
 @pytest.mark.parametrize("which", [1, 3, 10])
-def test_a_chunk_that_cannot_be_written_leaves_nothing_of_its_extend(which):
+@pytest.mark.parametrize("concurrency", [1, 4], ids=["a disk", "a cloud"])
+def test_a_chunk_that_cannot_be_written_leaves_nothing_of_its_extend(which, concurrency):
     storage = Slow(memory())
+    storage.concurrency = concurrency
     storage.go.set()
     ds = create(storage)
-    x = ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000)
+    x = ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_100_000)  # on a thread of its own
     x.extend(VECTORS[:100])
     before, begun = keys(storage), storage.begun
     storage.fails = lambda number: number >= begun + which
