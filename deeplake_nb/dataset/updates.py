@@ -7,6 +7,7 @@ memory, and the next flush writes them as one.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from deeplake_nb.errors import SampleError
 from deeplake_nb.format.batch import Joined
 from deeplake_nb.format.edits import Edit
 from deeplake_nb.format.index import Index
+from deeplake_nb.storage.provider import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.encoded import Encoded
     from deeplake_nb.dataset.tables import TensorState
     from deeplake_nb.dataset.writer import Writer
+    from deeplake_nb.storage.provider import StorageProvider
 
     Ints = NDArray[np.int64]
 
@@ -60,7 +63,7 @@ def update(writer: Writer, columns: Mapping[str, tuple[Ints, Any]], *, infos: Ma
             known = infos.get(key) if infos else None
             if len(rows):
                 jobs += _replacements(writer, touched, key, *in_order(rows, values), known)
-        _carry_out(jobs)
+        _carry_out(writer.state.storage, jobs)
         for job in jobs:
             key = job.appender.tensor.key
             writer.changes.tensors[key].update(job.items.removed if job.rows is None else job.rows.removed)
@@ -90,7 +93,7 @@ def update_part(writer: Writer, key: str, row: int, items: tuple[Any, ...], valu
                 (info,) = Selection(writer.state, writer.state.tensors[companion], Index(np.array([row]))).values()
                 info = {**info, "modified": True} if "modified" in info else info
                 jobs.append(_Job(touched[companion], edit, None, touched[companion].encoded([info])))
-        _carry_out(jobs)
+        _carry_out(writer.state.storage, jobs)
         touched[key].rewriter.retile(row, new)
         touched[key].is_dirty = True
         writer.changes.tensors[key].update(edit.removed)
@@ -113,7 +116,7 @@ def remove(writer: Writer, rows: Mapping[str, Ints]) -> None:
                 own = items if link.get("flatten_sequence") else edit
                 jobs.append(_Job(touched[companion], own, None, None))
                 removed[companion] = own.removed, None
-        _carry_out([job for job in jobs if len(job.items.starts) or job.rows is not None])
+        _carry_out(writer.state.storage, [job for job in jobs if len(job.items.starts) or job.rows is not None])
         for key, (gone, ids) in removed.items():
             writer.changes.tensors[key].remove(gone, ids)
 
@@ -172,10 +175,11 @@ def _ids(writer: Writer, tensor: TensorState, rows: Ints) -> NDArray[np.uint64] 
     return None
 
 
-def _carry_out(jobs: list[_Job]) -> None:
+def _carry_out(storage: StorageProvider, jobs: list[_Job]) -> None:
     given = [None if job.new is None else job.new.batch for job in jobs]
     batches = [batch.separate() if isinstance(batch, Joined) else batch for batch in given]
-    loaded = [job.appender.rewriter.load(job.items, batch) for job, batch in zip(jobs, batches, strict=True)]
+    loads = [partial(job.appender.rewriter.load, job.items, batch) for job, batch in zip(jobs, batches, strict=True)]
+    loaded = side_by_side(storage, *loads)
     for job, batch, chunks in zip(jobs, batches, loaded, strict=True):
         appender, new = job.appender, job.new
         tables = appender.tables

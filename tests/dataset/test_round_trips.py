@@ -311,7 +311,10 @@ def test_a_flush_takes_as_many_rounds_as_its_order_needs():
     assert store.count == 4 * 15 + 1 + 2, "four objects of each tensor, rows of a sequence, a journal; nothing is read"
     assert rounds(store, lambda: ds.x.append(1)) == 3, "samples and tables; companions; what counts"
     assert rounds(store, lambda: ds.seq.append([1])) == 3
-    assert rounds(store, lambda: ds.x.pop(0)) == 3 + 4, "each tensor's chunk; new ones; a journal; ..."
+    assert rounds(store, lambda: ds[1].update({"text": "b", "box": np.ones((1, 4), "float32")})) == 1 + 4, (
+        "read; written"
+    )
+    assert rounds(store, lambda: ds.x.pop(0)) == 2 + 4, "ids; chunks; written"
     ds.seq.pop(0)
 
     def block():
