@@ -166,13 +166,13 @@ class Evaluation:
             values = self.of(of)
             if not isinstance(values, Column):
                 raise wrong(self._text, node, HAVE)
-            return Column(values.sizes) if attr == "size" else computed(attr, values)
+            return Column(values.sizes) if attr == "size" else self._computed(node, attr, values)
         name = self._tensor(of)
         if attr == "size":
             return Column(self._columns.sizes(name))
         if attr in {"shape", "sample_info"}:
             return Column(objects(self._columns.shapes(name) if attr == "shape" else self._columns.infos(name)))
-        return computed(attr, self._columns.column(name))
+        return self._computed(node, attr, self._columns.column(name))
 
     def _subscript(self, node: Node, of: Node, at: Node) -> Value:
         """``x[0]``, ``x[:, 2]``: a part of each sample; ``about["stars"][0]``: a member of its JSON."""
@@ -327,10 +327,7 @@ class Evaluation:
                 value = self.of(one)
                 if not isinstance(value, Column):
                     raise wrong(self._text, node, "this is a constant")
-                try:
-                    return computed(name, value)
-                except (TypeError, ValueError, OverflowError, AttributeError):
-                    raise wrong(self._text, node, "values of this kind do not go") from None
+                return self._computed(node, name, value)
         hint = did_you_mean(name, FUNCTIONS)
         which = "no function of that name" if name not in FUNCTIONS else "it takes other arguments"
         raise wrong(self._text, node, f"{which}{hint}: {', '.join(FUNCTIONS)}")
@@ -348,6 +345,12 @@ class Evaluation:
             if isinstance(value, Column):
                 return Column(value.sizes)
         return Column(self._columns.extents(self._named_in(node, "len", of), None))
+
+    def _computed(self, node: Node, name: str, column: Column) -> Column:
+        try:
+            return computed(name, column)
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            raise wrong(self._text, node, "values of this kind do not go") from None
 
     def _cosine(self, node: Node, one: Value, other: Value) -> Column:
         try:

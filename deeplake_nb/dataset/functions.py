@@ -113,7 +113,10 @@ def by_value(operate: Operation, a: Any, b: Any) -> NDArray[Any]:
     out: list[Any] = []
     for left, right in pairs:
         try:
-            out.append(operate(left, right))
+            found = operate(left, right)
+            if np.ndim(found):
+                raise TypeError  # noqa: TRY301 - a number and a list, which do not go together either
+            out.append(found)
         except TypeError:
             if not is_comparison:
                 raise

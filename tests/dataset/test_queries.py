@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import deeplake_nb
 from deeplake_nb.dataset.queries import in_words, source_of
@@ -125,3 +129,62 @@ def test_the_dataset_that_a_query_names():
     assert source_of('select * from "./some where" where x > 1') == "./some where"
     assert source_of("(select * from a where x > 1) union (select * from b)") == "a"
     assert source_of("select * where x > 1") is None
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Rows of every kind of value, ragged and empty ones among them."""
+    made = deeplake_nb.empty("mem://test-queries-odd", overwrite=True)
+    json = [{"a": 1, "l": [1, 2]}, [1, 2], "s", 5, None, {"a": "x"}]
+    with made:
+        made.create_tensor("x", dtype="float32")
+        made.create_tensor("flag", dtype="bool")
+        made.create_tensor("label", htype="class_label", class_names=["cat", "dog"])
+        made.create_tensor("text", htype="text")
+        made.create_tensor("json", htype="json")
+        made.create_tensor("list", htype="list")
+        made.create_tensor("polygons", htype="polygon")
+        made.create_tensor("words", htype="sequence[text]")
+        for row in range(6):
+            made.append(
+                {
+                    "x": None if row == 4 else np.full((2, row % 3), row, "float32"),
+                    "flag": row % 2 == 0,
+                    "label": np.arange(row % 3, dtype="uint32") % 2,
+                    "text": f"row {row}",
+                    "json": json[row],
+                    "list": [row, "a", [1]][: row % 4],
+                    "polygons": [np.ones((3, 2), "float32")] * (row % 3),
+                    "words": ["a"] * (row % 3),
+                }
+            )
+    return made
+
+
+NAMES = st.sampled_from(["x", "flag", "label", "text", "json", "list", "polygons", "words", "row", "nothing"])
+PARTS = st.sampled_from(
+    ["", "", "[0]", "[-1]", "[1:]", "[:, 0]", "[0][1]", "['a']", "['l'][0]", ".max", ".mean", ".size", ".shape",
+     ".shape[0]", "[0].min", ".sample_info"]
+)  # fmt: skip
+VALUES = st.sampled_from(["1", "2.5", "'cat'", "'row 1'", "True", "None", "[1, 2]", "()", "['cat']", "{'a': 1}"])
+OPERATORS = st.sampled_from(["==", "!=", "<", ">=", "in", "+", "-", "*", "/", "%", "//", "**", "and", "or", "|", "&"])
+FUNCTIONS = st.sampled_from(
+    ["max", "sum", "mean", "any", "all_strict", "abs", "round", "len", "lower", "l2_norm", "shape", "not", "~", "-"]
+)
+EXPRESSIONS = st.recursive(
+    st.builds("{}{}".format, NAMES, PARTS) | VALUES,
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, OPERATORS, inner)
+        | st.builds("{}({})".format, FUNCTIONS, inner)
+        | st.builds("{}({}, {})".format, st.sampled_from(["max", "contains", "cosine_similarity"]), inner, inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(left=EXPRESSIONS, operator=OPERATORS, right=EXPRESSIONS)
+def test_any_filter_gives_rows_or_a_refusal(odd, left, operator, right):
+    with suppress(CommandError):
+        found = odd.filter(f"{left} {operator} {right}", progressbar=False).sample_indices
+        assert set(found) <= set(range(6))
