@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import deeplake_nb
 from deeplake_nb.dataset.absent import ABSENT
@@ -31,12 +32,6 @@ OPTIONS = {
 }  # fmt: skip
 """Further names among ``**options``; tests use each."""
 
-WITHOUT = {
-    ("module", "read", "storage"): "of the original's inside",
-    ("module", "read", "timeout"): "storages have theirs",
-}
-"""Arguments that there are not, and why."""
-
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in ORIGINAL.items() for name in names])
 def test_a_name_of_the_original_is_here_with_its_arguments(kind, name):
@@ -52,8 +47,7 @@ def test_a_name_of_the_original_is_here_with_its_arguments(kind, name):
     known = set(parameters)
     if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         known |= OF_A_PLACE | OPTIONS.get((kind, name), set())
-    lacking = [one for one in wanted if one not in known and (kind, name, one) not in WITHOUT]
-    assert lacking == []
+    assert [one for one in wanted if one not in known] == []
 
 
 def test_what_is_not_here_says_what_to_do_instead():
@@ -70,6 +64,14 @@ def test_what_is_not_here_says_what_to_do_instead():
             _ = value.nothing_of_that_name
     ds.create_tensor("rechunk").extend([1, 2])
     assert len(ds.rechunk) == 2, "a tensor may have such a name"
+
+
+def test_a_file_is_read_with_the_arguments_of_the_original(tmp_path):
+    Image.new("RGB", (5, 4)).save(tmp_path / "a.png")
+    given = {"verify": True, "creds": {}, "compression": "png", "storage": None, "timeout": 3}
+    assert deeplake_nb.read(tmp_path / "a.png", **given).shape == (4, 5, 3)
+    with pytest.raises(UnsupportedError, match="give the whole path"):
+        deeplake_nb.read("a.png", storage={})
 
 
 def test_loading_what_is_damaged(tmp_path):

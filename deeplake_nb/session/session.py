@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.provider import sealed
+from deeplake_nb.errors import UnsupportedError
 from deeplake_nb.format.samples import Link
 from deeplake_nb.session import hubs, naming
 from deeplake_nb.session.arguments import access_of, discreet, sealed_token
@@ -160,14 +161,26 @@ class Session(Ingesting):
 
     # ------------------------------------------------------------------ files
 
-    def read(self, path: Path, *, creds: Any = None, compression: str | None = None, verify: bool = False) -> Sample:
+    def read(
+        self,
+        path: Path,
+        *,
+        creds: Any = None,
+        compression: str | None = None,
+        verify: bool = False,
+        storage: None = None,
+        timeout: float | None = None,  # noqa: ARG002 - v3's argument; storages have times of their own
+    ) -> Sample:
         """A file to append as it is. It is opened when it is appended or looked at, not before.
 
         A relative path means the file below the working folder of this moment.
 
         Raises:
             LinkError: no such file (at once for a local one with ``verify``).
+            UnsupportedError: ``storage``, which is of the inside of v3.
         """
+        if storage is not None:
+            raise UnsupportedError("read() takes no storage: give the whole path of the file, and creds= for it")
         path = DiscreetText(path) if isinstance(path, str) else path
         creds = sealed(creds)
         sample = self._files.sample(path, creds, compression)
