@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 import weakref
+from functools import partial
 
 import pytest
 
@@ -19,11 +20,13 @@ from deeplake_nb.storage.provider import (
     DeletesAll,
     ReadsInto,
     delete_all,
+    delete_many,
     get_into,
     get_many,
     in_parallel,
     is_empty,
     put_many,
+    side_by_side,
 )
 from deeplake_nb.storage.ranges import ByteRange
 from deeplake_nb.storage.wrappers import Wrapper
@@ -48,6 +51,10 @@ class Distant(Wrapper):
     def put(self, key, data, *, if_absent=False):
         with self.travel(key):
             super().put(key, data, if_absent=if_absent)
+
+    def delete(self, key):
+        with self.travel(key):
+            super().delete(key)
 
     @contextlib.contextmanager
     def travel(self, key):
@@ -196,6 +203,35 @@ def test_a_failed_put_is_raised_when_nothing_is_under_way_any_more(distant, memo
     time.sleep(0.05)
     assert distant.begun == begun
     assert {entry.key for entry in memory.list("new/")} == set(begun) - {"fails"}
+
+
+def test_deletions_go_side_by_side(distant, memory):
+    delete_many(distant, [*map(str, range(90)), "none"])
+    assert distant.most == 4
+    assert [entry.key for entry in memory.list()] == [str(n) for n in range(90, 100)]
+    delete_many(distant, [])
+    with pytest.raises(StorageError, match="injected"):
+        delete_many(distant, ["90", "fails", "91"])
+    assert distant.now == 0
+    delete_many(memory, ["92"])
+    assert "92" not in {entry.key for entry in memory.list()}
+
+
+def test_tasks_go_side_by_side_where_answers_are_waited_for(distant, memory):
+    meeting, threads = threading.Barrier(3, timeout=20), set()
+
+    def task(number):
+        threads.add(threading.get_ident())
+        meeting.wait()  # for the others
+        return number
+
+    assert side_by_side(distant, *(partial(task, number) for number in range(3))) == [0, 1, 2]
+    assert len(threads) == 3
+    assert side_by_side(memory, threading.get_ident, threading.get_ident) == [threading.get_ident()] * 2
+    with pytest.raises(StorageError, match="injected"):
+        side_by_side(distant, lambda: 1, lambda: distant.get("fails"), lambda: distant.get("1"))
+    assert distant.now == 0
+    assert side_by_side(distant) == []
 
 
 def test_items_are_taken_no_faster_than_they_are_worked_off():
