@@ -371,3 +371,96 @@ def elsewhere(deeplake):
         len(again),
         len(deeplake.load("./ds", read_only=True)),
     ]
+
+
+@script
+def a_block_around_everything(deeplake):
+    with deeplake.empty("./ds", overwrite=True) as ds:
+        ds.create_tensor("x", dtype="int32")
+        for at in range(5):
+            ds.x.append(at)
+        inside = len(ds)
+    with deeplake.load("./ds", verbose=False) as ds:
+        ds.x.extend([5, 6])
+        ds.flush()
+    again = deeplake.load("./ds", read_only=True, verbose=False)
+    return [inside, len(again), again.x.numpy().reshape(-1).tolist(), fails(lambda: again.x.append(1))]
+
+
+@script
+def views_of_views(deeplake):
+    ds = filled(deeplake)
+    view = ds[2:][[1, 3, 4]][::-1]
+    some = view.filter(lambda row: row.x.numpy().max() > 3, progressbar=False)
+    return [
+        [list(map(int, one.sample_indices)) for one in (view, some, view[0], ds[1:][["x"]][2:])],
+        [len(view), plain(view.labels.numpy(aslist=True)), plain(view[1].labels.numpy())],
+        [plain(one.labels.numpy()) for one in some],
+    ]
+
+
+@script
+def epochs_by_hand(deeplake):
+    ds = filled(deeplake)
+    order = np.random.default_rng(3).permutation(len(ds)).tolist()
+    out = []
+    for start in range(0, len(ds), 3):
+        batch = ds[order[start : start + 3]]
+        pictures_of_it = batch.images.numpy(aslist=True)
+        out.append([[one.shape for one in pictures_of_it], plain(batch.labels.numpy(aslist=True))])
+    counts = np.unique(np.concatenate(ds.labels.numpy(aslist=True)), return_counts=True)
+    return [out, counts[0].tolist(), counts[1].tolist()]
+
+
+@script
+def series_of_numbers(deeplake):
+    ds = deeplake.empty("./ds")
+    with ds:
+        ds.create_tensor("sensor", dtype="float64", max_chunk_size=4000)
+        ds.create_tensor("rate")
+        for at in range(4):
+            ds.append({"sensor": np.arange(300 + at, dtype="float64") * at, "rate": 50.0})
+    part = ds.sensor[2][10:20].numpy()
+    return [part.tolist(), ds.sensor[1:3, 5].numpy().tolist(), list(ds.sensor.shape), seen(ds)["tensors"]["rate"]]
+
+
+@script
+def tensors_one_after_the_other(deeplake):
+    ds, other = filled(deeplake), deeplake.empty("./other")
+    for name, tensor in ds.tensors.items():
+        other.create_tensor_like(name, tensor)
+        other[name].extend(tensor[2:4])
+    for name in other.tensors:
+        other[name].append(ds[name][0])
+    return [seen(other), sorted(ds.tensors) == sorted(other.tensors), list(ds.groups)[:1]]
+
+
+@script
+def changed_between_openings(deeplake):
+    ds = numbers(deeplake, 3)
+    ds.commit("three")
+    again = deeplake.load("./ds", verbose=False)
+    again.x[1] = np.full((2, 3), 9, "float32")
+    again.x.append(np.zeros((2, 3), "float32"))
+    again.commit("four")
+    del again, ds
+    last = deeplake.load("./ds", read_only=True, verbose=False)
+    first = deeplake.load(f"./ds@{last.commits[-1]['commit']}", read_only=True, verbose=False)
+    return [
+        [one["message"] for one in last.commits],
+        [len(last), len(first), float(last.x[1].numpy().sum()), float(first.x[1].numpy().sum())],
+        [last.branch, last.has_head_changes],
+    ]
+
+
+@script
+def tensors_without_rows(deeplake):
+    ds = deeplake.empty("./ds")
+    ds.create_tensor("a")
+    ds.create_tensor("b", htype="image", sample_compression="jpeg")
+    ds.create_tensor("c", htype="class_label")
+    return [
+        [len(ds), ds.max_len, len(ds[0:]), list(ds.sample_indices), [len(one) for one in ds.tensors.values()]],
+        [ds.a.dtype is None, ds.b.htype, ds.c.info.class_names, ds.b.meta.sample_compression],
+        [fails(lambda: ds[0]), fails(lambda: ds.a[0].numpy(aslist=False)), list(ds), ds.b.numpy(aslist=True)],
+    ]
