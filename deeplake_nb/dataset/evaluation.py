@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _AXIS = {"height": 0, "width": 1}
 _OTHER = ("len", *_AXIS, "contains", "shape", "tensor", "cosine_similarity", "data", "row_number")
 FUNCTIONS = tuple(dict.fromkeys((*OF_ONE, *PAIRED, *_OTHER)))
-_MEMBERS = ("min", "max", "mean", "size", "shape", "sample_info")
+MEMBERS = frozenset({"min", "max", "mean", "size", "shape", "sample_info"})
 HAVE = (
     "filters have names, numbers, texts, lists, comparisons, and/or/not, | & ~, + - * / // % **, functions, and of a "
     "tensor x[0], x[:, 2], .min, .max, .mean, .size, .shape, .sample_info and .contains(value)"
@@ -158,7 +158,7 @@ class Evaluation:
         return name
 
     def _attribute(self, node: Node, of: Node, attr: str) -> Value:
-        if attr not in _MEMBERS:
+        if attr not in MEMBERS:
             if isinstance(of, ast.Name) and of.id in self._columns.names:
                 raise wrong(self._text, node, HAVE)
             return self._columns.column(self._tensor(node))
@@ -338,7 +338,7 @@ class Evaluation:
         return self._tensor(argument)
 
     def _length(self, node: Node, of: Node) -> Column:
-        if _is_part(of) or (isinstance(of, ast.Attribute) and of.attr in _MEMBERS):
+        if _is_part(of) or (isinstance(of, ast.Attribute) and of.attr in MEMBERS):
             value = self.of(of)
             if isinstance(value, Column) and value.counts is None and value.values.dtype == object:
                 return Column(np.array([len(one) if hasattr(one, "__len__") else 0 for one in value.values], np.int64))

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset.columns import Column
-from deeplake_nb.dataset.evaluation import FUNCTIONS, HAVE, Evaluation, wrong
+from deeplake_nb.dataset.evaluation import FUNCTIONS, HAVE, MEMBERS, Evaluation, wrong
 from deeplake_nb.errors import CommandError
 
 if TYPE_CHECKING:
@@ -77,6 +78,18 @@ def expression(text: str) -> Expression:
         ) from None
     _check(text, tree, _MOST_DEPTH)
     return Expression(text, tree)
+
+
+def spelled(name: str) -> str:
+    """A tensor's name as expressions have it.
+
+    Example:
+        >>> spelled("labels"), spelled("left/labels"), spelled("a label")
+        ('labels', 'left.labels', "tensor('a label')")
+    """
+    parts = name.split("/")
+    is_plain = all(part.isidentifier() and not iskeyword(part) for part in parts)
+    return ".".join(parts) if is_plain and not set(parts[1:]) & MEMBERS else f"tensor({name!r})"
 
 
 def _check(text: str, node: ast.expr, room: int) -> None:

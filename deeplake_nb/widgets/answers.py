@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.dataset.columns import class_counts
+from deeplake_nb.dataset.expression import spelled
 from deeplake_nb.preview import overlays
 from deeplake_nb.widgets import messages, requests
 from deeplake_nb.widgets.inspector import Inspector
@@ -94,7 +95,8 @@ class _Answers:
         classes = [
             (label.text, label.color, number, count) for label, (number, count) in zip(labels, counts, strict=True)
         ]
-        return {"tensor": tensor.name, "classes": classes}
+        name = next(name for name, one in self._source.tensors.items() if one is tensor)
+        return {"tensor": spelled(name), "classes": classes}  # as a filter has it
 
     def rows(self, content: Content, _: Buffers, __: IsWanted) -> Content:
         asked = requests.span_request(content)

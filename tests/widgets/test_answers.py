@@ -220,6 +220,28 @@ def test_classes_are_counted_in_the_rows_shown(page):
     assert [one[3] for one in page.ask("histogram")[0]["classes"]] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [
+        ("labels", "labels"),
+        ("left/labels", "left.labels"),
+        ("a label", "tensor('a label')"),
+        ("class", "tensor('class')"),
+        ("left/max", "tensor('left/max')"),
+        ("it's", 'tensor("it\'s")'),
+    ],
+)
+def test_a_class_s_bar_is_a_filter_whatever_the_tensor_is_called(name, spelled):
+    """The page puts `== "cat"` after it."""
+    ds = deeplake.empty("mem://class-bars", overwrite=True)
+    ds.create_tensor(name, htype="class_label", class_names=["cat", "dog"]).extend([0, 1, 0])
+    page = Page(ds)
+    assert page.ask("histogram")[0]["tensor"] == spelled
+    page.gallery.view = f'{spelled} == "cat"'
+    assert len(page.gallery.dataset) == 2
+    page.gallery.close()
+
+
 def test_a_view_set_in_python_moves_the_page(page):
     gallery = page.gallery
     before = gallery.revision
