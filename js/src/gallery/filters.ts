@@ -144,7 +144,7 @@ export class Filters {
   }
 }
 
-/** The filter that a class's bar stands for; names of tensors that are no words cannot be written in one. */
+/** The filter that a class's bar stands for; `tensor` is its name as a filter has it. */
 export function classFilter(tensor: string, name: string): string {
   return `${tensor} == ${JSON.stringify(name)}`;
 }
