@@ -29,12 +29,14 @@ _QUERY = re.compile(
 _TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _QUOTED = re.compile(f"({_TEXT})")
 _SETS = re.compile(rf"{_TEXT}|[()]|\b(?:union|intersect)\b", re.IGNORECASE)
+_WEIGHTED = re.compile(r"\s*(?P<way>max_weight|sum_weight)\s*\((?P<pairs>.*)\)\s*", re.IGNORECASE | re.DOTALL)
+_PARTED = re.compile(rf"{_TEXT}|[()\[\]{{}},:]")
 _HELD = r"\0\d+\0"  # a text that is kept apart while words are replaced
 _OPERAND = rf"(?:tensor\({_HELD}\)|\w+\([^()]*\)|[\w.]+)(?:\[[^\]]*\])*"
 _BETWEEN = re.compile(rf"({_OPERAND})\s+between\s+([-+.\w]+)\s+and\s+([-+.\w]+)", re.IGNORECASE)
 _WORDS = {"and": "and", "or": "or", "not": "not", "in": "in", "true": "True", "false": "False", "null": "None"}
 _ABSENT = {
-    r"sample\s+by": "SAMPLE BY is not here; ds.sample_by(weights) draws rows",
+    r"sample\s+by": 'SAMPLE BY is not here; ds.sample_by("max_weight(condition: weight, ...)") draws rows',
     r"(?:un)?group\s+by": "GROUP BY is not here; loop over numpy.unique() of the values",
     r"expand\s+by": "EXPAND BY is not here; ds.filter() gives sample_indices, and ds[rows] more rows around them",
     r"as\s+\w+": "computed columns are not here; VectorStore.search(query=...) gives scores",
@@ -77,6 +79,31 @@ def queried(ds: Rows, text: str) -> tuple[NDArray[np.int64], tuple[str, ...] | N
         keys = [by.keys(Block(ds, start, min(start + BLOCK, len(ds)))) for start in range(0, len(ds), BLOCK)]
         rows = rows[ordered(np.concatenate([np.zeros(0), *keys])[rows], descending=query.is_descending)]
     return rows[query.offset : None if query.limit is None else query.offset + query.limit], query.names
+
+
+def weights(ds: Rows, text: str) -> NDArray[np.float64]:
+    """A weight for each row: of an expression; or of ``max_weight(condition: weight, ...)``, or ``sum_weight``.
+
+    Raises:
+        CommandError: anything else, or it does not fit the tensors.
+    """
+    block, found = Block(ds, 0, len(ds)), _WEIGHTED.fullmatch(text)
+    if found is None:
+        wanted = expression(in_words(text, ds.tensors))
+        try:
+            return wanted.mask(block).astype(np.float64)
+        except CommandError:
+            return wanted.keys(block).astype(np.float64)
+    each: list[NDArray[np.float64]] = [np.zeros(block.count)]
+    for pair in _parted(found["pairs"], ","):
+        condition, *weight = _parted(pair, ":")
+        try:
+            (number,) = map(float, weight)
+        except ValueError:
+            raise CommandError(f"weights are pairs such as labels == 'cat': 2, got {pair.strip()!r:.100}") from None
+        each.append(np.where(expression(in_words(condition, ds.tensors)).mask(block), number, 0.0))
+    combine = np.maximum if found["way"].lower() == "max_weight" else np.add
+    return np.asarray(combine.reduce(each), np.float64)
 
 
 def source_of(text: str) -> str | None:
@@ -145,6 +172,17 @@ def in_words(condition: str, names: Collection[str] = ()) -> str:
     words = re.compile(rf"\b({'|'.join(_WORDS)})\b", re.IGNORECASE)
     text = words.sub(lambda word: _WORDS[word[0].lower()], text)
     return re.sub(r"\0(\d+)\0", lambda found: held[int(found[1])], text)
+
+
+def _parted(text: str, sign: str) -> list[str]:
+    """The parts between signs that stand outside texts and brackets."""
+    depth, start, parts = 0, 0, list[str]()
+    for word in _PARTED.finditer(text):
+        if word[0] == sign and depth == 0:
+            parts.append(text[start : word.start()])
+            start = word.end()
+        depth += (word[0] in "([{") - (word[0] in ")]}")
+    return [*parts, text[start:]]
 
 
 def _cut(text: str) -> tuple[str, bool, str] | None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset import queries
 from deeplake_nb.dataset.compute import Compute
 from deeplake_nb.dataset.matching import matching
-from deeplake_nb.dataset.queries import queried
 from deeplake_nb.dataset.versions import Versions
-from deeplake_nb.errors import CommandError, SampleError, UnsupportedError
+from deeplake_nb.errors import SampleError, UnsupportedError
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Selecting(Versions):
         if runtime or return_data:
             raise UnsupportedError("queries run here: leave runtime and return_data out")
         self.flush()
-        rows, names = queried(self, query_string)
+        rows, names = queries.queried(self, query_string)
         selected: Self = self[rows.tolist()]
         return selected if names is None else selected[list(names)]
 
@@ -98,7 +98,8 @@ class Selecting(Versions):
         """Rows drawn at random, each as often as its weight says, as a view.
 
         Args:
-            weights: one for each row, at least 0; or an expression that gives them, as ``"labels == 'cat'"``.
+            weights: one for each row, at least 0; or an expression that gives them, as ``"labels == 'cat'"``; or
+                pairs, as ``"max_weight(labels == 'cat': 2, labels == 'dog': 1)"``, or ``sum_weight``.
             replace: whether a row may be drawn again.
             size: how many; as many as there are rows, if it is not said.
 
@@ -106,17 +107,10 @@ class Selecting(Versions):
             SampleError: other weights than rows, none above 0, or more rows wanted than there are.
             CommandError: text that is no expression, or does not fit the tensors.
         """
-        from deeplake_nb.dataset.expression import expression
-        from deeplake_nb.dataset.matching import Block
-
         count = len(self)
         if isinstance(weights, str):
             self.flush()
-            block = Block(self, 0, count)
-            try:
-                found = expression(weights).mask(block)
-            except CommandError:
-                found = expression(weights).keys(block)
+            found = queries.weights(self, weights)
         else:
             found = np.asarray(weights)
         chances = found.astype(np.float64)

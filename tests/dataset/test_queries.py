@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deeplake_nb
-from deeplake_nb.dataset.queries import in_words, source_of
+from deeplake_nb.dataset.queries import in_words, source_of, weights
 from deeplake_nb.errors import CommandError
 
 
@@ -99,7 +99,7 @@ def test_a_query_of_a_view_counts_its_rows(ds):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("select * sample by max_weight(label == 'cat': 5)", r"ds\.sample_by\(weights\) draws rows"),
+        ("select * sample by max_weight(label == 'cat': 5)", r"ds\.sample_by\(.* draws rows"),
         ("select * group by label", "GROUP BY is not here"),
         ("select * ungroup by split", "GROUP BY is not here"),
         ("select * where label = 'cat' expand by 1, 1", "EXPAND BY is not here"),
@@ -116,6 +116,28 @@ def test_a_query_of_a_view_counts_its_rows(ds):
 def test_what_cannot_be_run_says_what_to_do(ds, query, message):
     with pytest.raises((CommandError, IndexError), match=message):
         ds.query(query)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("label == 'cat'", [1, 0, 0, 1, 0, 0, 1, 0]),
+        ("score", [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]),
+        ("max_weight(label == 'cat': 5, \"a-name\" > 5: 2)", [5, 0, 0, 5, 0, 0, 5, 2]),
+        ("sum_weight(label = 'cat': 5, boxes[:, 0] > 3 AND score < 3: 0.5)", [5, 0, 0, 5, 0.5, 0.5, 5, 0]),
+        ("MAX_WEIGHT(contains(words/caption, 'row 1, '): 3, label in ('cat', 'dog'): 1)", [1, 1, 0, 1, 1, 0, 1, 1]),
+    ],
+)
+def test_weights_of_rows(ds, text, expected):
+    assert weights(ds, text).tolist() == expected
+    drawn = set(ds.sample_by(text, size=50).sample_indices)
+    assert drawn <= set(np.flatnonzero(expected).tolist())
+
+
+@pytest.mark.parametrize("text", ["max_weight(label == 'cat')", "sum_weight(label == 'cat': x)", "max_weight()"])
+def test_weights_that_are_none(ds, text):
+    with pytest.raises(CommandError, match="weights are pairs such as"):
+        ds.sample_by(text)
 
 
 def test_words_within_texts_stay():
