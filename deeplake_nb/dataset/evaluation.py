@@ -27,8 +27,9 @@ _OTHER = ("len", *_AXIS, "contains", "shape", "tensor", "cosine_similarity", "da
 FUNCTIONS = tuple(dict.fromkeys((*OF_ONE, *PAIRED, *_OTHER)))
 MEMBERS = frozenset({"min", "max", "mean", "size", "shape", "sample_info"})
 HAVE = (
-    "filters have names, numbers, texts, lists, comparisons, and/or/not, | & ~, + - * / // % **, functions, and of a "
-    "tensor x[0], x[:, 2], .min, .max, .mean, .size, .shape, .sample_info and .contains(value)"
+    "filters have names (tensor('any name'), too), numbers, texts, lists, comparisons, and/or/not, | & ~, "
+    "+ - * / // % **, functions, and of a tensor x[0], x[:, 2], .min, .max, .mean, .size, .shape, .sample_info and "
+    ".contains(value)"
 )
 
 
