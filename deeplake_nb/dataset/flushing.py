@@ -1,8 +1,7 @@
 """When changes are written: the write lock, the flush, and its order.
 
-Nothing is visible to others before a flush. A flush writes chunks and tables, then companions' metadata, then tensors'
-metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows: a table counts as far as
-the metadata says. What makes rows of several tensors count is announced in a journal first, so that a row is in all of
+Nothing is visible to others before a flush. A flush writes chunks, then tables, then companions' metadata, then
+tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows. What makes rows of several tensors count is announced in a journal first, so that a row is in all of
 them or in none.
 """
 
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 _REWRITING = (Phase.CHUNKS,)
-_EXTENDING_SEVERAL = (Phase.TABLES,)
-_EXTENDING_ONE = (Phase.TABLES, Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET)
+_EXTENDING_SEVERAL = (Phase.CHUNKS, Phase.TABLES)
+_EXTENDING_ONE = (Phase.CHUNKS, Phase.TABLES, Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET)
 _ADDING_TENSORS = (Phase.TENSORS, Phase.DATASET)  # which nobody knows of before
 _log = logging.getLogger(__name__)
 _FEW = 4
