@@ -72,6 +72,12 @@ class LakeMagics(Magics):
             self._mistake = mistake, mistake.__traceback__
             mistake._render_traceback_ = partial(str.splitlines, _one_line(mistake))  # type: ignore[attr-defined]
             raise
+        except KeyboardInterrupt as interrupt:
+            said = (
+                f"\x1b[1;31minterrupted\x1b[0m: %lake {line.strip().partition(' ')[0]} was stopped; run the cell again"
+            )
+            interrupt._render_traceback_ = partial(str.splitlines, said)  # type: ignore[attr-defined]
+            raise
         # Silencing is ours: IPython's way would tokenize a path as Python.
         return None if line.rstrip().endswith(";") and isinstance(command, Load) and command.name else value
 

@@ -172,6 +172,17 @@ def test_cells_after_a_mistake_do_not_run_on(shell, here):
     assert "reached" not in shell.user_ns
 
 
+def test_a_verb_that_is_stopped_says_so_in_one_line(shell, here, capsys, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "load", stopped)
+    outcome = shell.run_cell("%lake load ./cars as cars\nreached = True")
+    assert isinstance(outcome.error_in_exec, KeyboardInterrupt)
+    assert plain(capsys.readouterr().out) == "interrupted: %lake load was stopped; run the cell again\n"
+    assert "reached" not in shell.user_ns
+
+
 def test_a_mistake_can_be_caught_by_its_type(shell, here, capsys):
     shell.user_ns["errors"] = deeplake_nb.errors
     shell.value("try:\n    %lake load ./nope\nexcept errors.DatasetNotFoundError as error:\n    caught = str(error)")
