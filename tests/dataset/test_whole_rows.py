@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -53,6 +54,7 @@ def opened_meanwhile(make, change, look, concurrency=1):
 
 
 NAMES = ("x", "y", "z")
+STEP = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 16  # of some fifty puts to die at
 
 
 def tensors(storage, rows, commits=0):
@@ -79,7 +81,7 @@ def append_first(ds):
 
 @pytest.mark.parametrize("concurrency", [1, 8], ids=["near", "far"])
 @pytest.mark.parametrize("commits", [0, 1])
-@pytest.mark.parametrize("put", [None, *range(2, 50, 9)])
+@pytest.mark.parametrize("put", [None, *range(2, 60, STEP)])
 @pytest.mark.parametrize(("rows", "add"), [(1, append), (0, append), (0, append_first)])
 def test_a_row_is_in_all_tensors_or_in_none(put, commits, rows, add, concurrency):
     """While a writer adds one, or dies at that."""
