@@ -19,7 +19,7 @@ from deeplake_nb.errors import LakeError
 from tests.format.fuzz import at_most, damaged
 from tests.interop.programs.steps import COLUMNS, _taken
 
-from .stores import create, load, memory
+from .stores import Failing, create, load, memory
 
 MOST_NBYTES = 40_000_000
 SEEDS = [1, 5, 302, 7, 44]
@@ -69,6 +69,7 @@ def test_a_damaged_object_gives_values_or_errors(column, data):
     objects = stored(column)
     # As they were written: chunks have names that chance made, and a failure is to be found again by another process.
     key = data.draw(st.sampled_from([key for key in objects if not key.endswith(".lock")]))
+    concurrency = data.draw(st.sampled_from([1, 8]))
     raw = data.draw(damaged([objects[key]]) | st.just(b""))
     store = memory()
     store._objects.update(objects)
@@ -76,7 +77,7 @@ def test_a_damaged_object_gives_values_or_errors(column, data):
     with warnings.catch_warnings(), at_most(MOST_NBYTES):
         warnings.simplefilter("ignore")  # Pillow warns of much that is odd in a file, and reads it
         try:
-            ds = load(store)
+            ds = load(Failing(store, concurrency))  # where answers are waited for, more is asked for at once
         except LakeError:
             return
         read_everything(ds)
