@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +55,7 @@ class Engines:
         rows = matching(dataset, wanted)
         if search is None:
             return Found(np.arange(len(dataset)) if rows is None else rows)
-        return self.run(option, dataset, search if rows is None else replace(search, rows=rows))
+        return self.run(option, dataset, search if rows is None else search._replace(rows=rows))
 
     def query(self, option: str, dataset: Dataset, text: str) -> tuple[Found, list[str]]:
         """The rows that a query means, and the tensors it names.

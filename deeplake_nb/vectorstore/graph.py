@@ -99,7 +99,7 @@ class Graph:
             exact /= np.sqrt(np.dot(exact, exact))
         found: Ints = index.search(exact[None], k, params=params)[1][0]
         found = found if found[-1] >= 0 else found[found >= 0]
-        vectors = self._stored[found].astype(np.float64)
+        vectors = self._stored.take(found, axis=0).astype(np.float64)
         return found, -dots(vectors, exact) if self._metric.is_by_angle else self._metric.exact(vectors, exact)
 
     def vectors(self, nodes: Ints) -> Singles:

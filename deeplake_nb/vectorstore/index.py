@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.format.encoders import ChunkIds
     from deeplake_nb.storage.provider import StorageProvider
@@ -111,16 +112,16 @@ class VectorIndex:
     # ------------------------------------------------------------------ following the tensor
 
     def _follow(self, tensor: Tensor, place: Place | None) -> None:
-        blocks = Blocks.of(tensor)
-        now = blocks.state.tables(blocks.tensor).ids
+        selection = tensor._selection()  # noqa: SLF001 - in fewer steps than as blocks, as each search asks
+        now = selection.state.tables(selection.tensor).ids
         if now is not self._seen:
             with self._idle:
                 self._idle.wait_for(lambda: not self._searches)  # nobody searches a graph that grows
             if self._seen is None or not _are_same(self._seen, now):
-                self._take_in(blocks, now)
+                self._take_in(Blocks.of(tensor), now)
             self._seen = now
         if len(self._rows) > self._saved * (1 + _SAVED_GROWTH):
-            self._save(blocks, place)
+            self._save(selection.state, place)
 
     def _take_in(self, blocks: Blocks, now: ChunkIds) -> None:
         known = self._common(now)
@@ -238,10 +239,9 @@ class VectorIndex:
             _log.warning("the index of %s is damaged and made anew: %s", storage.url, error)
             return None
 
-    def _save(self, blocks: Blocks, place: Place | None) -> None:
+    def _save(self, state: State, place: Place | None) -> None:
         """Store the graph, if there is somewhere to store it."""
         assert self._graph is not None
-        state = blocks.state
         try:
             storage = (None if state.is_read_only else state.storage) if place is None else place()
             if storage is None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,16 +27,14 @@ _FEW = 4
 EXEC_OPTIONS = ("auto", "python", "compute_engine", "tensor_db")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Rows in the order in which they are given; ``scores`` where they were found by an embedding."""
 
     rows: Ints
     scores: list[float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """What is asked of one dataset: the nearest ``k`` of ``rows`` (None: all of them) to a vector."""
 
     tensor: str
@@ -137,7 +134,8 @@ def embeddings(dataset: Dataset, name: str) -> Tensor:
             f"no embedding tensor {name!r} in {dataset.path}{did_you_mean(str(name), tensors)}; "
             f"there are {', '.join(tensors)}"
         )
-    if tensor.dtype is None or tensor.dtype.kind not in "fiub" or tensor.is_sequence or tensor.is_link:
+    dtype = tensor.dtype
+    if dtype is None or dtype.kind not in "fiub" or tensor.is_sequence or tensor.is_link:
         raise VectorStoreError(f"tensor {name!r} of htype {tensor.htype} holds no vectors that could be compared")
     return tensor
 
