@@ -1,8 +1,8 @@
 """When changes are written: the write lock, the flush, and its order.
 
 Nothing is visible to others before a flush. A flush writes chunks, then tables, then companions' metadata, then
-tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows. What makes rows of several tensors count is announced in a journal first, so that a row is in all of
-them or in none.
+tensors' metadata, then the dataset's own, so that a reader or a crash in between finds only whole rows. What makes
+rows of several tensors count is announced in a journal first, so that a row is in all of them or in none.
 """
 
 from __future__ import annotations
