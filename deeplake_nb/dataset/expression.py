@@ -12,6 +12,7 @@ cat", ``all(scores > 0.5)`` asks for every one. What v3's filters say is underst
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_CHARS = 100_000  # a query may have a vector
 _MOST_DEPTH = 60
+_OF_SHAPES, _MEMBERS_OF_SHAPES = {"len", "width", "height", "shape"}, {"shape", "size", "sample_info"}
 _NODES = (
     *(ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.Slice),
     *(ast.Constant, ast.Tuple, ast.List, ast.Dict),
@@ -40,6 +42,10 @@ class Expression:
 
     text: str
     _tree: ast.expr
+
+    def reads(self, tensor: str) -> bool:
+        """Whether it may ask for values of a tensor, and not for their shapes alone."""
+        return tensor.rpartition("/")[2] in ast.unparse(_Values().visit(copy.deepcopy(self._tree)))
 
     def mask(self, columns: Columns) -> NDArray[np.bool_]:
         """Which rows fit.
@@ -78,6 +84,17 @@ def expression(text: str) -> Expression:
         ) from None
     _check(text, tree, _MOST_DEPTH)
     return Expression(text, tree)
+
+
+class _Values(ast.NodeTransformer):
+    """Takes out what is answered by shapes, and by what is known of files."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        is_extent = isinstance(node.func, ast.Name) and node.func.id in _OF_SHAPES
+        return ast.Constant(0) if is_extent else self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        return ast.Constant(0) if node.attr in _MEMBERS_OF_SHAPES else self.generic_visit(node)
 
 
 def spelled(name: str) -> str:

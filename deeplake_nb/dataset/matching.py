@@ -12,16 +12,17 @@ from deeplake_nb.dataset.expression import expression
 from deeplake_nb.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.columns import Part
+    from deeplake_nb.dataset.expression import Expression
     from deeplake_nb.dataset.rows import Rows
     from deeplake_nb.dataset.tensor import Tensor
 
-BLOCK = 16_384
-"""So many rows are looked at together."""
+BLOCK, _BLOCK_NBYTES = 16_384, 32 << 20
+"""So many rows are looked at together, if no tensor has more than so much in them."""
 
 
 def matching(
@@ -34,13 +35,27 @@ def matching(
         LakeError: a row cannot be read.
     """
     wanted, found = expression(text), [np.zeros(0, np.int64)]
-    for start in range(0, len(ds), BLOCK):
+    for block in blocks(ds, wanted):
         if not is_wanted():
             break
-        block = Block(ds, start, min(start + BLOCK, len(ds)))
-        found.append(start + np.flatnonzero(wanted.mask(block)))
+        found.append(block.rows[wanted.mask(block)])
         told(block.count)
     return np.concatenate(found)
+
+
+def blocks(ds: Rows, *wanted: Expression) -> Iterator[Block]:
+    """All rows, some at a time: few where an expression asks for large samples."""
+    large = [_nbytes(one) for name, one in ds.tensors.items() if any(each.reads(name) for each in wanted)]
+    step = max(min(BLOCK, _BLOCK_NBYTES // max(large, default=1)), 1)
+    return (Block(ds, start, min(start + step, len(ds))) for start in range(0, len(ds), step))
+
+
+def _nbytes(tensor: Tensor) -> int:
+    """What the largest sample takes; 1 of what is no array, whose size nobody knows."""
+    dtype = tensor.dtype
+    if dtype is None or dtype.kind not in "biufc":
+        return 1
+    return max(math.prod(tensor.shape_interval[1][1:]) * dtype.itemsize, 1)
 
 
 def ordered(keys: NDArray[Any], *, descending: bool = False) -> NDArray[np.int64]:

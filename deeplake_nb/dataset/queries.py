@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deeplake_nb.dataset.expression import expression
-from deeplake_nb.dataset.matching import BLOCK, Block, matching, ordered
+from deeplake_nb.dataset.matching import Block, blocks, matching, ordered
 from deeplake_nb.errors import CommandError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def queried(ds: Rows, text: str) -> tuple[NDArray[np.int64], tuple[str, ...] | N
     rows = np.arange(len(ds)) if query.where is None else matching(ds, in_words(query.where, ds.tensors))
     if query.order is not None:
         by = expression(in_words(query.order, ds.tensors))
-        keys = [by.keys(Block(ds, start, min(start + BLOCK, len(ds)))) for start in range(0, len(ds), BLOCK)]
+        keys = [by.keys(block) for block in blocks(ds, by)]
         rows = rows[ordered(np.concatenate([np.zeros(0), *keys])[rows], descending=query.is_descending)]
     return rows[query.offset : None if query.limit is None else query.offset + query.limit], query.names
 

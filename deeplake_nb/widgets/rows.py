@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.expression import expression
-from deeplake_nb.dataset.matching import BLOCK, Block, ordered
+from deeplake_nb.dataset.matching import blocks, ordered
 from deeplake_nb.errors import CommandError, did_you_mean
 from deeplake_nb.progress import Progress
 from deeplake_nb.urls import redact
@@ -98,14 +98,14 @@ def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: Tru
     where, sort = view.where.strip(), view.sort.strip()
     masks, keys = [np.zeros(0, bool)], []
     with Progress(f"look through {redact(ds.path)}", "rows", len(ds), is_passing=True) as progress:
-        for start in range(0, len(ds), BLOCK) if where or sort else ():
+        fits, by = (expression(text) if text else None for text in (where, sort))
+        for block in blocks(ds, *(one for one in (fits, by) if one is not None)) if where or sort else ():
             if not is_wanted():
                 return np.arange(0)
-            block = Block(ds, start, min(start + BLOCK, len(ds)))
-            mask = expression(where).mask(block) if where else np.ones(block.count, bool)
+            mask = fits.mask(block) if fits is not None else np.ones(block.count, bool)
             masks.append(mask)
-            if sort:
-                keys.append(expression(sort).keys(block)[mask])
+            if by is not None:
+                keys.append(by.keys(block)[mask])
             progress(block.count)
     if where:
         rows = rows[np.concatenate(masks)]

@@ -218,3 +218,20 @@ def test_rows_are_sorted_by_one_value_each():
 def test_any_text_gives_rows_or_a_refusal(text):
     with suppress(CommandError):
         assert expression(text).mask(Table()).shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("images > 3", True),
+        ("mean(images) > 3", True),
+        ("labels == 'images'", True),  # cautious
+        ("group.images[0] > 2", True),
+        ("tensor('images') > 2", True),
+        ("width(images) > 3 and labels == 'cat'", False),
+        ("images.shape[0] == 3 or len(images) == 2", False),
+        ("labels == 'cat'", False),
+    ],
+)
+def test_which_values_are_read(text, is_read):
+    assert expression(text).reads("group/images") is is_read

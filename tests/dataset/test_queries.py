@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deeplake_nb
+from deeplake_nb.dataset import matching
+from deeplake_nb.dataset.expression import expression
 from deeplake_nb.dataset.queries import in_words, source_of, weights
 from deeplake_nb.errors import CommandError
+
+from .stores import create, memory
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +214,21 @@ def test_any_filter_gives_rows_or_a_refusal(odd, left, operator, right):
     with suppress(CommandError):
         found = odd.filter(f"{left} {operator} {right}", progressbar=False).sample_indices
         assert set(found) <= set(range(6))
+
+
+def test_few_rows_of_large_samples_are_looked_at_together(monkeypatch):
+    monkeypatch.setattr(matching, "_BLOCK_NBYTES", 3 * 30_000)
+    ds = create(memory())
+    ds.create_tensor("images", dtype="uint8")
+    ds.create_tensor("labels", htype="class_label")
+    pictures = np.arange(10, dtype="uint8")[:, None, None] * np.ones((1, 100, 300), "uint8")
+    ds.extend({"images": pictures, "labels": np.arange(10)})
+
+    def sizes(*texts):
+        return [block.count for block in matching.blocks(ds, *map(expression, texts))]
+
+    assert sizes("mean(images) > 3") == sizes("labels > 1", "max(images)") == [3, 3, 3, 1]
+    assert sizes("labels > 3") == sizes("width(images) > 3") == sizes() == [10]
+    assert matching.matching(ds, "mean(images) > 6.5").tolist() == [7, 8, 9]
+    found = ds.query("select * where mean(images) > 2 order by mean(images) desc limit 2")
+    assert list(found.sample_indices) == [9, 8]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
+from deeplake_nb.dataset import matching as module
 from deeplake_nb.dataset.columns import class_counts, column
 from deeplake_nb.errors import CommandError
-from deeplake_nb.widgets import rows as module
 from deeplake_nb.widgets.rows import View, code, rows_of, select
 from tests.widgets.conftest import BLUE, RED, file
 
