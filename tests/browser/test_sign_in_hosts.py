@@ -36,8 +36,12 @@ def opened(host, browser, folder, environ):  # noqa: F811
         )
         return running, running.open()
     running = HOSTS[host](folder, browser, environ)
-    page = running.open(cells())
-    page.run_all()
+    try:
+        page = running.open(cells())
+        page.run_all()
+    except BaseException:
+        running.close()
+        raise
     return running, page
 
 

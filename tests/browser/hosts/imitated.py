@@ -12,7 +12,7 @@ from tests.browser.server import JupyterServer
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
 
-_START_MS, _RUN_MS = 60_000, 120_000
+_START_MS, _RUN_MS = 120_000, 120_000
 _COLAB = """
 import sys
 from types import ModuleType, SimpleNamespace
