@@ -8,7 +8,6 @@ rows of several tensors count is announced in a journal first, so that a row is 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 import weakref
@@ -41,8 +40,6 @@ _EXTENDING_SEVERAL = (Phase.CHUNKS, Phase.TABLES)
 _EXTENDING_ONE = (Phase.CHUNKS, Phase.TABLES, Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET)
 _ADDING_TENSORS = (Phase.TENSORS, Phase.DATASET)  # which nobody knows of before
 _log = logging.getLogger(__name__)
-_FEW = 4
-"""So few files are removed sooner than a thread begins."""
 
 
 class Flushing:
@@ -327,10 +324,8 @@ def discard(storage: StorageProvider, paths: list[str]) -> None:
         with suppress(LakeError):
             storage.delete(path)
 
-    is_near = storage.concurrency == 1
-    workers = min((os.cpu_count() or 1), len(paths) // _FEW) if is_near else min(storage.concurrency, len(paths))
     try:
-        for _ in in_parallel(drop, paths, workers):
+        for _ in in_parallel(drop, paths, min(storage.concurrency, len(paths))):
             pass
     except RuntimeError:  # no thread begins as the process ends
         for path in paths:

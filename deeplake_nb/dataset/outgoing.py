@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deeplake_nb.storage.parallel import LARGE_NBYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_NBYTES = 64 << 20
 """What is under way holds so many bytes at the most, or is one object."""
-_SMALL_NBYTES = 1 << 20
-"""Less is written sooner than a thread begins, where nothing is waited for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +50,7 @@ class Outgoing:
             LakeError: an earlier one could not be written, twice; it is kept.
         """
         is_near = self._storage.concurrency == 1
-        if is_near and nbytes < _SMALL_NBYTES:
+        if is_near and nbytes < LARGE_NBYTES:
             self._storage.put(key, data)
             return
         while self._objects and sum(one.nbytes for one in self._objects.values()) + nbytes > _MOST_NBYTES:

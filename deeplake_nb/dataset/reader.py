@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.cache import LoadedChunk
     from deeplake_nb.dataset.state import State
     from deeplake_nb.dataset.tables import TensorState
+    from deeplake_nb.storage.provider import StorageProvider
 
     Ints = NDArray[np.int64]
     Stored = StoredSample | LakeError
@@ -223,10 +224,8 @@ def _row_by_row(state: State, tensor: TensorState, part: ChunkRead, out: NDArray
         begin = uniform_start(head, path, nbytes, slice(0, last + 1), out.shape[1:])
         if begin is None:
             return False
-        again = bytearray(len(head))
         rows, starts = [table[at] for at in part.out.tolist()], (begin + shifts).tolist()
-        is_all = get_rows(storage, path, [again, *rows], [0, *starts]) == len(head) + len(rows) * nbytes
-        return is_all and again[:begin] == head[:begin]
+        return _are_read(storage, path, rows, starts, len(rows) * nbytes, head[:begin])
 
     try:
         if heads and read(heads[0]):
@@ -235,6 +234,14 @@ def _row_by_row(state: State, tensor: TensorState, part: ChunkRead, out: NDArray
         return read(heads[0])
     except KeyNotFoundError:
         return False
+
+
+def _are_read(  # noqa: PLR0917 - two places call it
+    storage: StorageProvider, path: str, rows: list[Any], starts: list[int], nbytes: int, head: memoryview
+) -> bool:
+    """Read rows of a local file, ``nbytes`` in all, if it still begins with ``head``, which comes along."""
+    again = bytearray(len(head))
+    return get_rows(storage, path, [again, *rows], [0, *starts]) == len(head) + nbytes and again == head
 
 
 def _fill(
@@ -283,8 +290,7 @@ def _read_straight(state: State, tensor: TensorState, run: ChunkRun, out: NDArra
             return False
         if not is_last:
             return storage.get_into(path, target, start) == len(target)
-        again = bytearray(len(head))
-        return get_rows(storage, path, [again, target], [0, start]) == len(head) + len(target) and again == head
+        return _are_read(storage, path, [target], [start], len(target), head)
     except KeyNotFoundError:
         return False
 

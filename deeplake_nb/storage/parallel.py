@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 _AHEAD_NBYTES = 128 << 20
 """No request begins while this much is read and not consumed yet."""
-_LARGE_NBYTES = 1 << 20
+LARGE_NBYTES = 1 << 20
 """Copying that much to the system takes longer than a thread to begin, and needs no lock of Python's."""
 
 
@@ -141,7 +141,7 @@ def _is_large(data: Buffer | Sequence[Buffer] | Patched) -> bool:
     if isinstance(data, Patched):
         return True
     buffers: Any = data if isinstance(data, (list, tuple)) else [data]
-    return sum(memoryview(one).nbytes for one in buffers) >= _LARGE_NBYTES
+    return sum(memoryview(one).nbytes for one in buffers) >= LARGE_NBYTES
 
 
 def delete_many(provider: StorageProvider, keys: Sequence[str]) -> None:
