@@ -58,6 +58,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def counted(number: int, noun: str) -> str:
+    """``"1 row"``, ``"2,000 rows"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def there_are(number: int, noun: str) -> str:
+    """``"there is 1 row"``, ``"there are 2 rows"``; ends a message."""
+    return f"there {'is' if number == 1 else 'are'} {counted(number, noun)}"
+
+
 class LakeError(Exception):
     """Base of every error this package raises on purpose."""
 

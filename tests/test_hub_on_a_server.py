@@ -224,8 +224,7 @@ def test_what_a_server_lends_is_shown_nowhere(server, org, s3, name, caplog):
     assert [one for one in said if CANARY in one] == []
     with pytest.raises((TypeError, CredentialsError, pickle.PicklingError, AttributeError)):
         pickle.dumps(place)
-    with pytest.raises((TypeError, CredentialsError, pickle.PicklingError, AttributeError)):
-        pickle.dumps(ds)
+    assert CANARY.encode() not in pickle.dumps(ds)
 
 
 # ------------------------------------------------------------------ which server, which token

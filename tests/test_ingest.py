@@ -41,7 +41,7 @@ def test_files_are_stored_byte_for_byte_or_linked(files):
 
 def test_a_file_that_is_no_image_leaves_an_empty_sample_and_a_warning(files):
     (files / "pets/cats/broken.png").write_bytes(b"no image")
-    with pytest.warns(UserWarning, match=r"1 files of .*pets could not be stored.*broken\.png"):
+    with pytest.warns(UserWarning, match=r"1 file of .*pets could not be stored.*broken\.png"):
         ds = deeplake.ingest_classification(files / "pets", files / "ds", shuffle=False)
     assert len(ds) == 4
     sizes = dict(zip([one.size for one in ds.images.numpy(aslist=True)], ds.labels.data()["text"], strict=False))

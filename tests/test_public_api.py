@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 import deeplake_nb
-from deeplake_nb.errors import LakeError
+from deeplake_nb.errors import LakeError, counted, there_are
+from deeplake_nb.format.index import Index
 from deeplake_nb.session import Session
 
 NAMES = {
@@ -91,6 +92,13 @@ def test_every_public_method_is_documented_and_typed(kind):
             assert inspect.getdoc(member), f"{kind.__name__}.{name}"
             hints = set(member.__annotations__)
             assert {*inspect.signature(member).parameters, "return"} - {"self"} <= hints, f"{kind.__name__}.{name}"
+
+
+def test_counts_are_said_as_people_do():
+    assert [counted(number, "row") for number in (0, 1, 2, 12_345)] == ["0 rows", "1 row", "2 rows", "12,345 rows"]
+    assert [there_are(number, "row") for number in (1, 3)] == ["there is 1 row", "there are 3 rows"]
+    with pytest.raises(LakeError, match=r"row 5 is out of range; there is 1 row$"):
+        Index().narrowed(5, 1)
 
 
 def test_errors_are_one_tree_with_a_kind_each():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import pickle
 import subprocess
 import sys
 import threading
@@ -86,6 +87,23 @@ def test_what_is_there_is_kept(place, tmp_path):
             deeplake.empty(tmp_path / "mine", overwrite=overwrite)
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep me"
     assert files(place) == before
+
+
+def test_a_new_dataset_has_no_version_in_its_path(place, tmp_path):
+    for path in ("s3://bucket/a@main", "gcs://bucket/folder/a@b", "azure://account/box/a@b"):
+        with pytest.raises(UrlError, match="what follows the @ would name a version"):
+            deeplake.empty(path)
+        with pytest.raises(UrlError, match="what follows the @ would name a version"):
+            deeplake.copy(place, path)
+    made = deeplake.empty(tmp_path / "a@b")  # a folder may have such a name
+    assert deeplake.load(made.path).path == made.path
+
+
+def test_nothing_is_made_where_only_reading_was_asked_for(place, tmp_path):
+    with pytest.raises(DatasetNotFoundError):
+        deeplake.dataset(tmp_path / "none", read_only=True)
+    assert not (tmp_path / "none").exists()
+    assert deeplake.dataset(place, read_only=True).read_only
 
 
 def test_overwriting_leaves_nothing_behind(place):
@@ -205,6 +223,12 @@ def test_a_file_is_read_when_it_is_needed(picture):
     picture.write_bytes(b"no picture")
     with pytest.raises(FormatError, match="not an image file"):
         deeplake.read(picture, verify=True)
+
+
+def test_a_local_file_goes_to_another_process_unread(picture):
+    """As a data loader's workers need it."""
+    sample = pickle.loads(pickle.dumps(deeplake.read(str(picture))))
+    assert bytes(sample.buffer) == picture.read_bytes()
 
 
 def test_files_of_memory_are_read_too():

@@ -6,10 +6,10 @@ flushes them in an order that can be interrupted anywhere. ``updates`` and ``rew
 anew under new names, and a ``journal`` makes several objects change as one. ``schema`` makes, renames and deletes
 tensors; ``commits`` and ``merge`` make versions. ``dataset`` and ``tensor`` are the façades with v3's names, put
 together from one part per subject (``versions``, ``structured``, ``changeable``, ``views``, ``placed``, ``keyed``),
-which all stand on ``rows``; ``training``, ``loader`` and ``tf_data`` hand rows to PyTorch and TensorFlow. A filter is
-read by ``expression``, computed on whole ``columns`` by ``evaluation``, block by block (``matching``); ``queries`` are
-v3's words for filters. A dataset knows nothing of credentials or hubs: links are opened, and datasets copied and named,
-by the ``host`` that the session hands in.
+which all stand on ``rows``; ``pickled`` hands them to other processes, ``training``, ``loader`` and ``tf_data`` hand
+rows to PyTorch and TensorFlow. A filter is read by ``expression``, computed on whole ``columns`` by ``evaluation``,
+block by block (``matching``); ``queries`` are v3's words for filters, read by ``clauses``. A dataset knows nothing of
+credentials or hubs: links are opened, and datasets copied and named, by the ``host`` that the session hands in.
 
 Rejected: rewriting chunks in place, as the original does. Whoever reads at that moment, or after a crash, would find
 new samples with an old table.

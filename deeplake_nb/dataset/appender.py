@@ -87,6 +87,9 @@ class Appender:
             rows = [_items(row.given() if isinstance(row, TensorFacts) else row, tensor.meta.name) for row in values]
             counts = np.array([len(row) for row in rows], np.int64)
             values = [item for row in rows for item in row]
+        elif tensor.meta.htype == "text" and (texts := Encoder(tensor.meta).texts(values)) is not None:
+            self.forget_indexes()
+            return Encoded(texts, None, None, None, None)
         if not isinstance(values, np.ndarray):
             values = _taken(values, tensor.meta)
         first = next((value for value in values if value is not None), None)
@@ -96,12 +99,11 @@ class Appender:
         row = encoder.row
         if "class_names" in row.info and row.name == "class_label":
             values = self._numbered(values)
-        codes = infos = shapes = files = None
+        codes = shapes = files = None
+        infos = companions.file_infos(values) if row.has_sample_info and not tensor.meta.is_link else None
         if tensor.meta.is_link:
             values = list(values)
             codes, infos, shapes, files = resolve_links(self.state, tensor.meta, values)
-        elif row.has_sample_info:
-            infos = companions.file_infos(values)
         kept = (values if files is None else files) if companions.has_copies(tensor.meta) else None
         return Encoded(encoder.batch(values), counts, codes, infos, shapes, kept)
 

@@ -158,27 +158,29 @@ class Blocks:
     def _straight(self, span: Span) -> Generator[Block, None, bool]:
         """The span as its file lies in memory, or read into one block's; False, and nothing, where that does not apply.
 
-        It never applies to the last chunk, which a writer may give a longer header between two requests.
+        The last chunk, which may soon be another file, has no stamp, and is not read so: a writer may give it a longer
+        header between two requests.
         """
         state, meta = self.state, self.tensor.meta
         storage = state.storage
         ids = state.tables(self.tensor).ids
         path = state.chunk_key(self.tensor, int(ids.ids[span.entry]))
+        is_last = span.entry == len(ids.ids) - 1
         if (
-            not isinstance(storage, ReadsInto)
-            or not self.is_local
+            not self.is_local
             or meta.chunk_compression
             or meta.sample_compression
             or self.rows * self.row_nbytes <= _CACHED_NBYTES
-            or span.entry == len(ids.ids) - 1
             or state.chunks.get(path) is not None
         ):
             return False
         with mapped(state, self.tensor, span.entry, span.rows, (self.width,), of_any_shape=True) as found:
             if found is not None:
-                yield Block(span.first, *found)
+                yield Block(span.first, found.array, None if is_last else found.stamp)
                 del found
                 return True
+        if is_last or not isinstance(storage, ReadsInto):
+            return False
         try:
             start = uniform_start(
                 storage.get(path, ByteRange(0, UNIFORM_HEAD_NBYTES)), path, self.row_nbytes, span.rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from deeplake_nb.errors import LakeError
 from deeplake_nb.format.htypes import htype_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class Column:
     """Values of some rows, one after the other; ``counts`` says how many each row has, None that each has one.
 
-    ``names`` are the class names that its numbers stand for, if they do.
+    ``names`` are the class names that its numbers stand for, None where they stand for themselves.
     """
 
     values: NDArray[Any]
     counts: NDArray[np.int64] | None = None
-    names: Sequence[str] = ()
+    names: Sequence[str] | None = None
 
     def per_row(self, reduce: np.ufunc, empty: Any) -> NDArray[Any]:
         """One value per row: ``reduce`` of its values, ``empty`` for a row that has none."""
@@ -50,6 +50,39 @@ class Column:
     def with_values(self, values: NDArray[Any]) -> Column:
         """Other values for the same rows."""
         return Column(values, self.counts)
+
+
+class Columns(Protocol):
+    """Where names get their values from, for the rows that are being looked at."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Numbers of the rows."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names there are."""
+
+    def column(self, name: str, parts: tuple[Part, ...] = ()) -> Column:
+        """The values of a name; or of a part of each sample, a part of that, and so on."""
+
+    def sizes(self, name: str) -> NDArray[np.int64]:
+        """Number of values of each row."""
+
+    def shapes(self, name: str) -> list[tuple[int, ...]]:
+        """Shape of each row's sample."""
+
+    def extents(self, name: str, axis: int | None) -> NDArray[np.int64]:
+        """Length of an axis of each row's sample; its number of values along the first one for None."""
+
+    def infos(self, name: str) -> list[Any]:
+        """What is known of the file behind each row."""
+
+    def sample(self, name: str, row: int) -> NDArray[Any]:
+        """The values of one row, of all rows of the dataset."""
+
+    def note(self, text: str) -> object:
+        """Tell the user what is odd, and no error."""
 
 
 def column(tensor: Tensor, start: int, stop: int, parts: tuple[Part, ...] = ()) -> Column:
@@ -75,7 +108,7 @@ def column(tensor: Tensor, start: int, stop: int, parts: tuple[Part, ...] = ()) 
     if payload in {"list", "tag"} and not tensor.is_sequence:
         rows = [_within(objects(row), parts) for row in part.list()]
         return Column(np.concatenate([objects([]), *rows]), np.array([len(row) for row in rows], np.int64))
-    names = tensor.info.get("class_names") or () if tensor.base_htype == "class_label" else ()
+    names = tensor.info.get("class_names") or () if tensor.base_htype == "class_label" else None
     if not tensor.is_dynamic and not tensor.is_sequence and payload == "array":
         array = part.numpy()
         for one in parts:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import FormatError, UnsupportedError
+from deeplake_nb.errors import FormatError, UnsupportedError, counted
 from deeplake_nb.format import downsampling
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import files
-from deeplake_nb.format.meta import encode_json
-from deeplake_nb.format.samples import Sample
+from deeplake_nb.format.meta import Records, encode_json
+from deeplake_nb.format.samples import Sample, are_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 MAX_CHUNK_NBYTES = 4_000_000
 
+Infos = list[dict[str, Any]] | Records
+_END = ', "modified": false}'
 _MANY = 1_000
 """From here on numpy's random numbers come faster than the system's."""
 
@@ -46,7 +50,7 @@ class Added:
     rows: int
     items: int
     shapes: Shape | list[Shape | None] | None
-    infos: list[dict[str, Any]] | None
+    infos: Infos | None
     values: Any = None
     ids: NDArray[np.uint64] | None = None
 
@@ -89,7 +93,7 @@ def _ids(added: Added) -> NDArray[np.uint64]:
     return fresh.integers(0, np.iinfo(np.uint64).max, (added.rows, 1), np.uint64, endpoint=True)
 
 
-def _infos(added: Added) -> list[dict[str, Any]]:
+def _infos(added: Added) -> Infos:
     return added.infos if added.infos is not None else [{}] * added.items
 
 
@@ -157,24 +161,41 @@ def wanted(name: str, row: Htype, *, shapes: bool, ids: bool, infos: bool) -> li
     return out
 
 
-def file_infos(values: Any) -> list[dict[str, Any]] | None:
+def file_infos(values: Any) -> Infos | None:
     """What is kept of the files among ``values``; None when there is none. Only a file's name, never its folder."""
     if isinstance(values, np.ndarray) or not any(isinstance(value, Sample) for value in values):
         return None
+    if are_files(values):
+        starts = [_head_info(value.probe.compression, value.probe.shape)[1] for value in values]
+        if all(starts):
+            named = zip(starts, map(_name, values), strict=True)
+            return Records([f'{start}"filename": {encode_basestring_ascii(name)}{_END}' for start, name in named])
     return [file_info(value) if isinstance(value, Sample) and value.is_file else {} for value in values]
 
 
 def file_info(sample: Sample) -> dict[str, Any]:
     """Description of one file as the original words it."""
-    probe = sample.probe
-    kind, shape = probe.compression, probe.shape
+    kind = sample.probe.compression
+    known, start = _head_info(kind, sample.probe.shape)
+    if kind and not start:
+        known = {**files.describe(sample.buffer, kind, sample.what), **known}
+    return {**known, "filename": _name(sample), "modified": False}
+
+
+@lru_cache(4096)  # files of one collection are alike
+def _head_info(kind: str, shape: Shape) -> tuple[dict[str, Any], str]:
+    """What a file's head says of it; and where that is all there is to say, how its JSON text begins."""
     is_picture = COMPRESSIONS[kind].kind == "image" if kind else False
     shape = (*shape, 1) if is_picture and len(shape) == 2 else shape  # noqa: PLR2004 - grey
-    name = (sample.path or "").replace("\\", "/").rpartition("/")[2]
-    info: dict[str, Any] = {"shape": list(shape), "format": kind, "filename": name, "modified": False}
-    if is_picture and kind != "dcm":
-        return {"exif": {}, **info}  # which is not read
-    return {**files.describe(sample.buffer, kind, sample.what), **info} if kind else info
+    info: dict[str, Any] = {"shape": list(shape), "format": kind}
+    if not is_picture or kind == "dcm":
+        return info, ""
+    info = {"exif": {}, **info}  # which is not read
+    return info, encode_json(info).decode()[:-1] + ", "
+
+
+def _name(sample: Sample) -> str:
+    return (sample.path or "").replace("\\", "/").rpartition("/")[2]
 
 
 def stored_info(info: dict[str, Any]) -> bytes:
@@ -213,7 +234,7 @@ def align(state: State, appenders: Mapping[str, Appender], key: str) -> None:
         length = tensor.meta.length if link.get("flatten_sequence") else tensor.length
         if state.tensors[companion].length < length:
             raise FormatError(
-                f"tensor {tensor.meta.name!r} has {length} samples, its companion {companion!r} only "
+                f"tensor {tensor.meta.name!r} has {counted(length, 'sample')}, its companion {companion!r} only "
                 f"{state.tensors[companion].length}; the dataset is damaged"
             )
         appenders[companion].cut(length)

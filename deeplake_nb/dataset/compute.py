@@ -215,7 +215,13 @@ def compute(fn: Callable[..., Any], name: str | None = None) -> Compute:  # noqa
 
 
 def compose(functions: Sequence[Pipeline]) -> Pipeline:
-    """One pipeline of several: each reads, row by row, what the one before has written."""
+    """One pipeline of several: each reads, row by row, what the one before has written.
+
+    Raises:
+        SampleError: there are none.
+    """
+    if not functions:
+        raise SampleError("compose() takes a list of functions that compute() made, and got none")
     return Pipeline([step for one in functions for step in one._steps])  # noqa: SLF001 - of this file
 
 

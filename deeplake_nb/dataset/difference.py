@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.changes import read_dataset_diff, read_diffs
-from deeplake_nb.errors import VersionNotFoundError
+from deeplake_nb.errors import VersionNotFoundError, counted
 from deeplake_nb.format import keys
 from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.format.meta import DatasetMeta
@@ -123,17 +123,13 @@ def _of_commit(dataset: Change, tensors: Change) -> list[str]:
         first, stop = change["data_added"]
         what = ["* Created tensor"] if change["created"] else []
         what += ["* Cleared tensor"] if change["cleared"] else []
-        what += [f"* Added {_samples(stop - first)}: [{first}-{stop}]"] if stop > first else []
+        what += [f"* Added {counted(stop - first, 'sample')}: [{first}-{stop}]"] if stop > first else []
         for verb in ("updated", "deleted"):
             rows = change[f"data_{verb}"]
-            what += [f"* {verb.capitalize()} {_samples(len(rows))}: [{ranges(rows)}]"] if rows else []
+            what += [f"* {verb.capitalize()} {counted(len(rows), 'sample')}: [{ranges(rows)}]"] if rows else []
         what += ["* Updated tensor info"] if change["info_updated"] else []
         lines += [name, *what, ""] if what else []
     return lines
-
-
-def _samples(count: int) -> str:
-    return f"{count} sample{'' if count == 1 else 's'}"
 
 
 def ranges(numbers: Iterable[int]) -> str:

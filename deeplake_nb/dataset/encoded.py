@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.dataset.companions import Added
+from deeplake_nb.dataset.companions import Added, Infos
 from deeplake_nb.format.batch import Joined, Uniform
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Encoded:
     batch: Batch | Joined
     counts: NDArray[np.int64] | None  # items of each row of a sequence
     codes: NDArray[np.uint32] | None
-    infos: list[dict[str, Any]] | None
+    infos: Infos | None
     linked: list[tuple[int, ...] | None] | None
     values: Any = None  # as they came, where there are smaller copies of them
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeplake_nb.dataset.columns import Column, objects
-from deeplake_nb.dataset.functions import ARITHMETIC, COMPARE, JOIN, OF_ONE, PAIRED, REDUCE, by_value, computed, cosine
+from deeplake_nb.dataset.functions import (
+    ARITHMETIC,
+    COMPARE,
+    JOIN,
+    OF_ONE,
+    PAIRED,
+    REDUCE,
+    by_value,
+    computed,
+    cosine,
+    is_like,
+    member,
+)
 from deeplake_nb.errors import CommandError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.columns import Part
+    from deeplake_nb.dataset.columns import Columns
 
     Node = ast.expr
     Value = Column | str | int | float | bool | None | tuple[Any, ...] | dict[Any, Any]
 
 
+_MOST_NAMES = 5
 _AXIS = {"height": 0, "width": 1}
 _OTHER = ("len", *_AXIS, "contains", "shape", "tensor", "cosine_similarity", "data", "row_number")
 FUNCTIONS = tuple(dict.fromkeys((*OF_ONE, *PAIRED, *_OTHER)))
@@ -33,40 +46,14 @@ HAVE = (
 )
 
 
-class Columns(Protocol):
-    """Where names get their values from, for the rows that are being looked at."""
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """Numbers of the rows."""
-
-    @property
-    def names(self) -> Collection[str]:
-        """The names there are."""
-
-    def column(self, name: str, parts: tuple[Part, ...] = ()) -> Column:
-        """The values of a name; or of a part of each sample, a part of that, and so on."""
-
-    def sizes(self, name: str) -> NDArray[np.int64]:
-        """Number of values of each row."""
-
-    def shapes(self, name: str) -> list[tuple[int, ...]]:
-        """Shape of each row's sample."""
-
-    def extents(self, name: str, axis: int | None) -> NDArray[np.int64]:
-        """Length of an axis of each row's sample; its number of values along the first one for None."""
-
-    def infos(self, name: str) -> list[Any]:
-        """What is known of the file behind each row."""
-
-    def sample(self, name: str, row: int) -> NDArray[Any]:
-        """The values of one row, of all rows of the dataset."""
-
-
 def wrong(text: str, node: ast.expr, why: str) -> CommandError:
     """A part of an expression that does not go, and why."""
-    part = ast.get_source_segment(text.strip(), node) or text
-    return CommandError(f"in the filter {text!r}: {part!r} does not go: {why}")
+    return CommandError(f"in the filter {text!r}: {part_of(text, node)!r} does not go: {why}")
+
+
+def part_of(text: str, node: ast.expr) -> str:
+    """An expression's own words for a part of it."""
+    return ast.get_source_segment(text.strip(), node) or text
 
 
 class Evaluation:
@@ -210,7 +197,7 @@ class Evaluation:
         values = self.of(of)
         if not isinstance(values, Column) or values.values.dtype != object:
             raise wrong(self._text, node, "only json tensors have members")
-        return values.with_values(objects([_member_of(one, key) for one in values.values]))
+        return values.with_values(objects([member(one, key) for one in values.values]))
 
     # ------------------------------------------------------------------ comparisons
 
@@ -235,7 +222,9 @@ class Evaluation:
         return Column(np.logical_and.reduce([one.per_row(*REDUCE["any"]) for one in results]))
 
     def _check_order(self, node: Node, *pair: Value) -> None:
-        if any(isinstance(one, str) for one in pair) and any(isinstance(one, Column) and one.names for one in pair):
+        if any(isinstance(one, str) for one in pair) and any(
+            isinstance(one, Column) and one.names is not None for one in pair
+        ):
             raise wrong(self._text, node, "classes have no order; compare them with == or !=")
 
     def _alike(self, node: Node, values: Value, wanted: Any) -> NDArray[np.bool_]:
@@ -243,7 +232,7 @@ class Evaluation:
         if not isinstance(values, Column):
             raise wrong(self._text, node, "a list is compared with a tensor")
         if values.counts is None and values.values.dtype == object:
-            return np.array([_is_like(one, wanted) for one in values.values], bool)
+            return np.array([is_like(one, wanted) for one in values.values], bool)
         fits = self._contained(node, values, wanted).per_row(*REDUCE["all"]).astype(bool)
         for item in wanted:
             fits &= self._combined(node, np.equal, values, item).per_row(*REDUCE["any"]).astype(bool)
@@ -284,16 +273,21 @@ class Evaluation:
         """A column's values, or a constant; a class name becomes its number, a list goes with every row."""
         if isinstance(value, Column):
             return value.values
-        if isinstance(value, str) and isinstance(other, Column) and other.names:
-            if value not in other.names:
-                hint = did_you_mean(value, other.names)
-                raise wrong(self._text, node, f"no class {value!r}{hint}")
-            return list(other.names).index(value)
+        if isinstance(value, str) and isinstance(other, Column) and other.names is not None:
+            names = list(other.names)
+            return names.index(value) if value in names else self._no_class(node, value, names)
         if isinstance(value, tuple) and isinstance(other, Column):
             if not (other.sizes == len(value)).all():
                 raise wrong(self._text, node, "a list here has as many numbers as each row has values")
             return np.tile(np.array(value), len(other.sizes))
         return value
+
+    def _no_class(self, node: Node, value: str, names: list[str]) -> int:
+        """The number of a class that there is not: as in v3 no label is one, and the user is told."""
+        there_are = ", ".join(map(repr, names[:_MOST_NAMES])) + ", ..." * (len(names) > _MOST_NAMES)
+        hint = did_you_mean(value, names) or (f"; there are {there_are}" if names else "; there are no class names")
+        self._columns.note(f"in {part_of(self._text, node)!r}: no class {value!r}{hint}")
+        return -1
 
     def _spread(self, node: Node, value: Column, counts: NDArray[np.int64] | None) -> NDArray[Any]:
         if counts is None or (value.counts is not None and np.array_equal(value.counts, counts)):
@@ -370,18 +364,3 @@ def _shaped(node: Node) -> Node | None:
 
 def _is_part(node: Node) -> bool:
     return isinstance(node, ast.Subscript) or _shaped(node) is not None
-
-
-def _is_like(value: Any, wanted: tuple[Any, ...]) -> bool:
-    if isinstance(value, (list, tuple)):
-        return tuple(value) == wanted
-    return bool(wanted) and all(value == one for one in wanted)
-
-
-def _member_of(value: Any, key: Any) -> Any:
-    if isinstance(value, dict):
-        return value.get(key) if isinstance(key, str) else None
-    try:
-        return value[key] if isinstance(value, (list, tuple)) and isinstance(key, (int, slice)) else None
-    except IndexError:
-        return None

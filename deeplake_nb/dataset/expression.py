@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deeplake_nb.dataset.evaluation import Columns
+    from deeplake_nb.dataset.columns import Columns
 
 _MOST_CHARS = 100_000  # a query may have a vector
 _MOST_DEPTH = 60

@@ -10,7 +10,7 @@ import numpy as np
 from deeplake_nb.dataset.info import Info
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.values import selected
-from deeplake_nb.errors import ReadOnlyError
+from deeplake_nb.errors import ReadOnlyError, counted
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.index import Index
 
@@ -31,9 +31,18 @@ class ShapeInterval(NamedTuple):
     lower: tuple[int, ...]
     upper: tuple[int, ...]
 
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether there may be several shapes."""
+        return self.lower != self.upper
+
+    def astuple(self) -> tuple[int | None, ...]:
+        """One shape, with None where it varies."""
+        return tuple(low if low == high else None for low, high in zip(self.lower, self.upper, strict=True))
+
     def __str__(self) -> str:
-        axes = (str(low) if low == high else f"{low}:{high}" for low, high in zip(self.lower, self.upper, strict=True))
-        return f"({', '.join(axes)})"
+        axes = [str(low) if low == high else f"{low}:{high}" for low, high in zip(self.lower, self.upper, strict=True)]
+        return f"({', '.join(axes)}{',' * (len(axes) == 1)})"
 
 
 class TensorFacts:
@@ -139,9 +148,9 @@ class TensorFacts:
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether rows may have several shapes."""
-        low, high = self.shape_interval
-        return low != high or not self._tensor.meta.is_fixed_shape
+        """Whether rows may have several shapes; as in v3 not of a tensor without rows."""
+        meta = self._tensor.meta
+        return meta.length > 0 and (self.shape_interval.is_dynamic or not meta.is_fixed_shape)
 
     @property
     def shape_interval(self) -> ShapeInterval:
@@ -205,7 +214,7 @@ class TensorFacts:
         return len(self)
 
     def __repr__(self) -> str:
-        shown = "" if self.index.is_whole else f", {len(self)} of {self._tensor.length} rows"
+        shown = "" if self.index.is_whole else f", {len(self):,} of {counted(self._tensor.length, 'row')}"
         return (
             f"Tensor({self.name!r}, htype={self.htype!r}, dtype={self.meta.dtype}, length={self._tensor.length}{shown})"
         )

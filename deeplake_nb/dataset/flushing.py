@@ -246,7 +246,7 @@ class Flushing:
         with self._writing:
             self.close()
             self.state.storage = storage
-            self.outgoing = Outgoing(storage)
+            self.outgoing.storage = storage  # tensors have it
             self._lock = self._new_lock()
 
     def settled(self, tensor: TensorState) -> TensorState:

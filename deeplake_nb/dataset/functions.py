@@ -122,3 +122,20 @@ def by_value(operate: Operation, a: Any, b: Any) -> NDArray[Any]:
                 raise
             out.append(False)
     return np.array(out, bool) if is_comparison else np.array(out)
+
+
+def is_like(value: Any, wanted: tuple[Any, ...]) -> bool:
+    """Whether a shape or a member of JSON is what was written as a list."""
+    if isinstance(value, (list, tuple)):
+        return tuple(value) == wanted
+    return bool(wanted) and all(value == one for one in wanted)
+
+
+def member(value: Any, key: Any) -> Any:
+    """A member of JSON, None where there is none."""
+    if isinstance(value, dict):
+        return value.get(key) if isinstance(key, str) else None
+    try:
+        return value[key] if isinstance(value, (list, tuple)) and isinstance(key, (int, slice)) else None
+    except IndexError:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from deeplake_nb.errors import LakeError
     from deeplake_nb.format.samples import Link
@@ -23,6 +23,11 @@ class OpenLinks(Protocol):
 
 class Host(Protocol):
     """The session, as one dataset sees it. Where it gives a storage, the dataset goes on there."""
+
+    @property
+    def again(self) -> Callable[..., Any]:
+        """Loads a path in whatever process calls it, as this dataset was; can be pickled, and holds no secret."""
+        ...
 
     def copy(
         self,

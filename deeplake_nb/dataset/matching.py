@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from deeplake_nb.dataset.expression import expression
 from deeplake_nb.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -26,28 +28,42 @@ BLOCK, _BLOCK_NBYTES = 16_384, 32 << 20
 
 
 def matching(
-    ds: Rows, text: str, is_wanted: Callable[[], bool] = lambda: True, told: Callable[[int], object] = lambda _: None
+    ds: Rows, text: str, told: Callable[[int], object] = lambda _: None, note: Callable[[str], object] = lambda _: None
 ) -> NDArray[np.int64]:
     """Numbers, within ``ds``, of the rows that an expression fits; reads the tensors that it names, block by block.
+
+    Args:
+        ds: a dataset or a view of one.
+        text: the expression.
+        told: gets the number of rows looked at, again and again.
+        note: gets what is odd in the expression, once each; see ``warn``.
 
     Raises:
         CommandError: not well-formed, or it does not fit the tensors.
         LakeError: a row cannot be read.
     """
-    wanted, found = expression(text), [np.zeros(0, np.int64)]
-    for block in blocks(ds, wanted):
-        if not is_wanted():
-            break
+    wanted = expression(text)
+    found: list[NDArray[np.int64]] = []
+    for block in blocks(ds, wanted, note=note):
         found.append(block.rows[wanted.mask(block)])
         told(block.count)
     return np.concatenate(found)
 
 
-def blocks(ds: Rows, *wanted: Expression) -> Iterator[Block]:
-    """All rows, some at a time: few where an expression asks for large samples."""
+def blocks(ds: Rows, *wanted: Expression, note: Callable[[str], object] = lambda _: None) -> Iterator[Block]:
+    """All rows, some at a time: few where an expression asks for large samples.
+
+    Of no rows there is one block, too, so that an expression is tried. What is odd in it is noted once, not by block.
+    """
     large = [_nbytes(one) for name, one in ds.tensors.items() if any(each.reads(name) for each in wanted)]
-    step = max(min(BLOCK, _BLOCK_NBYTES // max(large, default=1)), 1)
-    return (Block(ds, start, min(start + step, len(ds))) for start in range(0, len(ds), step))
+    step, once = max(min(BLOCK, _BLOCK_NBYTES // max(large, default=1)), 1), cache(note)
+    return (Block(ds, start, min(start + step, len(ds)), once) for start in range(0, len(ds) or 1, step))
+
+
+def warn(notes: Iterable[str]) -> None:
+    """Warn whoever called the function that calls this."""
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
 
 
 def _nbytes(tensor: Tensor) -> int:
@@ -69,7 +85,8 @@ def ordered(keys: NDArray[Any], *, descending: bool = False) -> NDArray[np.int64
 class Block:
     """Columns of some rows, each read once."""
 
-    def __init__(self, ds: Rows, start: int, stop: int) -> None:
+    def __init__(self, ds: Rows, start: int, stop: int, note: Callable[[str], object]) -> None:
+        self.note = note
         self._tensors = ds.tensors
         self._span = (start, stop)
         whole = ds.index.rows

@@ -37,7 +37,7 @@ class Outgoing:
     """Objects that are being written side by side, in no order, until somebody waits for them. For one thread."""
 
     def __init__(self, storage: StorageProvider) -> None:
-        self._storage = storage
+        self.storage = storage
         self._pool: ThreadPoolExecutor | None = None
         self._objects: dict[str, _Object] = {}
 
@@ -49,9 +49,9 @@ class Outgoing:
         Raises:
             LakeError: an earlier one could not be written, twice; it is kept.
         """
-        is_near = self._storage.concurrency == 1
+        is_near = self.storage.concurrency == 1
         if is_near and nbytes < LARGE_NBYTES:
-            self._storage.put(key, data)
+            self.storage.put(key, data)
             return
         while self._objects and sum(one.nbytes for one in self._objects.values()) + nbytes > _MOST_NBYTES:
             self._wait_for_one()
@@ -63,8 +63,8 @@ class Outgoing:
         Raises:
             LakeError: as `wait`.
         """
-        if self._storage.concurrency == 1:  # elsewhere they were copied, as that costs less than to wait
-            self.wait()
+        if self.storage.concurrency == 1 and not all(map(_is_fixed, self._objects.values())):
+            self.wait()  # elsewhere they were copied, as that costs less than to wait
 
     def wait(self) -> None:
         """Until all of them are there.
@@ -89,10 +89,10 @@ class Outgoing:
         from concurrent.futures import ThreadPoolExecutor
 
         if self._pool is None:
-            workers = max(self._storage.concurrency, os.cpu_count() or 1)
+            workers = max(self.storage.concurrency, os.cpu_count() or 1)
             self._pool = ThreadPoolExecutor(workers, thread_name_prefix="outgoing")
         self._objects[one.key] = one
-        one.written = self._pool.submit(self._storage.put, one.key, one.data)
+        one.written = self._pool.submit(self.storage.put, one.key, one.data)
 
     def _wait_for_one(self) -> None:
         from concurrent.futures import FIRST_COMPLETED, wait
@@ -114,3 +114,8 @@ class Outgoing:
                 self._begin(one)
         while told:  # without keeping one: an error's traceback would hold it, and it the error
             told.pop(0).result()
+
+
+def _is_fixed(one: _Object) -> bool:
+    """Whether nobody can change what is being written."""
+    return all(type(memoryview(part).obj) is bytes for part in one.data)

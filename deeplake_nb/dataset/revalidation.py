@@ -10,7 +10,7 @@ import numpy as np
 from deeplake_nb.dataset import updates
 from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.dataset.selection import Selection
-from deeplake_nb.errors import LakeError
+from deeplake_nb.errors import LakeError, counted
 from deeplake_nb.format.index import Index
 from deeplake_nb.progress import Progress
 
@@ -44,7 +44,8 @@ class Revalidated:
         return not self.broken
 
     def __repr__(self) -> str:
-        lines = [f"{self.checked} links: {len(self.broken)} broken, {len(self.changed)} with another shape than before"]
+        found = f"{len(self.broken)} broken, {len(self.changed)} with another shape than before"
+        lines = [f"{counted(self.checked, 'link')}: {found}"]
         return "\n".join([*lines, *(f"  row {row}: {error}" for row, error in self.broken.items())])
 
 

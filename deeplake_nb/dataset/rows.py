@@ -264,7 +264,9 @@ class Rows:
         ]
 
     def _full(self, name: str) -> str:
-        """A name as the whole dataset knows it."""
+        """A name as the whole dataset knows it; as in v3, slashes around it and doubled ones are left out."""
+        if "/" in str(name):
+            name = "/".join(filter(None, name.split("/")))
         return f"{self._group}/{name}" if self._group else name
 
     def _tensor(self, name: str) -> Tensor:

@@ -8,9 +8,9 @@ import numpy as np
 
 from deeplake_nb.dataset import queries
 from deeplake_nb.dataset.compute import Compute
-from deeplake_nb.dataset.matching import matching
+from deeplake_nb.dataset.matching import matching, warn
 from deeplake_nb.dataset.versions import Versions
-from deeplake_nb.errors import SampleError, UnsupportedError
+from deeplake_nb.errors import SampleError, UnsupportedError, counted, there_are
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Selecting(Versions):
         """The rows for which ``function(row)`` is true, as a view.
 
         Text is much faster: ``"labels == 'cat' and x.max > 3"`` looks at many rows together, and reads the tensors that
-        it names and no others.
+        it names and no others. As in v3 no label is a class that there is not; a warning says so, here, in queries and
+        in weights.
 
         Args:
             function: takes a dataset of one row, and may be made by ``compute`` with further arguments; or an
@@ -54,16 +55,18 @@ class Selecting(Versions):
         self.flush()
         if isinstance(function, Compute):
             function = function()
+        notes = list[str]()
         what = f"filter {self.path}"
         with Progress(what, "rows", len(self), is_shown=bool(progressbar), is_passing=True) as told:
             if isinstance(function, str):
-                rows = matching(self, function, told=told).tolist()
+                rows = matching(self, function, told, notes.append).tolist()
             else:
                 rows = []
                 for at in range(len(self)):
                     if bool(np.all(function(self[at]))):
                         rows.append(at)
                     told(1)
+        warn(notes)
         view: Self = self[rows]
         view._query = function if isinstance(function, str) else None
         if save_result:
@@ -75,11 +78,13 @@ class Selecting(Versions):
         """The rows of ``SELECT * WHERE condition ORDER BY value DESC LIMIT n OFFSET m``, as a view, in that order.
 
         A condition is an expression as ``filter`` takes it; ``AND``, ``OR``, ``=``, ``x BETWEEN 1 AND 2``,
-        ``ARRAY[1, 2]`` and ``contains(text, 'word')`` are understood, and ``UNION`` or ``INTERSECT`` of two queries in
-        brackets.
+        ``ARRAY[1, 2]`` and ``contains(text, 'word')`` are understood. ``FROM (query)`` asks of what a query gives,
+        ``EXPAND BY 2, 3`` adds two rows before each and three after, ``SAMPLE BY max_weight(condition: 2) replace
+        True`` draws rows as ``sample_by`` does; two queries in brackets go with ``UNION``, ``INTERSECT`` or ``EXCEPT``.
 
         Args:
-            query_string: the query; each part after ``SELECT *`` may be left out.
+            query_string: the query; each clause after ``SELECT *`` may be left out, and in this order they stand:
+                ``SELECT``, ``FROM``, ``WHERE``, ``EXPAND BY``, ``ORDER BY``, ``SAMPLE BY``, ``LIMIT``, ``OFFSET``.
             runtime: of a closed service; must be left out.
             return_data: of a closed service; must be left out.
 
@@ -90,9 +95,11 @@ class Selecting(Versions):
         if runtime or return_data:
             raise UnsupportedError("queries run here: leave runtime and return_data out")
         self.flush()
-        rows, names = queries.queried(self, query_string)
-        selected: Self = self[rows.tolist()]
-        return selected if names is None else selected[list(names)]
+        notes = list[str]()
+        rows, names = queries.queried(self, query_string, notes.append)
+        warn(notes)
+        selected: Self = self[rows]
+        return selected[list(names)] if names else selected
 
     def sample_by(self, weights: str | Sequence[float], replace: bool | None = True, size: int | None = None) -> Self:
         """Rows drawn at random, each as often as its weight says, as a view.
@@ -107,21 +114,13 @@ class Selecting(Versions):
             SampleError: other weights than rows, none above 0, or more rows wanted than there are.
             CommandError: text that is no expression, or does not fit the tensors.
         """
-        count = len(self)
+        found: Any = weights
         if isinstance(weights, str):
             self.flush()
-            found = queries.weights(self, weights)
-        else:
-            found = np.asarray(weights)
-        chances = found.astype(np.float64)
-        if chances.shape != (count,) or not np.isfinite(chances).all() or (chances < 0).any() or not chances.any():
-            raise SampleError(f"{count} rows need as many weights, none below 0 and one above; got {found!r:.120}")
-        wanted = count if size is None else size
-        if not replace and wanted > np.count_nonzero(chances):
-            raise SampleError(f"{wanted} different rows are wanted, but {np.count_nonzero(chances)} have a weight")
-        rows = np.random.default_rng().choice(count, wanted, replace=bool(replace), p=chances / chances.sum())
-        drawn: Self = self[rows.tolist()]
-        return drawn
+            notes = list[str]()
+            found = queries.weights(self, weights, notes.append)
+            warn(notes)
+        return self[queries.drawn(found, len(self), size, replace=bool(replace))]  # type: ignore[no-any-return]
 
     def random_split(self, lengths: Sequence[int | float]) -> tuple[Self, ...]:
         """Views of disjoint rows, drawn at random: of these lengths, or of these fractions of all rows.
@@ -141,6 +140,8 @@ class Selecting(Versions):
                 for at in range(count - sum(sizes)):
                     sizes[at % len(sizes)] += 1
         if sum(sizes) != count or min(sizes, default=0) < 0:
-            raise SampleError(f"lengths {list(lengths)} make {sum(sizes)} rows, but there are {count}")
+            raise SampleError(
+                f"lengths {list(lengths)} make {counted(sum(sizes), 'row')}, but {there_are(count, 'row')}"
+            )
         rows = np.random.default_rng().permutation(count)
         return tuple(self[part] for part in np.split(rows, np.cumsum(sizes)[:-1]))

@@ -14,7 +14,7 @@ from deeplake_nb.dataset.links import linked_items, stored_links
 from deeplake_nb.dataset.media import frames, is_film
 from deeplake_nb.dataset.texts import read_texts
 from deeplake_nb.dataset.tiled import TiledSample
-from deeplake_nb.errors import DynamicShapeError, LakeError, LinkError, RowError
+from deeplake_nb.errors import DynamicShapeError, LakeError, LinkError, RowError, there_are
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
 from deeplake_nb.format.samples import Link, StoredSample
@@ -58,7 +58,7 @@ class Selection:
         wanted = np.asarray(rows, np.int64).reshape(-1)
         outside = (wanted < 0) | (wanted >= most)
         if outside.any():
-            raise RowError(f"{self.what}: row {int(wanted[outside][0])} is out of range; there are {most} rows")
+            raise RowError(f"{self.what}: row {int(wanted[outside][0])} is out of range; {there_are(most, 'row')}")
         if (wanted >= length).any():
             found = iter(self.stored(wanted[wanted < length], open_links))
             return [next(found) if row < length else self._missing() for row in wanted.tolist()]
@@ -221,7 +221,7 @@ class Selection:
         shapes = [(len(one), *_common(one, len(one))[1:]) if isinstance(one, list) else one.shape for one in found]
         if len(set(map(len, shapes))) > 1:
             raise DynamicShapeError(f"{self.what}: samples have several numbers of axes; ask each for its shape")
-        return np.array(shapes, np.int64).reshape(count, -1)
+        return np.array(shapes, np.int64).reshape(count, -1 if count else len(meta.max_shape))
 
     @property
     def _knows_shapes(self) -> bool:

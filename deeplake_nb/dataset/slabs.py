@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FILES_AT_ONCE, _SMALL_FILES_AT_ONCE = 64, 512
 _SLAB_NBYTES = 4 * 2**20
-_VALUES_AT_ONCE, _SHORT_TEXTS_AT_ONCE = 8192, 65_536
+_VALUES_AT_ONCE, _SHORT_TEXTS_AT_ONCE = 8192, 16_384
 _SHORT_LENGTH, _LOOKS = 256, 256
 """Texts are short where those that are looked at are, some in each slab."""
 

@@ -83,10 +83,19 @@ class State:
         other.host, other.is_read_only = self.host, self.is_read_only
         return other
 
+    @property
+    def address(self) -> str:
+        """The branch, of its head; else the commit."""
+        return self.commit.branch if self.commit.is_head else self.commit.id
+
+    def __deepcopy__(self, _: dict[int, Any]) -> State:
+        """Opened anew on the same storage."""
+        return self.at(self.address)
+
     def refresh(self) -> None:
         """Read everything again, after another writer may have changed it; a head follows its branch."""
         with self.lock:
-            self._read(self.commit.branch if self.commit.is_head else self.commit.id)
+            self._read(self.address)
 
     def go(self, address: str) -> None:
         """Become another version; whoever holds this one, or tensors of it, follows.

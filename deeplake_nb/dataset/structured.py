@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.dataset import schema
 from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.tensor import Tensor
-from deeplake_nb.errors import HtypeError, UnsupportedError
+from deeplake_nb.errors import HtypeError, TensorExistsError, UnsupportedError
 from deeplake_nb.format.creation import TensorSpec
 
 if TYPE_CHECKING:
@@ -42,22 +42,25 @@ class Structured(Rows):
             sample_compression: ``jpeg``, ``png``, ``lz4``, ... for each sample; files of that kind are stored as they
                 are. An image tensor needs one of the two compressions, None meaning raw arrays.
             chunk_compression: ``lz4`` for whole chunks.
-            exist_ok: give back the tensor of that name if there is one.
+            exist_ok: give back the tensor of that name if there is one, and nothing else of it was asked for.
             options: ``class_names``, ``coords`` and other properties of the htype; ``max_chunk_size`` (bytes),
                 ``hidden``, ``verify``, ``create_shape_tensor``, ``create_id_tensor``, ``create_sample_info_tensor``.
 
         Raises:
-            TensorExistsError: the name is taken.
+            TensorExistsError: the name is taken; with ``exist_ok``, by a tensor of another kind.
             HtypeError: unknown htype, dtype, compression or option, or a combination that does not go together.
         """
         writer = self._write()
         options.pop("verbose", None)
         full = self._full(name)
-        if exist_ok and full in self._state.meta.tensor_names:
-            return self._tensor(full)
         if htype is None and (dtype is str or dtype == "str"):
             htype, dtype = "text", None  # which v3 finds out from the first sample
         spec = TensorSpec(full, htype, dtype, sample_compression, chunk_compression, options)
+        if exist_ok and full in self._state.meta.tensor_names:
+            tensor = self._tensor(full)
+            if differs := spec.differs(tensor.meta):
+                raise TensorExistsError(f"tensor {full!r} exists, with {differs}; give it another name, or delete it")
+            return tensor
         return Tensor(self._state, schema.create_tensor(writer, spec), writer)
 
     def create_tensors(self, name: str, *arguments: Any, **options: Any) -> Tensor:
@@ -192,8 +195,8 @@ class Structured(Rows):
         )
 
     def _new_name(self, writer: Writer, old: str, name: str) -> str:
-        TensorSpec(name).check_name()
         new = self._full(name)
+        TensorSpec(new).check_name()
         if new.rpartition("/")[0] != old.rpartition("/")[0]:
             raise HtypeError(f"{old!r} cannot become {new!r}: a new name stays in the same group")
         schema.check_new_name(writer, new)

@@ -278,7 +278,7 @@ _NOT_IN_DATA = {("class_label", "class_names"), ("image", "intrinsics")}
 
 
 def _named(value: Any, names: Sequence[str]) -> Any:
-    """Labels as class names, in the nesting of ``value``; a number beyond the names stands as itself."""
+    """Labels as class names, in the nesting of ``value``; as in v3, None for a number beyond the names."""
     if isinstance(value, list):
         return [_named(one, names) for one in value]
     return _names_of(np.asarray(value).tolist(), names)
@@ -287,4 +287,4 @@ def _named(value: Any, names: Sequence[str]) -> Any:
 def _names_of(value: Any, names: Sequence[str]) -> Any:
     if isinstance(value, list):
         return [_names_of(one, names) for one in value]
-    return names[value] if 0 <= value < len(names) else str(value)
+    return names[value] if 0 <= value < len(names) else None

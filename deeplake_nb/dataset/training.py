@@ -2,7 +2,7 @@
 
 Torch asks for the rows of a batch at once, so each tensor is read once for each batch: chunks, ranges and links side by
 side. A worker process opens the version for itself, as locks and caches of the process it was forked from are not its
-own; forked, because what opens a storage (credentials) is not to be pickled.
+own; forked, because the credentials that opened it are in no pickle.
 """
 
 from __future__ import annotations

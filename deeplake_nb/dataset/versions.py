@@ -129,7 +129,9 @@ class Versions(Rows):
             VersionNotFoundError: no such branch or commit.
             SampleError: a branch to create exists already.
             ReadOnlyError: a branch cannot be made of something opened for reading.
+            UnsupportedError: this is a selection of rows, or a group.
         """
+        self._check_whole()
         self.flush()
         if create:
             self._branch_off(address)
@@ -248,10 +250,13 @@ class Versions(Rows):
         if force or self.has_head_changes:
             writer.restart()
 
-    def _versioning(self) -> Writer:
-        """The writer, for what concerns the whole version."""
+    def _check_whole(self) -> None:
         if self._group or self.is_view:
             raise UnsupportedError("versions are the whole dataset's: ask it, not a selection of rows or a group")
+
+    def _versioning(self) -> Writer:
+        """The writer, for what concerns the whole version."""
+        self._check_whole()
         if self._writer is None:
             raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False")
         return self._writer

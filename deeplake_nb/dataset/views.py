@@ -101,7 +101,7 @@ class ViewEntry:
         """The selected rows, as a dataset to read.
 
         Raises:
-            UnsupportedError: a query makes it, which this version cannot run.
+            CommandError: a query makes it, which is more than ``query`` understands.
         """
         return self._dataset._loaded(self.info)  # noqa: SLF001 - the other half of this file
 
@@ -284,13 +284,12 @@ class Views(Selecting):
         return self._selected(view, self._state, info)
 
     def _selected(self, view: Self, state: State, info: dict[str, Any]) -> Self:
-        """Rows of a version of a dataset, by their numbers in a view."""
-        if info.get("tql_query"):
-            raise UnsupportedError(f"view {info['id']!r} is made by a query, which cannot be run here")
+        """Rows of a version of a dataset, by their numbers in a view; as in v3, a query that made it is run on them."""
         rows = view[VIEW_ROWS].numpy().reshape(-1).astype(np.int64)
         sub = Index.sub_from_json(info.get("sub-sample-index"))
         version = state.at(info["source-dataset-version"] or keys.FIRST_COMMIT)
-        return type(self)(version, None, Index(rows, not info.get("first-index-subscriptable", True), sub))
+        found = type(self)(version, None, Index(rows, not info.get("first-index-subscriptable", True), sub))
+        return found.query(info["tql_query"]) if info.get("tql_query") else found
 
     def _optimized(self, info: dict[str, Any], tensors: Sequence[str] | None, *, unlink: bool) -> dict[str, Any]:
         self._saving()

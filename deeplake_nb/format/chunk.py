@@ -302,7 +302,7 @@ class ChunkBuilder:
             ends = np.flatnonzero(run_lengths(values))
             tables.append(np.concatenate([values[ends], np.diff(ends, prepend=-1)[:, None]], axis=1))
         total = int(sizes.sum())
-        if total > _SMALL_NBYTES * len(sizes):
+        if len(payloads) == 1 or total > _SMALL_NBYTES * len(sizes):
             self._payloads.extend(payloads)
         else:
             self._payloads.append(b"".join(payloads))

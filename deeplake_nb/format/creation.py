@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,17 @@ class TensorSpec:
             extra=extra,
             **{name: value for name, value in self.options.items() if name in _FIELDS and value is not None},
         )
+
+    def differs(self, there: TensorMeta) -> str:
+        """What of a tensor is otherwise than asked for, in words; what is not asked for may be as it is."""
+        kept = {
+            name: getattr(there, name) if getattr(self, name) is ... else getattr(self, name)
+            for name in ("sample_compression", "chunk_compression")
+        }
+        asked = replace(self, htype=self.htype or there.full_htype, **kept).meta()
+        names = ["full_htype", *kept, *(["dtype"] if self.dtype is not None else [])]
+        others = [name for name in names if getattr(asked, name) != getattr(there, name)]
+        return ", ".join(f"{name.removeprefix('full_')}={getattr(there, name)!r}" for name in others)
 
     def check_name(self) -> None:
         """Refuse a name that the format cannot hold."""

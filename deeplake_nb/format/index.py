@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import RowError
+from deeplake_nb.errors import RowError, counted, there_are
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,7 +128,7 @@ def _select(rows: range | Ints, item: Any) -> tuple[range | Ints, bool]:
     if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
         at = int(item)
         if not -count <= at < count:
-            raise RowError(f"row {at} is out of range; there are {count} rows")
+            raise RowError(f"row {at} is out of range; {there_are(count, 'row')}")
         chosen = int(rows[at])
         return range(chosen, chosen + 1), True
     wanted = _listed(item, count)
@@ -143,14 +143,16 @@ def _listed(item: Any, count: int) -> Ints:
         wanted = np.empty(0, object)
     if wanted.dtype == bool and wanted.ndim == 1:
         if len(wanted) != count:
-            raise RowError(f"a mask of {len(wanted)} values cannot select from {count} rows")
+            raise RowError(f"a mask of {counted(len(wanted), 'value')} cannot select from {counted(count, 'row')}")
         wanted = np.flatnonzero(wanted)
     if not wanted.size and wanted.dtype != object:
         wanted = wanted.astype(np.int64)
     if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
         raise RowError(f"cannot select rows with {item!r:.60}; use a number, a slice, a list of numbers or a mask")
     wanted = wanted.astype(np.int64)
+    if wanted.size and wanted.min() >= 0 and wanted.max() < count:  # the usual, in a third
+        return wanted
     outside = (wanted < -count) | (wanted >= count)
     if outside.any():
-        raise RowError(f"row {int(wanted[outside][0])} is out of range; there are {count} rows")
+        raise RowError(f"row {int(wanted[outside][0])} is out of range; {there_are(count, 'row')}")
     return np.where(wanted < 0, wanted + count, wanted)

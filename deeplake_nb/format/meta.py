@@ -53,6 +53,10 @@ def encode_json(value: Any, *, indent: int | None = None) -> bytes:
     return encoder.encode(value).encode()
 
 
+class Records(list[str]):
+    """JSON objects as their texts, of ASCII."""
+
+
 def encode_records(values: list[dict[str, Any]]) -> list[str] | None:
     """`encode_json` of many JSON objects in half the time, as text; None where they have to be encoded singly.
 

@@ -19,9 +19,9 @@ from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.htypes import NEVER_TILED, TEXT_LIKE, Htype, check_compression, htype_row
-from deeplake_nb.format.meta import encode_json, encode_records
+from deeplake_nb.format.meta import Records, encode_json, encode_records
 from deeplake_nb.format.packing import is_canvas, packing
-from deeplake_nb.format.samples import Link, PartialSample, Sample, as_bytes, encode_polygons
+from deeplake_nb.format.samples import Link, PartialSample, Sample, are_files, as_bytes, encode_polygons
 from deeplake_nb.format.tiles import RATIO, Tiles, tile_shape
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Encoder:
         Raises:
             SampleError: a value whose type, dtype or rank does not fit; names its position.
         """
-        alike = self._uniform(values) or self._texts(values) or self._records(values) or self._files(values)
+        alike = self._uniform(values) or self.texts(values) or self._records(values) or self._files(values)
         if alike is not None:
             return alike
         payloads: list[Buffer | Apart] = []
@@ -116,8 +116,7 @@ class Encoder:
             return None
         if array.ndim == 1:
             array = array[:, None]
-        if self.needs_channel and array.ndim == 3:  # noqa: PLR2004 - a stack of grey pictures
-            array = array[..., None]
+        array = array.reshape(len(array), *self._channelled(array.shape[1:]))
         rank = len(self.meta.max_shape)
         if rank and array.ndim - 1 != rank:
             raise SampleError(f"{self.what}: samples have shape {array.shape[1:]}; expected {rank} dimensions")
@@ -129,7 +128,7 @@ class Encoder:
             images.check_holds(array[0], str(packing(self.meta)), self.what)
         return Uniform(as_bytes(array), len(array), array.shape[1:], nbytes)
 
-    def _texts(self, values: Any) -> Joined | None:
+    def texts(self, values: Any) -> Joined | None:
         """Nothing but strings, with no work per row: how long they are is seen where they are joined."""
         if self.row.payload != "text" or self.compression or self.meta.is_link or not len(values):
             return None
@@ -145,10 +144,11 @@ class Encoder:
 
     def _records(self, values: Any) -> Joined | None:
         """Nothing but JSON objects."""
-        if self.row.payload != "json" or self.compression or set(map(type, values)) != {dict}:
+        is_other = self.row.payload != "json" or self.compression
+        if is_other or not (isinstance(values, Records) or set(map(type, values)) == {dict}):
             return None
         try:
-            records = encode_records(list(values))
+            records = values if isinstance(values, Records) else encode_records(list(values))
         except (TypeError, ValueError, RecursionError):
             return None  # the general way says which
         if records is None:
@@ -157,8 +157,7 @@ class Encoder:
 
     def _files(self, values: Any) -> Varied | None:
         """Nothing but picture files of the tensor's kind, dtype and rank, which are stored as they are."""
-        is_other = not self.is_image_file or self.row.mode is not None or set(map(type, values)) != {Sample}
-        if is_other or not all(value.is_file for value in values):
+        if not self.is_image_file or self.row.mode is not None or not are_files(values):
             return None
         heads = [value.probe for value in values]
         shapes: list[Shape | None] = [self._channelled(head.shape) for head in heads]
@@ -265,7 +264,8 @@ class Encoder:
         return tiles
 
     def _channelled(self, shape: Shape) -> Shape:
-        return (*shape, 1) if self.needs_channel and len(shape) == 2 else shape  # noqa: PLR2004 - grey: (H, W)
+        """As v3 has pictures: grey ones, (H, W), get the axes that the others have, at least three."""
+        return (*shape, *(1,) * ((len(self.meta.max_shape) or 3) - len(shape))) if self.needs_channel else shape
 
     def _array(self, value: Any) -> NDArray[Any]:
         if isinstance(value, (str, bytes, Link, Mapping)):
@@ -274,15 +274,13 @@ class Encoder:
                 f"{self.what}: expected an array for htype {self.row.name}, got a {type(value).__name__}{hint}"
             )
         if isinstance(value, Sample):
-            return images.decode(value.buffer, self.what, self.row.mode) if self._is_converted(value) else value.array
+            is_converted = value.is_file and self.row.mode is not None
+            return images.decode(value.buffer, self.what, self.row.mode) if is_converted else value.array
         try:
             array = np.asarray(value)
         except ValueError as error:
             raise SampleError(f"{self.what}: the sample is no regular array ({error})") from error
         return images.converted(self.cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
-
-    def _is_converted(self, value: Sample) -> bool:
-        return value.is_file and self.row.mode is not None
 
     def cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
         """To the tensor's dtype, where no value changes; Python numbers (not ``exact``) may be rounded to a float."""
@@ -321,7 +319,8 @@ class Encoder:
                     text = str(text)  # as v3 writes numbers
                 return self._utf8(text or ""), (1,)
             case "json":
-                return self._json({} if value is None else value), (1,)
+                is_plain = isinstance(value, np.ndarray) and value.dtype.kind in "biufU"
+                return self._json(value.tolist() if is_plain else {} if value is None else value), (1,)
             case "list":
                 items = [] if value is None else _listed(value, self.what)
                 return self._json(items), (len(items),)

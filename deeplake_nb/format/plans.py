@@ -44,6 +44,8 @@ def read_plan(ids: ChunkIds, rows: Ints) -> list[ChunkRead]:
         return []
     entries, inside = ids.locate(rows)
     out = np.arange(len(rows))
+    if len(ids.ids) == 1:
+        return [ChunkRead(0, inside, out)]
     if len(rows) > 1 and bool((entries[1:] < entries[:-1]).any()):
         order = np.argsort(entries, kind="stable")
         entries, inside, out = entries[order], inside[order], out[order]

@@ -17,7 +17,7 @@ from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.urls import lasting, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
     from typing_extensions import Buffer
@@ -32,7 +32,7 @@ class Sample:
     """A file's bytes, or an array, to be appended; made by ``read()``.
 
     A file whose kind equals the tensor's ``sample_compression`` is stored byte for byte, without being decoded.
-    ``load`` is called each time the bytes are needed, so that a list of many samples does not hold their bytes.
+    ``load`` is called with the path each time the bytes are needed, so that many samples do not hold their bytes.
     """
 
     __slots__ = ("_array", "_buffer", "_compression", "_kind", "_load", "_probe", "path")
@@ -44,7 +44,7 @@ class Sample:
         array: NDArray[Any] | None = None,
         compression: str | None = None,
         path: str | None = None,
-        load: Callable[[], Buffer] | None = None,
+        load: Callable[[str], Buffer] | None = None,
     ) -> None:
         self.path = path
         self._buffer = None if buffer is None else _flat(buffer)
@@ -62,14 +62,14 @@ class Sample:
         if self._buffer is not None:
             return self._buffer
         if self._load is not None:
-            return _flat(self._load())
+            return _flat(self._load(self.path or ""))
         return as_bytes(np.ascontiguousarray(self._array))
 
     def loaded(self) -> Sample:
         """The same sample with its bytes in memory, so that they are fetched once."""
         if self._load is None or self._buffer is not None:
             return self
-        return Sample(self._load(), compression=self._compression, path=self.path)
+        return Sample(self._load(self.path or ""), compression=self._compression, path=self.path)
 
     @property
     def is_file(self) -> bool:
@@ -170,7 +170,14 @@ class Sample:
         return f"Sample({self.path!r})" if self.path else f"Sample(compression={self._compression!r})"
 
 
+def are_files(values: Iterable[Any]) -> bool:
+    """Whether these are nothing but samples that are files."""
+    return set(map(type, values)) == {Sample} and all(value.is_file for value in values)
+
+
 def _flat(buffer: Buffer) -> memoryview:
+    if type(buffer) is bytes:
+        return memoryview(buffer)
     view = buffer if type(buffer) is memoryview else memoryview(buffer)
     return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 

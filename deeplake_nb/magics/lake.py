@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 
-from deeplake_nb.errors import (
-    CommandError,
-    CredentialsError,
-    LakeError,
-    PermissionDeniedError,
-    did_you_mean,
-)
+from deeplake_nb.errors import CommandError, CredentialsError, LakeError, PermissionDeniedError, counted, did_you_mean
 from deeplake_nb.magics import manual
 from deeplake_nb.magics.command import Call, Command
 from deeplake_nb.magics.commands import (
@@ -216,7 +210,7 @@ class LakeMagics(Magics):
     @run.register
     def _sign_out(self, _command: SignOut, _scope: Mapping[str, Any]) -> None:
         count = self.session.sign_out()
-        print(f"forgot {count} sign-in{'' if count == 1 else 's'} kept on this machine")
+        print(f"forgot {counted(count, 'sign-in')} kept on this machine")
 
     @run.register
     def _help(self, command: Help, _scope: Mapping[str, Any]) -> None:

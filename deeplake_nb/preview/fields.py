@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from deeplake_nb.errors import counted
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.preview import overlays, text
 from deeplake_nb.preview.render import MASK_HTYPES, PICTURE_HTYPES, render
@@ -98,7 +99,7 @@ def _described(name: str, htype: str, sample: StoredSample, info: Mapping[str, A
             return Field(name, htype, about, picture=preview, text=words)
         return Field(name, htype, about, text=words or preview.text)
     if sample.htype == "polygon":
-        polygons = [f"{len(one):,} points" for one in sample.value()]
+        polygons = [counted(len(one), "point") for one in sample.value()]
         return Field(name, htype, about, text="\n".join(polygons[:_TABLE_ROWS]))
     return Field(name, htype, about, text=text.full(sample))
 

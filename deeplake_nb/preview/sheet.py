@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deeplake_nb.errors import FormatError
+from deeplake_nb.errors import FormatError, counted
 from deeplake_nb.preview.overlays import MASK_ALPHA
 from deeplake_nb.preview.preview import FailedTile, Preview, Tile
 
@@ -210,7 +210,7 @@ class _Sheet:
             if box.label and self._small.getlength(box.label) <= room:
                 self._chip(draw, box.label, box.color, (left + box.left * size[0], top + box.top * size[1]), side)
         if tile.count > 1:
-            words = f"{tile.count:,} items"
+            words = counted(tile.count, "item")
             self._chip(draw, words, _PAPER, (side - self._small.getlength(words), side), side)
 
     @staticmethod

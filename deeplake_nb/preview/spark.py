@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deeplake_nb.errors import counted
 from deeplake_nb.preview import text
 from deeplake_nb.preview.preview import Preview
 
@@ -35,7 +36,7 @@ def spark(sample: StoredSample, box_px: int) -> Preview:
     if values.ndim != 1 or values.size < _LEAST or values.dtype.kind not in "iuf":
         return text.excerpt(sample)
     made = _picture(bars(values), min(box_px, _WIDTH))
-    return replace(made, words=f"{values.size:,} numbers, {values.dtype}")
+    return replace(made, words=f"{counted(values.size, 'number')}, {values.dtype}")
 
 
 def bars(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from deeplake_nb.errors import counted
 from deeplake_nb.preview.text import TIMES, byte_count
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def _align(column: str) -> str:
 
 def _about(heading: SummaryHeading, tensors: int) -> str:
     parts = [
-        f"{heading.rows:,} row{'' if heading.rows == 1 else 's'}",
-        f"{tensors} tensor{'' if tensors == 1 else 's'}",
+        counted(heading.rows, "row"),
+        counted(tensors, "tensor"),
         f"branch {heading.branch}",
     ]
     if heading.read_only:

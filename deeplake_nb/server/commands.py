@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deeplake_nb.credentials.provider import Environment
-from deeplake_nb.errors import HubError
+from deeplake_nb.errors import HubError, counted
 from deeplake_nb.server.serve import DATABASE, FOLDER, HERE, KEY_FILE, PORT, Listening, core_from, key_file, serve
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(command: argparse.Namespace) -> None:
         core = core_from(environ)
         core.store.check()
         count = rewrap_all(core.store, core.vault)
-        print(f"{count} secrets are under the newest key: those after the first one may go")
+        print(f"under the newest key now: {counted(count, 'secret')}; the keys after the first one may go")
 
 
 def _init(administrator: str, environ: Environment) -> None:

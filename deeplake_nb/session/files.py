@@ -35,20 +35,23 @@ class Files:
         """A file to append, opened when it is needed; a relative path means the working folder of this moment."""
         plain = _plain(path)
         if plain is not None:
-            return Sample(path=plain, load=partial(_load, plain, self._disk.get, plain[1:]), compression=compression)
+            return Sample(path=plain, load=self._from_disk, compression=compression)
         url = parse(path)
         if url.scheme == "file" and not os.path.isabs(url.path):  # noqa: PTH117 - three times as fast
             url = Url("file", path=os.path.abspath(os.path.expanduser(url.path)))  # noqa: PTH100, PTH111 - likewise
         shown = str(url)
-        return Sample(path=shown, load=partial(_load, shown, self._get, url, creds), compression=compression)
+        return Sample(path=shown, load=partial(self._load, url, creds), compression=compression)
 
     @cached_property
-    def _disk(self) -> StorageProvider:
-        return self._storage(Url("file", path="/"), None)
+    def _from_disk(self) -> Callable[[str], memoryview]:
+        return partial(_from_root, self._storage(Url("file", path="/"), None))  # made once, and can be pickled
 
-    def _get(self, url: Url, creds: Any) -> memoryview:
-        root, key = rooted(url)
-        return (self.opened(root, creds) if creds is not None else self.store(root)).get(key)
+    def _load(self, url: Url, creds: Any, shown: str) -> memoryview:
+        try:
+            root, key = rooted(url)
+            return (self.opened(root, creds) if creds is not None else self.store(root)).get(key)
+        except LakeError as error:
+            raise _unreadable(shown, error) from error
 
     def store(self, root: Url) -> StorageProvider:
         """The storage of many files, opened without credentials of its own, and kept."""
@@ -68,11 +71,15 @@ class Files:
         return self._storage(root, creds)
 
 
-def _load(shown: str, get: Callable[..., memoryview], *what: Any) -> memoryview:
+def _from_root(disk: StorageProvider, path: str) -> memoryview:
     try:
-        return get(*what)
+        return disk.get(path[1:])
     except LakeError as error:
-        raise LinkError(f"the file {shown} cannot be read: {error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(shown: str, error: LakeError) -> LinkError:
+    return LinkError(f"the file {shown} cannot be read: {error}")
 
 
 def rooted(url: Url) -> tuple[Url, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import CredentialsError, MissingCredentialsError
@@ -47,6 +48,11 @@ class Home:
         self._copy = copy
         self._make = make
         self._links = LinkedFiles(files, self._lend, self._sign)
+
+    @property
+    def again(self) -> Callable[..., Any]:
+        """Loads a path in whatever process calls it, by the session there: a managed key's name goes with it."""
+        return partial(loaded_again, self._place.access.org, self._place.creds_key)
 
     # ------------------------------------------------------------------ its links
 
@@ -171,3 +177,11 @@ class Home:
         from deeplake_nb.storage.cors import cors
 
         return cors(self._place.storage, origin, apply=True)
+
+
+def loaded_again(org: str | None, creds_key: str | None, path: str, **options: Any) -> Any:
+    """Load a path by this process's own session."""
+    from deeplake_nb import session
+
+    creds = None if creds_key is None else {"creds_key": creds_key}
+    return session.default().load(path, creds=creds, org_id=org, **options)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.provider import Environment
+from deeplake_nb.dataset import pickled  # noqa: F401 - how datasets are pickled
 from deeplake_nb.dataset.commits import revive
 from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
@@ -136,12 +137,12 @@ class Opening:
     def dataset(
         self, path: Path, *, read_only: bool | None = None, overwrite: bool = False, creds: Any = None, **options: Any
     ) -> Dataset:
-        """Load the dataset at ``path``, or make an empty one where there is none."""
+        """Load the dataset at ``path``, or make an empty one where there is none (not with ``read_only=True``)."""
         path, creds = discreet(path, creds)
         is_public = bool(options.pop("public", False))
         damaged = {name: options.pop(name) for name in ("reset", "check_integrity") if name in options}
         access = access_of(options)
-        if not overwrite and self.exists(path, creds=creds, **access.options()):
+        if not overwrite and (read_only or self.exists(path, creds=creds, **access.options())):
             return self.load(path, read_only=read_only, creds=creds, **damaged, **access.options())
         return self.empty(path, overwrite=overwrite, creds=creds, public=is_public, **access.options())
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.credentials.chain import credentials_from
-from deeplake_nb.errors import CredentialsError
+from deeplake_nb.errors import CredentialsError, UrlError
 from deeplake_nb.hub.folders import DATABASE, data_folder
 from deeplake_nb.session.keyring import KeyRing
 from deeplake_nb.session.names import Lending, NamedStorage, org_and_name
 from deeplake_nb.storage.open import open_storage
-from deeplake_nb.urls import Url, parse
+from deeplake_nb.urls import Url, addressed, parse
 
 if TYPE_CHECKING:
     from deeplake_nb.credentials.provider import CredentialProvider, Secret
@@ -122,6 +122,8 @@ class Places:
             CredentialsError: ``creds`` that are incomplete or not for this storage, or nobody signed in.
         """
         url = parse(path)
+        if anew and url.scheme != "file" and addressed(path)[1] is not None:
+            raise UrlError(f"{url}: what follows the @ would name a version; make a dataset at a path without it")
         access = access or Access()
         if url.scheme == "hub":
             return self._named(url, creds, access, mode, anew=anew)

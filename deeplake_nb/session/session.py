@@ -132,7 +132,7 @@ class Session(Ingesting):
             CommandError: no such query, or one that names no dataset.
             DatasetNotFoundError: nothing there.
         """
-        from deeplake_nb.dataset.queries import source_of
+        from deeplake_nb.dataset.clauses import source_of
         from deeplake_nb.errors import CommandError
 
         token = sealed_token(token)

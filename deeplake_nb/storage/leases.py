@@ -10,6 +10,7 @@ file of somebody else, one that is open for writing, a network file system), the
 from __future__ import annotations
 
 import contextlib
+import functools
 import mmap
 import os
 import signal
@@ -17,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from deeplake_nb.storage.provider import StorageProvider
@@ -59,7 +60,9 @@ def lent(provider: StorageProvider, key: str, most: int) -> AbstractContextManag
     None where the storage has no such memory, or the object more than ``most`` bytes, or none: read it instead. A
     program that replaces the object in place waits until the context ends; what is still looked at then may go.
     """
-    return provider.lend(key, most) if isinstance(provider, Lends) else contextlib.nullcontext()
+    lend = getattr(provider, "lend", None)  # asked for every file of a search, and isinstance takes longer
+    found: AbstractContextManager[Mapped | None] = contextlib.nullcontext() if lend is None else lend(key, most)
+    return found
 
 
 def stamped(provider: StorageProvider, key: str) -> str | None:
@@ -67,7 +70,7 @@ def stamped(provider: StorageProvider, key: str) -> str | None:
 
     None where that cannot be told.
     """
-    stamp = getattr(provider, "stamp", None)  # asked of every file of a search, and isinstance takes longer
+    stamp = getattr(provider, "stamp", None)  # as above
     found: str | None = None if stamp is None else stamp(key)
     return found
 
@@ -100,10 +103,36 @@ def _mapped(stack: contextlib.ExitStack, path: str, most: int) -> Mapped | None:
         stack.callback(_close, mapping, view)
         with contextlib.suppress(OSError):  # a system without them
             mapping.madvise(mmap.MADV_HUGEPAGE)  # what the disk has yet to give comes in large pages: mapped at once
-        mapping.madvise(_MADV_POPULATE_READ)
+        _populate(view)
     except (OSError, ValueError, ImportError, AttributeError):  # the last two where this system has no leases
         return None
     return Mapped(view[:], _stamp(file))
+
+
+def _populate(view: memoryview) -> None:
+    """Bring the pages in. Other threads run meanwhile, which they would not during the mapping's own ``madvise``.
+
+    Raises:
+        OSError: the disk cannot be read, or the system is too old.
+    """
+    import ctypes
+
+    import numpy as np
+
+    address = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
+    if _madvise()(address, len(view), _MADV_POPULATE_READ):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+@functools.cache
+def _madvise() -> Callable[[int, int, int], int]:
+    """The system's own."""
+    import ctypes
+
+    found = ctypes.CDLL(None, use_errno=True).madvise
+    found.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    return found
 
 
 def _stamp(file: os.stat_result) -> str | None:

@@ -9,10 +9,10 @@ by faiss, ``index`` keeps one in step with a tensor and beside the dataset, and 
 ``tql`` reads queries, and ``querying`` carries them out. ``client`` is the store under the original's name, lenient
 where its clients count on that.
 
-Rejected: a copy of the embeddings in memory for exact search, which an eighth of it does as well; sketches made on a
-thread of their own, which takes a core and memory from the searches that it is to help; the original's own form of an
-index, which is written by a closed library; an index that is told what changed, as the original changes rows without
-telling.
+Rejected: a copy of the embeddings in memory for exact search, which an eighth of it does as well; files that stay
+mapped from one search to the next, as their pages count as this process's memory; sketches made on a thread of their
+own, which takes a core and memory from the searches that it is to help; the original's own form of an index, which is
+written by a closed library; an index that is told what changed, as the original changes rows without telling.
 
 May import: ``session`` and all below it.
 """

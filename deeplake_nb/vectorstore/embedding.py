@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import VectorStoreError, did_you_mean
+from deeplake_nb.errors import VectorStoreError, counted, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,12 +121,13 @@ def matrix(value: Any, count: int) -> NDArray[np.float32]:
         found = np.asarray(value, np.float32)
     except (TypeError, ValueError) as error:
         raise VectorStoreError(
-            f"the embedding function gave no vectors of one width for {count} texts ({error})"
+            f"the embedding function gave no vectors of one width for {counted(count, 'text')} ({error})"
         ) from error
     found = found.reshape(len(found), -1) if found.ndim > 1 else found
     if found.ndim != 2 or len(found) != count or not found.shape[1]:  # noqa: PLR2004 - texts x numbers
         raise VectorStoreError(
-            f"the embedding function gave an array of shape {found.shape} for {count} texts; expected one vector each"
+            f"the embedding function gave an array of shape {found.shape} for {counted(count, 'text')}; expected one "
+            "vector each"
         )
     return found
 

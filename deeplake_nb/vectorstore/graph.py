@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import FormatError, MissingDependencyError
-from deeplake_nb.vectorstore.products import dots, parts
+from deeplake_nb.vectorstore.products import LEAST, MOST, dots, parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,8 +73,8 @@ class Graph:
         self._hnsw.add(self._direction(vectors))
         self._has(_content(self._hnsw.storage))
 
-    def search(self, query: Singles, k: int, among: Mask | None = None) -> tuple[Ints, Doubles]:
-        """The ``k`` nearest nodes, or fewer; of those in ``among``. In no order that counts, with their exact keys.
+    def search(self, query: Singles, k: int, among: Mask | None = None) -> tuple[Ints, Singles]:
+        """The ``k`` nearest nodes, or fewer, nearest first, of those in ``among``; and their keys, in 32 bits.
 
         Where few are among, or many are asked for, all of these are looked at.
         """
@@ -84,7 +84,7 @@ class Graph:
             count = int(among.sum())
             chosen, share = library.IDSelectorBitmap(np.packbits(among, bitorder="little")), count / max(nodes, 1)
         if not count:
-            return np.empty(0, np.int64), np.empty(0, np.float64)
+            return np.empty(0, np.int64), np.empty(0, np.float32)
         params: Any = None
         if share < _FEW or k > count * _FEW:
             index, k = self._hnsw.storage, min(k, count)
@@ -94,13 +94,21 @@ class Graph:
             index, ef = self._hnsw, int(max(self._ef, 2 * k) / share)
             if chosen is not None or ef != self._ef:  # what is usual the graph knows by itself
                 params = library.SearchParametersHNSW(efSearch=ef, sel=chosen)
-        exact = query.astype(np.float64)
         if self._metric.is_by_angle:
-            exact /= np.sqrt(np.dot(exact, exact))
-        found: Ints = index.search(exact[None], k, params=params)[1][0]
-        found = found if found[-1] >= 0 else found[found >= 0]
-        vectors = self._stored.take(found, axis=0).astype(np.float64)
-        return found, -dots(vectors, exact) if self._metric.is_by_angle else self._metric.exact(vectors, exact)
+            ((keys,), (found,)) = index.search((query / np.float32(_length(query)))[None], k, params=params)
+            np.negative(keys, out=keys)
+        else:
+            ((keys,), (found,)) = index.search(query[None], k, params=params)
+        if found[-1] < 0:
+            keys, found = keys[found >= 0], found[found >= 0]
+        return found, keys
+
+    def keys(self, query: Singles, nodes: Ints) -> Doubles:
+        """The exact keys of nodes: of equal ones the same."""
+        exact, vectors = query.astype(np.float64), self._stored.take(nodes, axis=0).astype(np.float64)
+        if self._metric.is_by_angle:
+            return -dots(vectors, exact / np.sqrt(np.dot(exact, exact)))
+        return self._metric.exact(vectors, exact)
 
     def vectors(self, nodes: Ints) -> Singles:
         """What was added; of a metric by angle, of length 1."""
@@ -160,6 +168,15 @@ class Graph:
         exact /= np.sqrt(dots(exact, exact))[:, None]
         directions: Singles = exact.astype(np.float32)
         return directions
+
+
+def _length(query: Singles) -> float:
+    """In single precision where that holds it."""
+    found = float(np.dot(query, query))
+    if not LEAST**2 <= found <= MOST**2:
+        exact = query.astype(np.float64)
+        found = float(np.dot(exact, exact))
+    return math.sqrt(found)
 
 
 def _content(storage: Any) -> Singles:

@@ -9,6 +9,7 @@ of them are such, the graph is made anew. A stored graph that cannot be used is 
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.format.encoders import ChunkIds
     from deeplake_nb.storage.provider import StorageProvider
+    from deeplake_nb.vectorstore.metrics import Metric
     from deeplake_nb.vectorstore.searching import Search
 
     Place = Callable[[], StorageProvider | None]
@@ -47,6 +49,8 @@ _LOST = 0.1
 _SAVED_GROWTH = 0.1
 _VERSION = 1
 _GONE = -1
+_CLOSE = 1e-5
+"""Apart of the largest key, or of 1 by angle: sums of thousands of numbers in single precision are better than that."""
 
 
 class VectorIndex:
@@ -280,7 +284,11 @@ class VectorIndex:
 
 
 def _found(graph: Graph, rows: Ints, odd: Ints, search: Search, *, has_gone: bool) -> Found:
-    """The nearest by a graph whose nodes are of ``rows``; ``odd`` ones, of no place, come last."""
+    """The nearest by a graph whose nodes are of ``rows``; ``odd`` ones, of no place, come last.
+
+    Their scores are computed in 32 bits, in 64 where some are too close to be told apart by that: equal rows are to
+    come in their order, and faiss adds up four vectors at once in another order than one.
+    """
     wanted = search.rows
     among = None
     if wanted is not None:
@@ -292,12 +300,26 @@ def _found(graph: Graph, rows: Ints, odd: Ints, search: Search, *, has_gone: boo
         among = rows != _GONE
     nodes, keys = graph.search(search.query, search.k, among)
     nearest = rows[nodes]
-    order = np.lexsort((nearest, keys))
-    scores = search.metric.score(keys[order]).tolist()
-    more = odd[: search.k - len(order)]
+    scores = search.metric.score(keys).tolist()
+    if not _are_apart(keys.tolist(), search.metric):
+        exact = graph.keys(search.query, nodes)
+        order = np.lexsort((nearest, exact))
+        nearest, scores = nearest[order], search.metric.score(exact[order]).tolist()
+    more = odd[: search.k - len(scores)]
     if not len(more):
-        return Found(nearest[order], scores)
-    return Found(np.concatenate([nearest[order], more]), scores + [float("nan")] * len(more))
+        return Found(nearest, scores)
+    return Found(np.concatenate([nearest, more]), scores + [float("nan")] * len(more))
+
+
+def _are_apart(keys: list[float], metric: Metric) -> bool:
+    """Whether rising keys are farther from each other than single precision may get them wrong; none is infinite."""
+    least = _CLOSE if metric.is_by_angle or not keys else _CLOSE * keys[-1]
+    before = -math.inf
+    for key in keys:
+        if not key - before > least:
+            return False
+        before = key
+    return before < math.inf
 
 
 def _are_same(one: ChunkIds, other: ChunkIds) -> bool:

@@ -49,8 +49,8 @@ class Metric:
     exact: Callable[[Doubles, Doubles], Doubles]
     tql: str
     """Its function in a query."""
-    score: Callable[[Doubles], Doubles] = np.positive
-    """What v3 calls the score, of exact keys."""
+    score: Callable[[Any], NDArray[Any]] = np.positive
+    """What v3 calls the score, of keys in either precision."""
     is_similarity: bool = False
     """Whether a larger score is nearer."""
     of_cosines: Callable[[Keys, Singles, Singles], Keys] | None = None

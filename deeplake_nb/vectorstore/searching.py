@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from deeplake_nb.dataset.blocks import Blocks
 from deeplake_nb.dataset.tensor import Tensor
-from deeplake_nb.errors import TensorNotFoundError, UnsupportedError, VectorStoreError, did_you_mean
+from deeplake_nb.errors import TensorNotFoundError, UnsupportedError, VectorStoreError, counted, did_you_mean
+from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.scan import scan
 
@@ -57,8 +59,8 @@ class Search(NamedTuple):
         width = math.prod(tensor.meta.max_shape)
         if len(self.query) != width:
             raise VectorStoreError(
-                f"the embedding to search for has {len(self.query)} numbers, but those of tensor {self.tensor!r} have "
-                f"{width}; make it with the model that made them"
+                f"the embedding to search for has {counted(len(self.query), 'number')}, but those of tensor "
+                f"{self.tensor!r} have {width}; make it with the model that made them"
             )
 
 
@@ -87,7 +89,7 @@ def check_k(k: Any, rows: int) -> int:
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise VectorStoreError(f"k is how many rows to find, 1 or more, got {k!r:.40}")
     if k > rows:
-        raise VectorStoreError(f"k={k} is more than the {rows} rows of the store: ask for {rows} at most")
+        raise VectorStoreError(f"k={k} is more than the {counted(rows, 'row')} of the store: ask for {rows} at most")
     return int(k)
 
 
@@ -134,10 +136,15 @@ def embeddings(dataset: Dataset, name: str) -> Tensor:
             f"no embedding tensor {name!r} in {dataset.path}{did_you_mean(str(name), tensors)}; "
             f"there are {', '.join(tensors)}"
         )
-    dtype = tensor.dtype
-    if dtype is None or dtype.kind not in "fiub" or tensor.is_sequence or tensor.is_link:
+    meta = tensor.meta
+    if meta.is_sequence or meta.is_link or not _are_numbers(meta.htype, meta.dtype):
         raise VectorStoreError(f"tensor {name!r} of htype {tensor.htype} holds no vectors that could be compared")
     return tensor
+
+
+@cache
+def _are_numbers(htype: str | None, dtype: str | None) -> bool:
+    return dtype is not None and htype_row(htype).payload in {"array", "polygon"} and np.dtype(dtype).kind in "fiub"
 
 
 def returned_tensors(dataset: Dataset, wanted: Any, embedding_tensor: str) -> list[str]:

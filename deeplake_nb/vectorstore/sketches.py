@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-NBYTES = 426_000_000
+NBYTES = 418_000_000
 """For sketches, and for the files that are mapped beside them: nearly all of a million vectors of 768 numbers."""
 _AT_ONCE_NBYTES = 64 << 20
 """Vectors sketched after one search: a tenth of a second, on this thread, one chunk in memory after the other."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from deeplake_nb.errors import CommandError, RowError
+from deeplake_nb.dataset.matching import warn
+from deeplake_nb.errors import CommandError, RowError, there_are
 from deeplake_nb.urls import redact
 from deeplake_nb.widgets import answers, requests
 from deeplake_nb.widgets.dispatch import Dispatcher
@@ -120,7 +121,9 @@ class Gallery(anywidget.AnyWidget):
             raise CommandError(f"a view is a filter such as 'labels == \"cat\"' or a dict of parts, not {given!r:.80}")
         view = View.of(parts)
         if self._computed is None or self._computed[0] != view:
-            self._computed = (view, rows_of(self._source.ds, view))
+            notes = list[str]()
+            self._computed = (view, rows_of(self._source.ds, view, note=notes.append))
+            warn(notes)
         return view.parts()
 
     @traitlets.observe("view")
@@ -136,7 +139,7 @@ class Gallery(anywidget.AnyWidget):
         rows, count = list(dict.fromkeys(proposal["value"])), len(self._source.ds)
         for row in rows:
             if not 0 <= row < count:
-                raise RowError(f"row {row} cannot be selected; there are {count:,} rows")
+                raise RowError(f"row {row} cannot be selected; {there_are(count, 'row')}")
         return rows
 
     # ------------------------------------------------------------------ requests
@@ -149,12 +152,13 @@ class Gallery(anywidget.AnyWidget):
 
     def _change_view(self, content: dict[str, Any], _: Buffers, is_wanted: Callable[[], bool]) -> dict[str, Any]:
         view = View.of(requests.view_request(content))
-        rows = rows_of(self._source.ds, view, is_wanted)
+        notes = list[str]()
+        rows = rows_of(self._source.ds, view, is_wanted, notes.append)
         with self._changing:
             if is_wanted():
                 self._computed = (view, rows)
                 self.view = view.parts()
-        return {"length": self.length}
+        return {"length": self.length, "notes": notes}
 
     def _copy_code(self, content: dict[str, Any], _: Buffers, __: Callable[[], bool]) -> dict[str, Any]:
         span = requests.span_request(content)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from deeplake_nb.diagnosis.report import Line
-from deeplake_nb.errors import LakeError, LinkError, UrlError
+from deeplake_nb.errors import LakeError, LinkError, UrlError, counted
 from deeplake_nb.format.samples import Sample
 from deeplake_nb.preview.text import byte_count
 from deeplake_nb.urls import parse
@@ -86,7 +86,7 @@ class LinkPanel:
             if is_new:
                 self._ds.delete_tensor(name)
             raise
-        return Outcome(f"Wrote {_count(len(links), 'link')} to {name}.", is_done=True)
+        return Outcome(f"Wrote {counted(len(links), 'link')} to {name}.", is_done=True)
 
     def close(self) -> None:
         """Nothing is under way."""
@@ -119,7 +119,7 @@ class LinkPanel:
         first = ", ".join(f"{entry.key} ({byte_count(entry.nbytes or 0)})" for entry in found[:_SHOWN])
         more = f", and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         if name in self._ds.tensors:
-            tensor = f"{name} is there, with {_count(len(self._ds[name]), 'row')}: these come after them"
+            tensor = f"{name} is there, with {counted(len(self._ds[name]), 'row')}: these come after them"
         else:
             tensor = f"{name} is made, as link[{kind}] with sample_compression={_compression(found[0].key)!r}"
         lines = (
@@ -128,7 +128,7 @@ class LinkPanel:
             _opened(storage, found[0], kind),
         )
         total = byte_count(sum(entry.nbytes or 0 for entry in found))
-        said = f"{_count(len(found), 'file')}, {total} in all; nothing is written yet."
+        said = f"{counted(len(found), 'file')}, {total} in all; nothing is written yet."
         return Outcome(said, is_good=lines[-1].state == "ok", lines=lines)
 
 
@@ -151,10 +151,6 @@ def _opened(storage: StorageProvider, entry: Entry, kind: str) -> Line:
         return Line("ok", "opens", f"{entry.key} is an image of {' x '.join(map(str, Sample(content).shape))}")
     except LakeError as error:
         return Line("failed", "opens", str(error), "choose a key that opens them, a pattern that fits or another kind")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _compression(key: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.expression import expression
-from deeplake_nb.dataset.matching import blocks, ordered
+from deeplake_nb.dataset.matching import blocks, ordered, warn
 from deeplake_nb.errors import CommandError, did_you_mean
 from deeplake_nb.progress import Progress
 from deeplake_nb.urls import redact
@@ -77,14 +77,22 @@ def select(
         CommandError: an expression that cannot be read or does not fit the tensors.
     """
     given = {"where": where, "sort": sort, "descending": descending, "sample": sample, "seed": seed}
-    rows = rows_of(ds, View.of(given))
+    notes = list[str]()
+    rows = rows_of(ds, View.of(given), note=notes.append)
+    warn(notes)
     return ds if rows is None else ds[rows.tolist()]
 
 
-def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: True) -> NDArray[np.int64] | None:
+def rows_of(
+    ds: Dataset,
+    view: View,
+    is_wanted: Callable[[], bool] = lambda: True,
+    note: Callable[[str], object] = lambda _: None,
+) -> NDArray[np.int64] | None:
     """The numbers of the rows within ``ds``, in the order they are shown; None for every row as stored.
 
-    Reads the tensors that are named, in blocks of rows; stops with what it has once not wanted.
+    Reads the tensors that are named, in blocks of rows; stops with what it has once not wanted. ``note`` gets what is
+    odd in the expressions, and no error: a class that there is not.
 
     Raises:
         CommandError: an expression does not fit the tensors.
@@ -96,10 +104,12 @@ def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: Tru
         raise CommandError("this is a single row of a dataset: there is nothing to filter or sort")
     rows = np.arange(len(ds))
     where, sort = view.where.strip(), view.sort.strip()
-    masks, keys = [np.zeros(0, bool)], []
+    masks: list[NDArray[np.bool_]] = []
+    keys: list[NDArray[Any]] = []
     with Progress(f"look through {redact(ds.path)}", "rows", len(ds), is_passing=True) as progress:
         fits, by = (expression(text) if text else None for text in (where, sort))
-        for block in blocks(ds, *(one for one in (fits, by) if one is not None)) if where or sort else ():
+        named = [one for one in (fits, by) if one is not None]
+        for block in blocks(ds, *named, note=note) if named else ():
             if not is_wanted():
                 return np.arange(0)
             mask = fits.mask(block) if fits is not None else np.ones(block.count, bool)
@@ -109,7 +119,7 @@ def rows_of(ds: Dataset, view: View, is_wanted: Callable[[], bool] = lambda: Tru
             progress(block.count)
     if where:
         rows = rows[np.concatenate(masks)]
-    if sort and keys:
+    if sort:
         rows = rows[ordered(np.concatenate(keys), descending=view.descending)]
     elif view.descending:
         rows = rows[::-1]

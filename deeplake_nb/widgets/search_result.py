@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from deeplake_nb.errors import CommandError
+from deeplake_nb.errors import CommandError, counted
 
 if TYPE_CHECKING:
     from deeplake_nb.dataset.dataset import Dataset
@@ -57,7 +57,7 @@ class SearchResult:
 
     @property
     def _title(self) -> str:
-        return f"nearest to {self.words!r}: {len(self)} rows of {self.view.path}"
+        return f"nearest to {self.words!r}: {counted(len(self), 'row')} of {self.view.path}"
 
 
 def search(store: VectorStore, words: str, k: int | None = None) -> SearchResult:

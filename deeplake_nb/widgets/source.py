@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset.together import stored_of
-from deeplake_nb.errors import LakeError, RowError, TensorNotFoundError, did_you_mean
+from deeplake_nb.errors import LakeError, RowError, TensorNotFoundError, did_you_mean, there_are
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.preview import fields
 from deeplake_nb.preview.preview import FailedTile, Tile
@@ -77,7 +77,7 @@ class Source:
         order = self.order
         count = len(self.ds) if order is None else len(order)
         if not 0 <= position < count:
-            raise RowError(f"row {position} is out of range; there are {count} rows")
+            raise RowError(f"row {position} is out of range; {there_are(count, 'row')}")
         return position if order is None else int(order[position])
 
     def position(self, row: int) -> int:

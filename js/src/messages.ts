@@ -98,7 +98,7 @@ export interface Requests {
   values: { ask: Item & { x: number; y: number }; reply: { values: readonly (readonly [string, string])[] } };
   file: { ask: Item; reply: { media: string } };
   histogram: { ask: object; reply: { tensor: string; classes: readonly ClassMessage[] } };
-  view: { ask: { view: ViewMessage }; reply: { length: number } };
+  view: { ask: { view: ViewMessage }; reply: { length: number; notes: readonly string[] } };
   code: { ask: { start: number; stop: number }; reply: { code: string } };
   rows: { ask: { start: number; stop: number }; reply: { rows: readonly number[] } };
   position: { ask: { row: number }; reply: { position: number } };

@@ -78,11 +78,17 @@ def _exact(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
     for metric in ("cos", "l2", "dot"):
         asked = {"embedding": query, "k": _K, "distance_metric": metric, "exec_option": "python"}
 
-        def first(_, asked=asked):
+        def very_first(_, asked=asked):
+            scan._LENGTHS.clear()
+            next_ones(_, asked)
+
+        def next_ones(_, asked=asked):
             scan.SKETCHES = Sketches(NBYTES)
             store.search(**asked)
 
-        looked = alternating(min(scale.repeats, 5), first, lambda _: whole @ query, rest=_REST_SECONDS)
+        *looked, limit = alternating(
+            min(scale.repeats, 5), very_first, next_ones, lambda _: whole @ query, rest=_REST_SECONDS
+        )
         searches = _sketched(store, asked)
         ours = alternating(
             min(scale.repeats, 5),
@@ -90,8 +96,10 @@ def _exact(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
             lambda _: whole @ query,
             rest=_REST_SECONDS,
         )
-        yield Line(f"{what}, {metric}, the first", looked[0], "", "a matrix in memory by the vector", looked[1])
-        yield Line(f"the same after {searches}", ours[0], "1.25 x", "a matrix in memory by the vector", ours[1])
+        beside = "a matrix in memory by the vector"
+        yield Line(f"{what}, {metric}, the first", looked[0], "", beside, limit)
+        yield Line("the same, looking at all once more", looked[1], "1.25 x", beside, limit)
+        yield Line(f"the same after {searches}", ours[0], "1.25 x", beside, ours[1])
     yield Line(f"memory of {what}", memory / 1e6, "512 MB", unit="MB")
 
 

@@ -110,6 +110,13 @@ def open_filters(shown):
         toggle.click()
 
 
+def filter_by(shown, text):
+    open_filters(shown)
+    field = shown.get_by_label("Filter", exact=True)
+    field.fill(text)
+    field.press("Enter")
+
+
 def count(shown, words):
     expect(shown.locator(".dl-toolbar .dl-title")).to_have_text(words)
 
@@ -169,10 +176,7 @@ def test_masks_and_outlines_are_painted_and_the_slider_changes_how_much(shown):
 
 
 def test_a_filter_is_typed_and_python_knows_it(notebook, shown):
-    open_filters(shown)
-    field = shown.get_by_label("Filter", exact=True)
-    field.fill('labels == "blue" and row > 10')
-    field.press("Enter")
+    filter_by(shown, 'labels == "blue" and row > 10')
     count(shown, "7 of 30 rows")
     expect(numbers(shown)).to_have_text(["11", "14", "17", "20", "23", "26", "29"])
     painted(tile(shown, 0), 0.9, 0.1, BLUE)
@@ -181,18 +185,37 @@ def test_a_filter_is_typed_and_python_knows_it(notebook, shown):
 
 
 def test_a_filter_that_does_not_fit_says_why_and_changes_nothing(shown):
-    open_filters(shown)
-    field = shown.get_by_label("Filter", exact=True)
-    field.fill('label == "blue"')
-    field.press("Enter")
+    filter_by(shown, 'label == "blue"')
     expect(shown.get_by_role("alert")).to_contain_text("did you mean 'labels'")
     count(shown, "30 rows")
-    field.fill("row > 999")
-    field.press("Enter")
+    filter_by(shown, "row > 999")
     count(shown, "0 of 30 rows")
     expect(shown.get_by_text("No row fits")).to_be_visible()
     shown.get_by_role("button", name="Show all rows").click()
     count(shown, "30 rows")
+
+
+def test_a_class_that_there_is_not_is_said_and_is_no_error(notebook, shown):
+    filter_by(shown, 'labels == "bleu"')
+    count(shown, "0 of 30 rows")
+    said = shown.get_by_role("alert")
+    expect(said).to_contain_text("no class 'bleu' (did you mean 'blue'?)")
+    expect(said).not_to_have_class(re.compile("dl-error"))
+    notebook.screenshot("gallery-no-class")
+    filter_by(shown, 'labels == "blue"')
+    count(shown, "10 of 30 rows")
+    expect(said).to_be_hidden()
+
+
+def test_the_buttons_of_a_narrow_filter_bar_stay_together(notebook, shown):
+    open_filters(shown)
+    for width in (620, 480, 400, 340, 280):
+        shown.evaluate("(root, width) => { root.style.width = `${width}px`; }", width)
+        all_rows = shown.get_by_role("button", name="Show all rows")
+        top, beside = (one.bounding_box()["y"] for one in (all_rows, shown.locator(".dl-filters [type=submit]")))
+        notebook.screenshot(f"gallery-filters-{width}")
+        assert top == beside, width
+    shown.evaluate("(root) => { root.style.width = ''; }")
 
 
 def test_a_class_is_a_click_away_and_counted(shown):

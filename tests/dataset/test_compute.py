@@ -199,3 +199,8 @@ def test_a_further_function_gets_row_by_row():
 
     deeplake.compose([thrice(), odd()]).eval([1, 4], ds, progressbar=False)
     assert ds.x.numpy().reshape(-1).tolist() == [10, 30, 50]
+
+
+def test_nothing_is_no_pipeline():
+    with pytest.raises(SampleError, match="and got none"):
+        deeplake.compose([])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -458,6 +460,40 @@ def test_what_is_known_of_many_files_is_read_at_once(store, tmp_path):
     assert counting.requests["get"] <= 5
     assert [[one["filename"] for one in row] for row in again.seq.sample_info] == [["a.png"] * 3]
     assert again.x[5].sample_info["format"] == "png"
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_files_are_described_alike_however_many_come_at_once(tmp_path, count):
+    """Also by bytes: what is written at once is made another way."""
+    from PIL import Image
+
+    shapes = [(4, 5, 3), (7, 2), (6, 6, 3), (1, 1)]
+    names = ["a.png", 'b "quoted" \\ é \U0001f600.png', "c\n.png", "d.png"]
+    for name, shape in zip(names, shapes, strict=True):
+        Image.fromarray(np.zeros(shape, "uint8")).save(tmp_path / name, "png")
+    files = [deeplake.read(str(tmp_path / name)) for name in names] * count
+    ds = deeplake.empty(str(tmp_path / "ds"))
+    for name in ("together", "singly"):
+        ds.create_tensor(name, htype="image", sample_compression="png")
+    ds.together.extend(files)
+    with ds:
+        for file in files:
+            ds.singly.append(file)
+    expected = [
+        {
+            "exif": {},
+            "shape": [*shape, 1][:3],
+            "format": "png",
+            "filename": name.replace("\\", "/").rpartition("/")[2],
+            "modified": False,
+        }
+        for name, shape in zip(names, shapes, strict=True)
+    ]
+    assert ds.together.sample_info == ds.singly.sample_info == expected * count
+    chunks = [b"".join(file.read_bytes() for file in (tmp_path / f"ds/_{name}_info/chunks").iterdir())
+              for name in ("together", "singly")]  # fmt: skip
+    assert len(chunks[0]) == len(chunks[1])
+    assert all(json.dumps(one).encode() in chunks[0] for one in expected)
 
 
 # ------------------------------------------------------------------ what is not written by accident

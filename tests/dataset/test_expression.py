@@ -63,6 +63,9 @@ class Table:
     def sample(self, name, row):
         return COLUMNS[name].values[2 * row : 2 * row + 2]
 
+    def note(self, text):
+        raise AssertionError(f"nothing is odd, and yet: {text}")
+
     def extents(self, name, axis):
         by_axis = {None: [2, 0, 1, 1], 0: [10, 20, 30, 40], 1: [40, 30, 20, 10], -1: [40, 30, 3, 10]}
         return np.array(by_axis[axis])
@@ -163,7 +166,6 @@ def test_what_a_filter_means(text, expected):
         ("", "cannot be read"),
         ("label ==", "cannot be read"),
         ("lable == 'cat'", "did you mean 'label'"),
-        ('label == "cta"', "did you mean 'cat'"),
         ("label", "says yes or no"),
         ("label and row", "and, or and not join comparisons"),
         ("size(boxes) > 1", "no function of that name"),

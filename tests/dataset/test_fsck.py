@@ -327,7 +327,7 @@ def test_broken_links_are_told_by_path_and_reason(store, whole, monkeypatch):
     finally:
         (folder / "a.png").write_bytes(picture)
     assert not found
-    assert "11 links of tensor 'linked' do not open" in repr(found)
+    assert "of tensor 'linked' 11 links cannot be opened" in repr(found)
     assert str(folder / "a.png") in repr(found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -11,9 +13,10 @@ from hypothesis import strategies as st
 
 import deeplake_nb
 from deeplake_nb.dataset import matching
+from deeplake_nb.dataset.clauses import in_words, source_of
 from deeplake_nb.dataset.expression import expression
-from deeplake_nb.dataset.queries import in_words, source_of, weights
-from deeplake_nb.errors import CommandError
+from deeplake_nb.dataset.queries import weights
+from deeplake_nb.errors import CommandError, LakeError, SampleError
 
 from .stores import create, memory
 
@@ -82,10 +85,94 @@ def ds():
             [7, 0, 2],
         ),
         ("select * where words/caption == '(select *) union (select *)'", []),
+        ("select * where words/caption == ' order by limit 1' or CONTAINS(label, 'bird') limit 1", [2]),
+        ("SELECT * WHERE ANY(boxes > 6) AND NOT ALL(boxes == 0) ORDER BY L2_NORM(embedding)", [7]),
+        ("(select * where score > 2.4) except (select * where label == 'bird')", [6, 7]),
+        ("(select *) except (select * where score > 1) except (select * limit 1)", [1, 2]),
+        ("select * where label == 'cat' order by score > 1 desc, \"a-name\" desc", [6, 3, 0]),
+        ("select * order by label desc, score asc limit 4", [2, 5, 1, 4]),
+        ("select * where label == 'bird' expand by 1, 0", [1, 2, 4, 5]),
+        ("select * where score == 3.5 or score == 0 expand by 2, 1 order by score desc limit 3", [7, 6, 5]),
+        ("select * where score > 9 expand by 3, 3", []),
+        ("select * expand by 100000000000000000, 100000000000000000", [0, 1, 2, 3, 4, 5, 6, 7]),
+        ("select * from (select * where label == 'cat') where row_number() > 0", [3, 6]),
+        ("select * from (select * order by score desc limit 4) where label == 'cat' or label == 'dog'", [7, 6, 4]),
+        ("select * from ((select * limit 2) union (select * where score > 3)) order by score desc limit 2", [7, 1]),
+        ("select * from (select label, score from (select * limit 3)) where score > 0", [1, 2]),
+        ('select "a-name", label from "./any where" limit 1', [0]),
+        ("(select * limit 2)", [0, 1]),
+        ("select * where label == 'cat' sample by max_weight(score > 2: 1) limit 3", [6, 6, 6]),
+        ("select * where score > 2.9 sample by score + 1 replace False limit 0", []),
+        ("select * where score > 9 sample by score limit 2", []),
     ],
 )
 def test_rows_of_a_query(ds, query, expected):
     assert list(ds.query(query).sample_indices) == expected
+
+
+def test_a_query_draws_rows(ds):
+    every = list(ds.query("select * sample by row + 1 replace false").sample_indices)
+    assert sorted(every) == list(range(8))
+    assert len(ds.query("select * where score > 2 sample by max_weight(label == 'cat': 2, score > 3: 1)")) == 3
+    some = ds.query("select * sample by sum_weight(label == 'cat': 2, label == 'dog': 1) REPLACE True LIMIT 200")
+    assert set(some.sample_indices) == {0, 1, 3, 4, 6, 7}
+    with pytest.raises(SampleError, match="3 different rows are wanted, but there are 2 rows with a weight"):
+        ds.query("select * sample by max_weight(score > 2.9: 1) replace false limit 3")
+
+
+@pytest.mark.parametrize(
+    ("ask", "row"),
+    [
+        (lambda ds: ds.filter("label == 'cta' or score == 3.5", progressbar=False), 7),
+        (lambda ds: ds.query("select * where label == 'cta' or score == 3.5"), 7),
+        (lambda ds: ds.query("select * order by label == 'cta', score desc limit 1"), 7),
+        (lambda ds: ds.sample_by("max_weight(label == 'cta': 9, score == 3.5: 1)", size=1), 7),
+    ],
+)
+def test_a_class_that_there_is_not_is_no_label_and_is_said_once(ds, ask, row, monkeypatch):
+    monkeypatch.setattr(matching, "BLOCK", 3)
+    with pytest.warns(UserWarning, match=r"no class 'cta' \(did you mean 'cat'\?\)") as told:
+        assert list(ask(ds).sample_indices) == [row]
+    assert [one.filename for one in told] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "said"),
+    [
+        ("label == 'horse'", [], "there are 'cat', 'dog', 'bird'"),
+        ("label != 'horse'", range(8), "in \"label != 'horse'\": no class 'horse'"),
+        ("label in ('cat', 'horse')", [0, 3, 6], "no class 'horse'"),
+        ("label == ['cat', 'horse']", [], "no class 'horse'"),
+        ("label != ['cat', 'horse']", range(8), "no class 'horse'"),
+        ("contains(label, 'horse') or not label == 'horse' and row > 5", [6, 7], "no class 'horse'"),
+    ],
+)
+def test_what_a_class_that_there_is_not_means(ds, text, expected, said):
+    with pytest.warns(UserWarning, match=re.escape(said)):
+        assert list(ds.filter(text, progressbar=False).sample_indices) == list(expected)
+
+
+def test_classes_without_names_and_with_many():
+    made = create(memory())
+    made.create_tensor("bare", htype="class_label").extend([0, 1])
+    made.create_tensor("many", htype="class_label", class_names=[f"class {at}" for at in range(9)]).extend([0, 1])
+    with pytest.warns(UserWarning, match="no class 'x'; there are no class names"):
+        assert matching.matching(made, "bare != 'x'", note=lambda text: matching.warn([text])).tolist() == [0, 1]
+    notes = []
+    assert matching.matching(made, "many == 'x'", note=notes.append).tolist() == []
+    assert notes[0].endswith("there are 'class 0', 'class 1', 'class 2', 'class 3', 'class 4', ...")
+
+
+@pytest.mark.parametrize("text", ["lable == 'cat'", "label > 'cat'", "label == 'cat' and words"])
+def test_a_wrong_expression_is_refused_where_there_are_no_rows(text):
+    made = create(memory())
+    made.create_tensor("label", htype="class_label", class_names=["cat"])
+    made.create_tensor("words", htype="text")
+    for ask in (made.filter, made.sample_by, lambda text: made.query(f"select * where {text}")):
+        with pytest.raises(CommandError):
+            ask(text)
+    assert list(made.filter("label == 'cat' and words != 'x'", progressbar=False).sample_indices) == []
+    assert list(made.query("select * where label == 'cat' order by words limit 2").sample_indices) == []
 
 
 def test_a_query_of_some_tensors(ds):
@@ -103,16 +190,33 @@ def test_a_query_of_a_view_counts_its_rows(ds):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("select * sample by max_weight(label == 'cat': 5)", r"ds\.sample_by\(.* draws rows"),
         ("select * group by label", "GROUP BY is not here"),
-        ("select * ungroup by split", "GROUP BY is not here"),
-        ("select * where label = 'cat' expand by 1, 1", "EXPAND BY is not here"),
-        ("select *, score + 1 as more where score > 1", "computed columns are not here"),
-        ("select * from (select label, score) order by score", "queries of queries are not here"),
-        ("select * where", "cannot be run here; queries are SELECT"),
-        ("delete *", "cannot be run here"),
+        ("select * ungroup by split", "UNGROUP BY is not here"),
+        ("select * where label = 'cat' expand by 1", "EXPAND BY takes two numbers, .* got '1'; queries are SELECT"),
+        ("select * where label = 'cat' expand by -1, x", "EXPAND BY takes two numbers"),
+        ("select *, score + 1 as more where score > 1", r"SELECT takes \* or names of tensors .*computed"),
+        ("select count(*)", r"SELECT takes .* got 'count\(\*\)'"),
+        ("select label where score > 1 and words/caption = 'x' from x", "FROM stands twice, or in the wrong place"),
+        ("select * limit 1 limit 2", "LIMIT stands twice, or in the wrong place"),
+        ("select * limit 1, 2", "LIMIT takes a whole number, got '1, 2'"),
+        ("select * limit -1", "LIMIT takes a whole number"),
+        ("select * where", "WHERE takes a condition, got ''; queries are SELECT"),
+        ("select", "SELECT takes"),
+        ("select * order by", "ORDER BY takes values"),
+        ("select * order by score,", "ORDER BY takes values"),
+        ("select * order by boxes", "sorted by one value each"),
+        ("select * from a b", "FROM takes the name of a dataset, or a query in brackets"),
+        ("select * from (label == 1)", "does not begin with SELECT"),
+        ("select * from (select score) where label == 'cat'", "no such tensor"),
+        ("select * sample by", "SAMPLE BY takes weights"),
+        ("select * sample by nothing", "no such tensor"),
+        ("delete *", r"does not begin with SELECT; ds\.filter\(\) takes a condition alone"),
+        ("label == 'cat'", r"ds\.filter\(\) takes a condition alone"),
         ("(select *) union", "cannot be run here"),
-        ("select * where label == 'cta'", "did you mean 'cat'"),
+        ("union (select *)", "cannot be run here"),
+        ("(" * 2000 + "select *" + ")" * 2000, "nested too deeply"),
+        ("select * from (" * 100 + "select *" + ")" * 100, "nested too deeply"),
+        ("select * where label > 'cta'", "classes have no order"),
         ("select * where a-name == 5", "no such tensor"),
         ("select * where data(embedding, 99) == embedding", "99"),
     ],
@@ -155,6 +259,8 @@ def test_the_dataset_that_a_query_names():
     assert source_of('select * from "./some where" where x > 1') == "./some where"
     assert source_of("(select * from a where x > 1) union (select * from b)") == "a"
     assert source_of("select * where x > 1") is None
+    assert source_of("(select * from (select y from 'of y' limit 3) where x > 1)") == "of y"
+    assert source_of("select * from (select * limit 3)") is None
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +320,23 @@ def test_any_filter_gives_rows_or_a_refusal(odd, left, operator, right):
     with suppress(CommandError):
         found = odd.filter(f"{left} {operator} {right}", progressbar=False).sample_indices
         assert set(found) <= set(range(6))
+
+
+WORDS = st.sampled_from(
+    ["select", "*", "from", "where", "and", "or", "not", "in", "between", "order by", "ORDER  BY", "desc", "limit",
+     "offset", "expand by", "sample by", "replace", "true", "group by", "union", "INTERSECT", "except", "(", ")", "[",
+     "]", ",", ":", ";", "'", '"', "'cat'", '"a-name"', "label", "score", "words/caption", "row", "=", "==", "<>", "<",
+     "0", "1", "2.5", "-1", "9" * 30, "max_weight(", "contains(", "l2_norm(embedding - ARRAY[1, 2, 3])", "\x001\0"]
+)  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None)
+@given(words=st.lists(WORDS, max_size=14), begins=st.booleans())
+def test_any_query_gives_rows_or_a_refusal(ds, words, begins):
+    with suppress(LakeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = ds.query(("select * " if begins else "") + " ".join(words)).sample_indices
+        assert set(found) <= set(range(8))
 
 
 def test_few_rows_of_large_samples_are_looked_at_together(monkeypatch):

@@ -421,10 +421,10 @@ def test_class_names_grow_with_the_labels(store):
     assert again[2].data()["text"] == ["bird", "dog"]
 
 
-def test_labels_beyond_the_names_stand_as_numbers(store):
+def test_labels_beyond_the_names_have_none(store):
     x = create(store).create_tensor("x", htype="class_label", class_names=["cat"])
     x.extend([0, 7])
-    assert x.data()["text"] == [["cat"], ["7"]]
+    assert x.data()["text"] == [["cat"], [None]]
 
 
 def test_many_names_do_not_take_long(store):

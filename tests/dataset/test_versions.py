@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
-from deeplake_nb.errors import FormatError, ReadOnlyError, VersionNotFoundError
+from deeplake_nb.errors import FormatError, ReadOnlyError, UnsupportedError, VersionNotFoundError
 from deeplake_nb.format import keys
 from deeplake_nb.format.diffs import CommitDiff
 from deeplake_nb.format.versions import decode_chunk_set
@@ -240,3 +240,17 @@ def test_a_summary_says_which_commit_is_looked_at(capsys):
     assert "branch main\n" in capsys.readouterr().out
     deeplake.load(f"mem://versions-summary@{first}").summary()
     assert f"branch main, commit {first[:12]}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", [lambda ds: ds[2:4], lambda ds: ds[["x"]], lambda ds: ds.group])
+@pytest.mark.parametrize("address", ["side", "new"])
+def test_a_part_of_a_dataset_goes_to_no_other_version(store, part, address):
+    ds = load(store)
+    ds.create_tensor("group/inner").append(1)
+    first = ds.commit("one")
+    ds.checkout("side", create=True)
+    ds.checkout("main")
+    with pytest.raises(UnsupportedError, match="versions are the whole dataset's"):
+        part(ds).checkout(address, create=address == "new")
+    assert (ds.branch, ds.branches, ds.commit_id) == ("main", ["main", "side"], first)
+    ds.x.append([1, 1])

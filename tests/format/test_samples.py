@@ -37,8 +37,8 @@ def stored(data, shape, dtype="uint8", compression=None, htype="generic"):
 def test_a_file_is_opened_when_it_is_needed_and_once_when_loaded():
     opened = []
 
-    def load():
-        opened.append(1)
+    def load(path):
+        opened.append(path)
         return png(COLOUR)
 
     sample = Sample(load=load, path="dir/a.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -97,6 +98,16 @@ def test_who_changes_it_in_place_waits(storage, tmp_path):
         assert found.data == CONTENT
     assert writer.communicate(timeout=30)[0] == "written\n"
     assert (tmp_path / "a").read_bytes() == b"short"
+
+
+@linux
+def test_pages_that_cannot_be_had_are_an_error_and_no_end(storage, tmp_path):
+    """Touching them would end the process."""
+    with (tmp_path / "a").open("r+b") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapping:
+        leases._populate(memoryview(mapping))
+        file.truncate(0)
+        with pytest.raises(OSError, match="address"):
+            leases._populate(memoryview(mapping))
 
 
 @linux

@@ -63,9 +63,11 @@ class TestLocal(StorageSuite):
 
     def race(self, provider, key, count):
         """Processes, not threads: nothing but the file system can decide."""
-        fork = multiprocessing.get_context("fork")
-        start, outcomes = fork.Barrier(count), fork.SimpleQueue()
-        racers = [fork.Process(target=contend, args=(start, outcomes, provider.url.path, key, n)) for n in range(count)]
+        server = multiprocessing.get_context("forkserver")  # this process has threads, and may hold their locks
+        server.set_forkserver_preload([__name__])
+        start, outcomes = server.Barrier(count), server.SimpleQueue()
+        given = start, outcomes, provider.url.path, key
+        racers = [server.Process(target=contend, args=(*given, number)) for number in range(count)]
         for racer in racers:
             racer.start()
         result = dict(outcomes.get() for _ in racers)

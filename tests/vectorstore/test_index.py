@@ -183,6 +183,58 @@ def test_equal_rows_each_have_a_node(path, counted):
     assert counted() == 200
 
 
+@pytest.mark.parametrize("metric", ["cos", "l2"])
+def test_equal_rows_come_in_their_order_whatever_way_the_graph_finds_them(path, metric):
+    store = VectorStore(path, verbose=False, index_params=PARAMS)
+    given = vectors(2000)
+    given[5::100] = given[5]
+    store.add(**rows(2000), embedding=given)
+    for at in range(30):
+        query = given[5] + 0.1 * vectors(1, seed=at)[0]
+        found = store.search(embedding=query, k=60, distance_metric=metric, exec_option="compute_engine")
+        same = [int(one[2:]) for one in found["id"] if int(one[2:]) % 100 == 5]
+        assert len(same) == 20
+        assert same == sorted(same)
+        assert len({found["score"][found["id"].index(f"0.{one}")] for one in same}) == 1
+
+
+def test_distances_too_small_for_single_precision(path):
+    store = VectorStore(path, verbose=False, index_params=PARAMS)
+    given = vectors(200) * np.float32(1e-24)
+    store.add(**rows(200), embedding=given)
+    asked = {"embedding": given[3], "k": 50, "distance_metric": "l2"}
+    found, exact = (store.search(exec_option=option, **asked) for option in ("compute_engine", "python"))
+    scores = dict(
+        zip(store.dataset.id.data()["value"], np.linalg.norm(given.astype(float) - given[3], axis=1), strict=True)
+    )
+    assert found["score"] == pytest.approx([scores[one] for one in found["id"]], rel=1e-6)
+    assert found["score"] == sorted(found["score"])
+    assert found["score"][-1] > 0
+    assert exact["score"][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "apart"),
+    [
+        ([], True),
+        ([-1.0], True),
+        ([-1.0, -0.9999, 0.5], True),
+        ([-1.0, -0.999999, 0.5], False),
+        ([0.1, 0.1], False),
+        ([0.1, np.inf], False),
+        ([np.inf], False),
+        ([np.nan], False),
+    ],
+)
+def test_which_keys_are_apart(keys, apart):
+    assert index._are_apart(keys, metric_named("cos")) is apart
+
+
+def test_apart_is_by_the_size_of_distances():
+    assert index._are_apart([1e-9, 2e-9], metric_named("l2"))
+    assert not index._are_apart([1e9, 1e9 + 100], metric_named("l2"))
+
+
 def test_rows_without_a_place_come_last(path):
     store = VectorStore(path, verbose=False, index_params=PARAMS)
     given = vectors(200)

@@ -13,6 +13,7 @@ import deeplake_nb as deeplake
 from deeplake_nb.errors import CommandError, RowError
 from deeplake_nb.widgets import inspector
 from deeplake_nb.widgets.gallery import Gallery
+from deeplake_nb.widgets.rows import select
 from deeplake_nb.widgets.source import Source
 from tests.widgets.conftest import BLUE, RED, file, film, song, tone
 
@@ -265,6 +266,19 @@ def test_a_view_asked_for_by_the_page_is_known_to_python(page):
     assert "did you mean 'row'" in page.refused("view", view={"where": "rwo < 2"})
     assert page.gallery.view == {"where": "row < 2"}, "a refused view changes nothing"
     assert "view must have parts" in page.refused("view", view="row < 2")
+
+
+def test_a_class_that_there_is_not_is_said_and_shows_no_rows(page):
+    answer, _ = page.ask("view", view={"where": 'labels == "evne"', "sort": 'labels == "evne"'})
+    (note,) = answer["notes"]
+    assert "no class 'evne' (did you mean 'even'?)" in note
+    assert answer["length"] == page.gallery.length == 0
+    assert page.ask("view", view={"where": 'labels == "even"'})[0]["notes"] == []
+    with pytest.warns(UserWarning, match="did you mean 'even'"):
+        page.gallery.view = 'labels == "evne"'
+    with pytest.warns(UserWarning, match="did you mean 'even'") as told:
+        assert len(select(page.gallery.dataset, 'labels == "evne"')) == 0
+    assert [one.filename for one in told] == [__file__]
 
 
 def test_a_view_that_does_not_fit_is_an_error_in_python_and_changes_nothing(page):

@@ -57,7 +57,7 @@ def test_a_view_shows_its_own_rows(colours):
         assert len(source) == len(expected)
         tiles = source.tiles("images", range(len(source)), 256)
         assert [pixel(tile.preview, 1, 1) for tile in tiles] == expected
-    with pytest.raises(RowError, match="row 1 is out of range; there are 1 rows"):
+    with pytest.raises(RowError, match="row 1 is out of range; there is 1 row"):
         Source(colours[1:]).tiles("images", [1], 256)
 
 

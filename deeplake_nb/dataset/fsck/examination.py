@@ -15,7 +15,7 @@ from deeplake_nb.dataset.fsck.rows import VersionCheck
 from deeplake_nb.dataset.fsck.shelf import Shelf
 from deeplake_nb.dataset.lock import write_lock
 from deeplake_nb.dataset.state import State
-from deeplake_nb.errors import DatasetNotFoundError, HtypeError, LakeError
+from deeplake_nb.errors import DatasetNotFoundError, HtypeError, LakeError, counted
 from deeplake_nb.format import keys
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.creation import TensorSpec
@@ -57,7 +57,7 @@ def examine(
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     told = {name: _made_with(name, given) for name, given in (tensors or {}).items()}
     shelf = _examined(storage, open_links, stamp, "", told, repair=repair, quick=quick)
-    checked = f"{len(shelf.sizes)} objects, {'metadata and tables' if quick else 'all of them'}"
+    checked = f"{counted(len(shelf.sizes), 'object')}, {'metadata and tables' if quick else 'all of them'}"
     return Findings(str(storage.url), tuple(shelf.found), checked)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deeplake_nb.dataset import journal
 from deeplake_nb.dataset.lock import Holder
-from deeplake_nb.errors import FormatError
+from deeplake_nb.errors import FormatError, counted
 from deeplake_nb.format import journal as journals
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import LinkedCreds, decode_json, encode_json
@@ -158,7 +158,8 @@ def orphans(shelf: Shelf, tree: VersionTree, tensors: Mapping[str, Collection[st
             lost.setdefault("objects of no tensor", []).append(key)
     for what, found in lost.items():
         nbytes = sum(shelf.sizes[key] for key in found)
-        said = f"{what}: {len(found)} objects, {nbytes:,} bytes, left by a writer that died or by a deleted tensor"
+        size = f"{counted(len(found), 'object')}, {nbytes:,} bytes"
+        said = f"{what}: {size}, left by a writer that died or by a deleted tensor"
         shelf.mendable(found[0], said, "take them away", partial(shelf.set_aside, *found), is_harmless=True)
 
 

@@ -14,7 +14,7 @@ from deeplake_nb.dataset.companions import Added
 from deeplake_nb.dataset.links import linked_items
 from deeplake_nb.dataset.reader import stored_items
 from deeplake_nb.dataset.writer import Writer
-from deeplake_nb.errors import LakeError, MissingDependencyError, UnsupportedError
+from deeplake_nb.errors import LakeError, MissingDependencyError, UnsupportedError, counted
 from deeplake_nb.format import keys
 from deeplake_nb.format.versions import encode_chunk_set
 
@@ -92,10 +92,9 @@ class VersionCheck:
         several = dict(zip(lasts[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True))
         tiled = {item: int(np.prod(tiling.grid)) for item, tiling in tables.tiles.items() if not tensor.meta.is_link}
         for item in sorted(set(several) | set(tiled)):
-            if tiled.get(item, 1) != several.get(item, 1):
-                said = (
-                    f"row {item} has {several.get(item, 1)} chunks, and {tiled.get(item, 1)} tiles by the other table"
-                )
+            chunks, tiles = several.get(item, 1), tiled.get(item, 1)
+            if tiles != chunks:
+                said = f"row {item} has {counted(chunks, 'chunk')}, and {counted(tiles, 'tile')} by the other table"
                 self.shelf.wrong(keys.tiles(self.state.commit.id, tensor.key), said, remedy)
                 return False
         if tables.creds is not None and self._creds is not None and len(tables.creds):
@@ -158,7 +157,7 @@ class VersionCheck:
                 self._short(tensor, companion, str(link.get("extend")), wanted)
 
     def _short(self, tensor: TensorState, companion: TensorState, verb: str, wanted: int) -> None:
-        said = f"it has {companion.length} rows, but tensor {tensor.meta.name!r} has {wanted}"
+        said = f"it has {counted(companion.length, 'row')}, but tensor {tensor.meta.name!r} has {wanted}"
         if verb not in companions.FUNCTIONS:
             self.shelf.wrong(self._key(companion), said, "delete the tensor that it belongs to, or copy it")
             return
@@ -295,5 +294,5 @@ class VersionCheck:
             failed += [str(one) for one in linked_items(self.state, tensor, items) if isinstance(one, LakeError)]
         if failed:
             shown = "; ".join(failed[:_BROKEN_LINKS_SHOWN])
-            said = f"{len(failed)} links of tensor {tensor.meta.name!r} do not open: {shown}"
+            said = f"of tensor {tensor.meta.name!r} {counted(len(failed), 'link')} cannot be opened: {shown}"
             self.shelf.wrong(self._key(tensor), said, "put the files back, or assign other links to these rows")

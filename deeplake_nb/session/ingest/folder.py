@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import KeyNotFoundError, SampleError
@@ -75,7 +75,7 @@ class Folder:
         """A file to append: itself, or a link to it."""
         if is_link:
             return Link(self.storage.url.join(name).reveal(), self._creds_key)
-        return Sample(path=str(self.storage.url.join(name)), load=partial(self.storage.get, name))
+        return Sample(path=str(self.storage.url.join(name)), load=lambda _: self.storage.get(name))
 
     def images(self, given: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
         """Name and arguments of the tensor that these pictures go into."""

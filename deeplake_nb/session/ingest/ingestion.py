@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from deeplake_nb.errors import LakeError
+from deeplake_nb.errors import LakeError, counted
 from deeplake_nb.progress import Progress
 
 if TYPE_CHECKING:
@@ -88,6 +88,6 @@ def told(left_out: Sequence[str], source: object) -> None:
     """Warn of what is not there now."""
     if left_out:
         warnings.warn(
-            f"{len(left_out)} files of {source} could not be stored, and have empty samples: {left_out[0]}",
+            f"{counted(len(left_out), 'file')} of {source} could not be stored, leaving empty samples: {left_out[0]}",
             stacklevel=3,
         )

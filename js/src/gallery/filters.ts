@@ -18,7 +18,7 @@ export class Filters {
     placeholder: "all",
     "aria-label": "Random sample of",
   });
-  readonly #error = element("p", "dl-error", { role: "alert", hidden: true });
+  readonly #said = element("p", "dl-said", { role: "alert", hidden: true });
   readonly #classes = element("ul", "dl-classes", { "aria-label": "Rows by class" });
   #asked: Request<"view"> | undefined;
   #counted = -1;
@@ -34,11 +34,16 @@ export class Filters {
         this.#where,
         this.#sort,
         element("label", "dl-toggle", {}, this.#descending, "descending"),
-        element("label", "dl-toggle", {}, "sample", this.#sample),
-        element("button", "dl-button", { type: "submit" }, "show"),
-        button("Show all rows", "all", () => this.#ask({})),
+        element(
+          "span",
+          "dl-together",
+          {},
+          element("label", "dl-toggle", {}, "sample", this.#sample),
+          element("button", "dl-button", { type: "submit" }, "show"),
+          button("Show all rows", "all", () => this.#ask({})),
+        ),
       ),
-      this.#error,
+      this.#said,
       this.#classes,
     );
     this.root.addEventListener("submit", (event) => {
@@ -93,15 +98,19 @@ export class Filters {
     this.root.setAttribute("aria-busy", "true");
     this.#say("");
     request.reply
-      .catch((error) => this.#say(spokenError(error)))
+      .then(
+        ({ content }) => this.#say(content.notes.join("; ")),
+        (error) => this.#say(spokenError(error), "dl-error"),
+      )
       .finally(() => {
         if (this.#asked === request) this.root.removeAttribute("aria-busy");
       });
   }
 
-  #say(words: string): void {
-    this.#error.textContent = words;
-    this.#error.hidden = !words;
+  #say(words: string, kind = ""): void {
+    this.#said.textContent = words;
+    this.#said.className = `dl-said ${kind}`;
+    this.#said.hidden = !words;
   }
 
   /** Rows by class, of the rows shown. */
@@ -121,7 +130,7 @@ export class Filters {
       this.#classes.replaceChildren(...bars);
     } catch (error) {
       this.#counted = -1;
-      this.#say(spokenError(error));
+      this.#say(spokenError(error), "dl-error");
     }
   }
 

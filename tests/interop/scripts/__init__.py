@@ -5,7 +5,7 @@ They are run by our interpreter and by that of the original, so they import noth
 
 from __future__ import annotations
 
-from . import datasets, guides, habits
+from . import corners, datasets, guides, habits
 from .pieces import SCRIPTS
 
-__all__ = ["SCRIPTS", "datasets", "guides", "habits"]
+__all__ = ["SCRIPTS", "corners", "datasets", "guides", "habits"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,26 @@ def text_filters(deeplake):
         "1 < x.max < 4",
     ]
     return [list(map(int, ds.filter(query, progressbar=False).sample_indices)) for query in queries]
+
+
+@script
+def classes_that_there_are_not(deeplake):
+    ds = filled(deeplake)
+    ds.create_tensor("bare", htype="class_label").extend([0, 1, 0, 1, 0, 1, 0, 1])
+    queries = [
+        "labels == 'horse'",
+        "labels != 'horse'",
+        "not labels == 'horse'",
+        "labels in ['cat', 'horse']",
+        "labels == ['cat', 'horse']",
+        "labels != ['cat', 'horse']",
+        "labels == 'Cat' or labels == 'dog'",
+        "bare == 'cat'",
+        "bare != 'cat'",
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one of the two tells its user
+        return [list(map(int, ds.filter(query, progressbar=False).sample_indices)) for query in queries]
 
 
 @script
