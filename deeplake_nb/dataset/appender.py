@@ -64,7 +64,8 @@ class Appender:
         self.is_info_dirty = False
         self.is_renamed = False
         self.tail = Tail(state, tensor, outgoing)
-        self._stored_tiles: dict[int, Tiling] | None = None  # the table of tiles as a flush has left it
+        self._stored_tiles: dict[int, Tiling] | None = {} if is_new else None
+        """The table of tiles as it is stored, where none has none; None where nobody knows."""
         self.shared: dict[str, tuple[str, str]] = {}  # chunk names that its chunk set leads to other commits' objects
         self.flushed_tensor: TensorState | None = None  # as the last flush left it; None before the first change
 
@@ -192,6 +193,7 @@ class Appender:
         if len(tables.ids) or self.rewriter.is_dirty:
             puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
         if self.rewriter.is_dirty or (len(tables.ids) and self._stored_tiles != tables.tiles):
+            self._stored_tiles = None  # until all puts have been made
             puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
         if tables.sequences is not None:
             puts.append(Put(Phase.COMPANIONS, keys.sequences(commit, tensor.key), tables.sequences.encode()))
@@ -202,7 +204,8 @@ class Appender:
 
     def flushed(self) -> set[str]:
         """All puts have been made; the objects that nothing names any more."""
-        self._stored_tiles = self.tables.tiles if len(self.tables.ids) else None
+        if self.rewriter.is_dirty or len(self.tables.ids):
+            self._stored_tiles = self.tables.tiles
         gone = set[str]()
         if self.rewriter.is_dirty:
             self.tail.forget()

@@ -6,6 +6,7 @@ them in step. ``FUNCTIONS`` says, by the name in the tensor's ``links``, what th
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -36,6 +37,8 @@ MAX_CHUNK_NBYTES = 4_000_000
 
 Infos = list[dict[str, Any]] | Records
 _END = ', "modified": false}'
+_ALIKE_AT_ONCE = 1 << 18
+_LARGEST = np.iinfo(np.uint64).max
 _MANY = 1_000
 """From here on numpy's random numbers come faster than the system's."""
 
@@ -72,7 +75,8 @@ class Known:
 
 def _shapes(added: Added) -> Any:
     if not isinstance(added.shapes, list):
-        return np.tile(np.array(added.shapes or (0,), np.int64), (added.items, 1))
+        alike = np.array(added.shapes or (0,), np.int64)
+        return np.broadcast_to(alike, (added.items, len(alike)))
     known = [shape if shape is not None else (0,) for shape in added.shapes]
     if len({len(shape) for shape in known}) == 1:
         return np.array(known, np.int64)
@@ -89,8 +93,17 @@ def _ids(added: Added) -> NDArray[np.uint64]:
         return added.ids.reshape(-1, 1)
     if added.rows < _MANY:
         return np.frombuffer(os.urandom(8 * added.rows), np.uint64).reshape(added.rows, 1)
-    fresh = np.random.Generator(np.random.SFC64())  # seeded by the system: nobody else's random numbers are touched
-    return fresh.integers(0, np.iinfo(np.uint64).max, (added.rows, 1), np.uint64, endpoint=True)
+    return _random().integers(0, _LARGEST, (added.rows, 1), np.uint64, endpoint=True)
+
+
+@functools.cache
+def _random() -> np.random.Generator:
+    """Seeded by the system, so that nobody else's random numbers are touched. Thread-safe."""
+    return np.random.Generator(np.random.SFC64())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.cache_clear)  # else both processes would make the same ids
 
 
 def _infos(added: Added) -> Infos:
@@ -118,6 +131,16 @@ def told(state: State, key: str, link: Mapping[str, Any], added: Added, htype: s
             f"tensor {key!r} holds smaller copies, but its info has no downsampling_factor: {factor!r:.40}"
         )
     return [downsampling.smaller(value, factor, htype or "image") for value in added.values]
+
+
+def pieces(values: Any) -> Iterator[Any]:
+    """What a companion is given, in pieces: rows that are one and the same take the memory of some."""
+    if not isinstance(values, np.ndarray) or values.strides[0]:
+        yield values
+        return
+    some = values[:_ALIKE_AT_ONCE].copy()
+    for start in range(0, max(len(values), 1), _ALIKE_AT_ONCE):
+        yield some[: len(values) - start]
 
 
 def has_copies(meta: TensorMeta) -> bool:
@@ -200,7 +223,7 @@ def _name(sample: Sample) -> str:
 
 def stored_info(info: dict[str, Any]) -> bytes:
     """``tensor_info.json`` or ``dataset_info.json``."""
-    return encode_json(info, indent=4)
+    return encode_json(info, is_sorted=True)
 
 
 def with_companions(state: State, tensors: Iterable[str]) -> list[str]:

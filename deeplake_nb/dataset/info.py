@@ -73,7 +73,7 @@ class Info(MutableMapping[str, Any]):
 def _as_stored(info: dict[str, Any]) -> dict[str, Any]:
     """As it will be read, and shared with nobody."""
     try:
-        stored = encode_json(info, indent=4)
+        stored = encode_json(info, is_sorted=True)
     except (TypeError, ValueError, RecursionError) as error:
         raise SampleError(f"info: {error}") from error
     found: dict[str, Any] = decode_json(stored, "info")

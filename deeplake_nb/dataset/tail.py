@@ -117,7 +117,7 @@ class Tail:
             part = slice(done, done + take)
             shape = shapes[done]
             if shape is not None and shapes.count(shape) == len(shapes):
-                builder.add_varied(payloads[part], np.tile(np.array(shape, np.int64), (take, 1)), sizes[part])
+                builder.add_varied(payloads[part], np.array([shape], np.int64), sizes[part])
             elif None in shapes[part]:
                 builder.add_uniform(b"", take, None, 0)  # only missing samples, of no known rank
             else:
@@ -127,15 +127,14 @@ class Tail:
             progress(take)
 
     def _add_joined(self, batch: Joined, progress: Callable[[int], None]) -> None:
-        stops, payload = np.cumsum(batch.sizes), memoryview(batch.payload)
+        stops, payload, shape = np.cumsum(batch.sizes), memoryview(batch.payload), np.array([batch.shape], np.int64)
         done = start = 0
         while done < len(stops):
             builder, _ = self._open(batch.shape, int(batch.sizes[done]))
             room = packing.limit(self._tensor.meta) - builder.nbytes
             take = max(int(np.searchsorted(stops, start + room, side="right")) - done, 1)
             stop = int(stops[done + take - 1])
-            shapes = np.tile(np.array(batch.shape, np.int64), (take, 1))
-            builder.add_varied([payload[start:stop]], shapes, batch.sizes[done : done + take])
+            builder.add_varied([payload[start:stop]], shape, batch.sizes[done : done + take])
             self._cover(take)
             done, start = done + take, stop
             progress(take)

@@ -247,8 +247,9 @@ class Writer(Flushing):
         added = appender.extend(values, told, is_ours=is_companion)
         added = added if known is None else known.told(added)
         for key, link in links.items():
-            values = companions.told(self.state, key, link, added, appender.tensor.meta.htype)
-            self._extend_one(self.appenders[key], values, None, lambda _: None, is_companion=True)
+            told_of = companions.told(self.state, key, link, added, appender.tensor.meta.htype)
+            for piece in companions.pieces(told_of):
+                self._extend_one(self.appenders[key], piece, None, lambda _: None, is_companion=True)
 
     # ------------------------------------------------------------------ info
 

@@ -296,11 +296,14 @@ class ChunkBuilder:
         self.count += count
 
     def add_varied(self, payloads: Sequence[Buffer], shapes: Ints, sizes: Ints) -> None:
-        """Add samples with a payload, a row of ``shapes`` ``(n, rank)`` and a size in bytes each."""
+        """Add samples with a size in bytes each, and a row of ``shapes`` ``(n, rank)``, or ``(1, rank)`` of all."""
         self._know_rank(shapes.shape[1])
         for values, tables in ((sizes[:, None], self._sizes), (shapes, self._shapes)):
             ends = np.flatnonzero(run_lengths(values))
-            tables.append(np.concatenate([values[ends], np.diff(ends, prepend=-1)[:, None]], axis=1))
+            counts = np.diff(ends, prepend=-1) if len(values) > 1 else len(sizes)
+            table = np.empty((len(ends), values.shape[1] + 1), np.int64)
+            table[:, :-1], table[:, -1] = values[ends], counts
+            tables.append(table)
         total = int(sizes.sum())
         if len(payloads) == 1 or total > _SMALL_NBYTES * len(sizes):
             self._payloads.extend(payloads)

@@ -62,10 +62,10 @@ def table(data: memoryview, dtype: str, columns: int, what: str) -> NDArray[Any]
 
 def run_lengths(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Where runs of equal rows end: a mask over axis 0 of ``values`` (``(n,)`` or ``(n, k)``)."""
-    ends = np.ones(len(values), dtype=bool)
-    if len(values) > 1:
-        changed = values[1:] != values[:-1]
-        ends[:-1] = changed if changed.ndim == 1 else changed.any(axis=1)
+    ends = np.zeros(len(values), dtype=bool)
+    for column in values.T if values.ndim > 1 else values[None]:  # few: one by one takes half the time of all at once
+        ends[:-1] |= column[1:] != column[:-1]
+    ends[-1:] = True
     return ends
 
 

@@ -43,14 +43,13 @@ def decode_json(data: Buffer, what: str) -> Any:
         raise FormatError(f"{what}: not a JSON object ({error})") from error
 
 
-def encode_json(value: Any, *, indent: int | None = None) -> bytes:
+def encode_json(value: Any, *, is_sorted: bool = False) -> bytes:
     """JSON text of a value; numpy arrays and scalars and bytes are allowed anywhere.
 
     Raises:
         TypeError: something JSON cannot express.
     """
-    encoder = _COMPACT if indent is None else json.JSONEncoder(default=_mark, indent=indent, sort_keys=True)
-    return encoder.encode(value).encode()
+    return (_SORTED if is_sorted else _AS_GIVEN).encode(value).encode()
 
 
 class Records(list[str]):
@@ -103,7 +102,8 @@ def _mark(value: Any) -> Any:
 
 
 _DECODER = json.JSONDecoder(object_hook=_restore)
-_COMPACT = json.JSONEncoder(default=_mark)  # made once: it costs as much as encoding a small value
+_AS_GIVEN = json.JSONEncoder(default=_mark)  # made once: it costs as much as encoding a small value
+_SORTED = json.JSONEncoder(default=_mark, sort_keys=True)
 _LINES = json.JSONEncoder(default=_mark, separators=(",\n", ": "))
 
 
@@ -168,7 +168,7 @@ class DatasetMeta:
     def encode(self) -> bytes:
         """The object's bytes."""
         record = {name: getattr(self, name) for name in _stored_fields(self)}
-        return encode_json(self.extra | record | {"version": FORMAT_VERSION}, indent=4)
+        return encode_json(self.extra | record | {"version": FORMAT_VERSION}, is_sorted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class TensorMeta:
     def encode(self) -> bytes:
         """The object's bytes."""
         record = {name: getattr(self, name) for name in _stored_fields(self)}
-        return encode_json({**self.extra, **record, "version": FORMAT_VERSION}, indent=4)
+        return encode_json({**self.extra, **record, "version": FORMAT_VERSION}, is_sorted=True)
 
     @property
     def full_htype(self) -> str:

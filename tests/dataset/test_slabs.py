@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb as deeplake
+from deeplake_nb.dataset import companions
 from deeplake_nb.dataset import slabs as module
 from deeplake_nb.dataset.slabs import slabs
 from deeplake_nb.errors import FormatError
@@ -86,3 +87,26 @@ def test_short_texts_are_taken_many_at_a_time(kind):
     assert [len(slab) for slab in slabs(kind([{"a": 1}] * 9_000), meta)] == [8_192, 808]
     assert [len(slab) for slab in slabs(iter(["short"] * 9_000), meta)] == [8_192, 808]
     assert not list(slabs(kind([]), meta))
+
+
+def test_what_a_companion_is_given_of_rows_that_are_alike_takes_the_memory_of_some(monkeypatch):
+    monkeypatch.setattr(companions, "_ALIKE_AT_ONCE", 100)
+    alike = np.broadcast_to(np.array([3, 4]), (250, 2))
+    pieces = list(companions.pieces(alike))
+    assert [len(one) for one in pieces] == [100, 100, 50]
+    assert np.array_equal(np.concatenate(pieces), alike)
+    assert all(np.shares_memory(one, pieces[0]) for one in pieces)
+    several = np.arange(250)
+    assert [one is several for one in companions.pieces(several)] == [True]
+    assert [len(one) for one in companions.pieces(alike[:0])] == [0]
+
+
+def test_the_shapes_of_many_rows_that_are_alike(monkeypatch):
+    monkeypatch.setattr(companions, "_ALIKE_AT_ONCE", 7)
+    ds = create(memory())
+    ds.create_tensor("x")
+    ds.x.extend(np.zeros((20, 2, 3)))
+    ds.x.append(np.zeros((1, 4)))
+    ds.x.extend(np.zeros((9, 5, 6)))
+    expected = [(2, 3)] * 20 + [(1, 4)] + [(5, 6)] * 9
+    assert [tuple(one) for one in ds["_x_shape"].numpy()] == expected

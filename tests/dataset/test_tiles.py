@@ -347,6 +347,37 @@ def test_a_storage_that_fails_leaves_what_was_there(kind):
     pytest.fail("there was no end of failures")
 
 
+def test_what_a_failed_flush_says_of_tiles_is_not_said_of_later_rows():
+    """Whichever put fails, and whether its row is taken back or waits: no other row is taken for it."""
+    for put in range(1, 40):
+        store = memory()
+        failing = Failing(store)
+        ds = made(failing)
+        ds.x.append(SMALL)
+        failing.fail_at(put)
+        try:
+            ds.x.append(LARGE)
+        except StorageError:
+            ds.x.extend([SMALL, SMALL])
+            ds.close()
+            found = load(store).x.numpy(aslist=True)
+            rows = [SMALL, *[LARGE] * (len(found) - 3), SMALL, SMALL]
+            assert all(map(np.array_equal, found, rows))
+        else:
+            assert put > 10, "each tile is an object"
+            return
+    pytest.fail("there was no end of failures")
+
+
+def test_who_has_no_tiles_writes_no_table_of_them():
+    store = memory()
+    ds = made(store)
+    ds.x.append(SMALL)
+    assert not [key for key in store._objects if "tiles_index" in key]
+    ds.x.append(LARGE)
+    assert [key for key in store._objects if "tiles_index" in key] == ["x/tiles_index/unsharded"]
+
+
 def test_a_storage_that_fails_while_a_part_is_changed():
     for put in range(1, 30):
         store = memory()
