@@ -3,8 +3,10 @@
 A program that shortens a file in place, as the original library does when it writes, takes its mapped bytes away, and
 who touches them is killed. On Linux a reader may lease a file (fcntl(2), "Leases"): who then opens it for writing or
 shortens it waits until the lease is given back, for 45 s at most. Pages are brought in before anybody touches them, so
-that a disk that cannot be read is no reason to be killed, either. Where any of that cannot be had (another system, a
-file of somebody else, one that is open for writing, a network file system), there is no mapping.
+that a disk that cannot be read is no reason to be killed, either; once that has been done with a file, and as long as
+the system has all of it in memory, it is spared, as it takes a tenth of what looking at the bytes does, and as long as
+that where they lie in small pages. Where any of that cannot be had (another system, a file of somebody else, one that
+is open for writing, a network file system), there is no mapping.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import mmap
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
 
 _MADV_POPULATE_READ = 22  # linux/mman.h; since 5.14
+_CACHESTAT = 451  # cachestat(2), by the number that all machines have for it; since 6.5
 LENT_NBYTES = 128 << 20
 """Larger files are read: the pages of one come together, and a writer who waits for it waits for milliseconds."""
+_BROUGHT_IN: dict[str, None] = {}
+"""Stamps of files whose pages could be had."""
+_NOTED = 1 << 16
 _SETTLED_NS = 2_000_000_000  # clocks of file systems tick, so that two changes within a moment may bear one time
 
 
@@ -101,12 +107,40 @@ def _mapped(stack: contextlib.ExitStack, path: str, most: int) -> Mapped | None:
         mapping = mmap.mmap(descriptor, file.st_size, mmap.MAP_SHARED, mmap.PROT_READ)
         view = memoryview(mapping)
         stack.callback(_close, mapping, view)
-        with contextlib.suppress(OSError):  # a system without them
-            mapping.madvise(mmap.MADV_HUGEPAGE)  # what the disk has yet to give comes in large pages: mapped at once
-        _populate(view)
+        stamp = _stamp(file)
+        if stamp not in _BROUGHT_IN or not _is_in_memory(descriptor, file.st_size):
+            _bring_in(mapping, view, stamp)
     except (OSError, ValueError, ImportError, AttributeError):  # the last two where this system has no leases
         return None
-    return Mapped(view[:], _stamp(file))
+    return Mapped(view[:], stamp)
+
+
+def _bring_in(mapping: mmap.mmap, view: memoryview, stamp: str | None) -> None:
+    with contextlib.suppress(OSError):  # a system without them
+        mapping.madvise(mmap.MADV_HUGEPAGE)  # what the disk has yet to give comes in large pages: mapped at once
+    _populate(view)
+    if stamp is not None:
+        if len(_BROUGHT_IN) >= _NOTED:
+            _BROUGHT_IN.clear()
+        _BROUGHT_IN[stamp] = None
+
+
+def _is_in_memory(descriptor: int, nbytes: int) -> bool:
+    """Whether the system has so many bytes of a file in memory: all of it."""
+    import ctypes
+
+    part = (ctypes.c_uint64 * 2)(0, nbytes)
+    pages = (ctypes.c_uint64 * 5)()  # of the file: in memory, changed, under way to the disk, gone, gone lately
+    failed = _system().syscall(_CACHESTAT, descriptor, part, pages, 0)
+    return not failed and pages[0] * mmap.PAGESIZE >= nbytes
+
+
+@functools.cache
+def _system() -> Any:
+    """The system's own functions, called without letting other threads run, which takes longer than they do."""
+    import ctypes
+
+    return ctypes.PyDLL(None)
 
 
 def _populate(view: memoryview) -> None:

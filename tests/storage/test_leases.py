@@ -111,6 +111,33 @@ def test_pages_that_cannot_be_had_are_an_error_and_no_end(storage, tmp_path):
 
 
 @linux
+def test_pages_are_brought_in_once_and_again_when_they_have_gone(storage, tmp_path, monkeypatch):
+    brought, populate = [], leases._populate
+    monkeypatch.setattr(leases, "_populate", lambda view: brought.append(len(view)) or populate(view))
+
+    def lend():
+        brought.clear()
+        with lent(storage, "a", 300_000) as found:
+            assert found.data == CONTENT
+        return list(brought)
+
+    assert lend() == lend() == [300_000], "a file that was just written has no name to know it by"
+    monkeypatch.setattr(leases, "_SETTLED_NS", 0)
+    assert lend() == [300_000]
+    with (tmp_path / "a").open("rb") as file:
+        knows = leases._is_in_memory(file.fileno(), 300_000)
+        assert lend() == ([] if knows else [300_000]), "a system before 6.5 does not say what it has"
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        is_gone = not leases._is_in_memory(file.fileno(), 300_000)  # no file system in memory
+    assert lend() == ([300_000] if is_gone else [])
+    monkeypatch.setattr(leases, "_NOTED", 1)
+    storage.put("a", CONTENT)
+    assert lend() == [300_000], "another file"
+    assert len(leases._BROUGHT_IN) == 1
+
+
+@linux
 def test_a_replaced_file_stays_as_it_was(storage):
     with lent(storage, "a", 300_000) as found:
         storage.put("a", b"new")
