@@ -164,14 +164,39 @@ def _copied(root, new):
     shutil.copytree(root / "ours" / "ds" / "x" / "chunks", new / "chunks")
 
 
-def _one_file(root, made):
-    """The least that rows with their ids and shapes cost: to make these, and all that the format has in one file."""
+def _same_files(root, made):
+    """The least that rows with their ids and shapes cost: to make these, and to write what the format has in files."""
 
     @cache  # the turn that is not counted
-    def content():
-        return b"".join(path.read_bytes() for path in (root / "ours" / "ds").rglob("*") if path.is_file())
+    def files():
+        ds = root / "ours" / "ds"
+        return {path.relative_to(ds): path.read_bytes() for path in ds.rglob("*") if path.is_file()}
 
-    return lambda new: (made(), (new / "one").write_bytes(content()))
+    def limit(new):
+        made()
+        for folder in sorted({path.parent for path in files()}):
+            (new / folder).mkdir(exist_ok=True)
+        for path, content in files().items():
+            with (new / path).open("wb", buffering=0) as file:
+                file.write(content)
+
+    return limit
+
+
+def _with_metadata(root, read):
+    """Beside what a reader gives what it has to read before: the format keeps that in files of their own."""
+
+    @cache
+    def files():
+        return [path for path in (root / "ours" / "ds").rglob("*.json") if "/_x_" not in str(path)]
+
+    def limit(_):
+        for path in files():
+            with path.open("rb", buffering=0) as file:
+                file.read()
+        return read()
+
+    return limit
 
 
 def _ids(count):
@@ -183,9 +208,9 @@ def _values(root, scale):
     np.save(root / "labels.npy", labels)
     ingest = ("ingest_labels", {"values": str(root / "labels.npy")})
     what = f"{scale.labels:,} labels"
-    written = _one_file(root, lambda: (_ids(len(labels)), np.ones(len(labels), "int64")))
+    written = _same_files(root, lambda: (_ids(len(labels)), np.ones(len(labels), "int64")))
     yield Job(f"ingest {what}", ingest, limit=written, wanted="1.5 x")
-    alone = lambda _: np.load(root / "labels.npy")  # noqa: E731
+    alone = _with_metadata(root, lambda: np.load(root / "labels.npy"))
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=alone, wanted="1.5 x")
     texts = [f"text number {number} of a corpus, {number * 7919 % 1000}" for number in range(scale.labels // 10)]
     (root / "texts.txt").write_text("\n".join(texts))
@@ -195,7 +220,7 @@ def _values(root, scale):
     def made():
         return np.array([len(text) for text in texts]), "".join(texts).encode(), _ids(len(texts))
 
-    written = _one_file(root, made)
+    written = _same_files(root, made)
     yield Job(f"ingest {what}", ingest, limit=written, wanted="1.5 x")
     (root / "texts.bin").write_text("".join(texts))
     sizes = made()[0]
@@ -225,7 +250,8 @@ class Rivals:
         }
         self._root = root
         self._folders = {name: root / name for name in pythons}
-        for folder in self._folders.values():
+        self._aside = root / "aside"
+        for folder in (self._aside, *self._folders.values()):
             folder.mkdir()
         self._peers = {
             name: Peer(python, _PROGRAMS / program, root / name, package, BUGGER_OFF="true")
@@ -250,7 +276,7 @@ class Rivals:
                     self._do("ours" if job.shared and name == "3.9.52" else name, job.of, self._folders[name])
                     self._made[name] = job.of
                 if not job.of:  # to remove an old one is none of the work
-                    shutil.rmtree(self._folders[name] / "ds", ignore_errors=True)
+                    self._set_aside(self._folders[name] / "ds")
                 seconds, digest = self._do(name, job.call, self._folders[name])
                 digests.add(digest)
                 taken[name].append(seconds)
@@ -262,7 +288,7 @@ class Rivals:
             limit = job.limit and job.limit(new)
             taken["limit"].append(time.perf_counter() - begun)
             del limit
-            shutil.rmtree(new)
+            self._set_aside(new)
             if turn == 0 and repeats:
                 for times in taken.values():
                     times.clear()
@@ -271,6 +297,18 @@ class Rivals:
             yield Line(job.what, times["ours"], "faster", f"deeplake {name}", times[name])
         if job.limit:
             yield Line(job.what, times["ours"], job.wanted, "the limit", times["limit"])
+
+    def _set_aside(self, folder: Path) -> None:
+        """Empty a folder's files, and move it away: they are removed when all is over.
+
+        Until then a file system without a journal would look at each of them before it makes a new file, which is
+        hardest on whoever makes most.
+        """
+        if folder.exists():
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    os.truncate(path, 0)
+            folder.rename(Path(tempfile.mkdtemp(dir=self._aside)) / folder.name)
 
     def _do(self, name: str, call: tuple[str, dict], folder: Path) -> tuple[float, str]:
         return self._peers[name].do(call[0], folder, **call[1])
