@@ -34,13 +34,13 @@ def ingest_jpegs(paths):
         ds.x.extend([deeplake.read(path) for path in paths])
 
 
-def decode(rows):
-    tensor = load().x
+def decode(ds, rows):
+    tensor = ds.x
     return [tensor[row].numpy() for row in rows]
 
 
-def decode_batch(count):
-    return load().x[:count].numpy(aslist=True)
+def decode_batch(ds, count):
+    return ds.x[:count].numpy(aslist=True)
 
 
 def ingest_vectors(values):
@@ -58,21 +58,19 @@ def ingest_texts(values):
         ds.x.extend(values)
 
 
-def read():
-    return load().x.numpy()
+def read(ds):
+    return ds.x.numpy()
 
 
-def read_texts():
-    return load().x.data()["value"]
+def read_texts(ds):
+    return ds.x.data()["value"]
 
 
-def read_rows(rows):
-    tensor = load().x
-    return [tensor[row].numpy() for row in rows]
+read_rows = decode
 
 
-def read_batch(rows):
-    return load().x[rows].numpy()
+def read_batch(ds, rows):
+    return ds.x[rows].numpy()
 
 
 def append_rows(labels, values):

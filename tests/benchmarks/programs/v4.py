@@ -37,14 +37,12 @@ def ingest_jpegs(paths):
     ingest(types.Image(sample_compression="jpeg"), [Path(path).read_bytes() for path in paths])
 
 
-def decode(rows):
-    ds = load()
+def decode(ds, rows):
     column = ds["x"]
     return [column[row] for row in rows]
 
 
-def decode_batch(count):
-    ds = load()
+def decode_batch(ds, count):
     return ds["x"][:count]
 
 
@@ -60,8 +58,7 @@ def ingest_texts(values):
     ingest(types.Text(), values)
 
 
-def read():
-    ds = load()
+def read(ds):
     return ds["x"][:]
 
 
@@ -69,8 +66,7 @@ read_texts = read
 read_rows = decode
 
 
-def read_batch(rows):
-    ds = load()
+def read_batch(ds, rows):
     return ds["x"][rows]
 
 
