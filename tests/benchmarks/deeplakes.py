@@ -257,12 +257,12 @@ class Rivals:
         for turn in range(repeats * job.turns + 1):
             digests = set()
             for name in self._peers if turn <= _SLOW_TURNS else [one for one in self._peers if one != _SLOW]:
+                time.sleep(_REST_SECONDS)
                 if job.of and self._made.get(name) != job.of:
                     self._do("ours" if job.shared and name == "3.9.52" else name, job.of, self._folders[name])
                     self._made[name] = job.of
                 if not job.of:  # to remove an old one is none of the work
                     self._set_aside(self._folders[name] / "ds")
-                time.sleep(_REST_SECONDS)
                 seconds, digest = self._do(name, job.call, self._folders[name])
                 digests.add(digest)
                 taken[name].append(seconds)
