@@ -8,28 +8,31 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from deeplake_nb.credentials.chain import utc_now
 
 
 class Vendor:
     """Hands out ``keys`` (as ``creds=`` takes them) to whoever has the right ``token``.
 
-    ``requests`` holds ``(method, path)``; ``life`` is how long keys are said to live; ``refusals`` come first.
+    ``requests`` holds ``(method, path)``; ``life`` is how long keys are said to live, by the ``clock``; ``refusals``
+    come first.
     """
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
         self.keys = {}
         self.token = "let-me-in"
-        self.life = timedelta(hours=1)
+        self.life, self.clock = timedelta(hours=1), utc_now
         self.requests = []
         self.refusals = []
 
     @property
     def end(self):
-        return datetime.now(UTC) + self.life
+        return self.clock() + self.life
 
     def names(self, access, secret, token, end):
         """The keys, under the names of one service."""

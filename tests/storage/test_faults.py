@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +19,7 @@ from deeplake_nb.urls import parse
 from tests.fakes import moto
 from tests.fakes import proxy as faults
 from tests.fakes.web import web_server
+from tests.rounds import Clock, in_rounds
 from tests.suites.behind_s3 import BehindS3
 from tests.suites.faults import CONTENT, FAULTS, ReadingFaults, WritingFaults, expired, patience
 
@@ -124,46 +125,40 @@ def test_attempts_are_the_users_to_choose(s3_proxy, s3_url, hurried_sdk, monkeyp
 class Keys:
     """A vending machine for keys that live a second, and the storage's idea of which are valid now."""
 
-    def __init__(self, seconds):
-        self.life, self.vended = timedelta(seconds=seconds), {}
+    def __init__(self, clock):
+        self.clock, self.vended = clock, {}
         self.lock = threading.Lock()
 
     def vend(self):
         with self.lock:
-            name, end = f"AKIA{len(self.vended):04}", datetime.now(UTC) + self.life
+            name, end = f"AKIA{len(self.vended):04}", self.clock() + timedelta(seconds=1)
             self.vended[name] = end
         return {"aws_access_key_id": name, "aws_secret_access_key": "any", "expires_at": end}
 
     def judge(self, exchange):
         name = exchange.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
-        return None if self.vended[name] > datetime.now(UTC) else faults.status(400, "ExpiredToken")
+        return None if self.vended[name] > self.clock() else faults.status(400, "ExpiredToken")
 
 
 def test_a_long_job_outlives_a_life_of_one_second(s3_proxy, s3_url, s3_behind):
     """Every key is refused by the storage once its second is over; no request of the job ever is."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    proxy, keys = calmed(s3_proxy), Keys(seconds=1)
+    proxy, clock = calmed(s3_proxy), Clock()
+    keys = Keys(clock)
     proxy.always = keys.judge
     url = parse(s3_url)
 
     def vend():
         return {"endpoint_url": proxy.endpoint, **keys.vend()}
 
-    storage = open_storage(url, credentials_from(url, vend, environ={}))
-    end = datetime.now(UTC) + timedelta(seconds=4)
+    storage = open_storage(url, credentials_from(url, vend, environ={}, clock=clock))
 
     def job(number):
-        rounds = 0
-        while datetime.now(UTC) < end:
-            storage.put(f"{number}", b"%d" % rounds)
-            assert bytes(storage.get(f"{number}")) == b"%d" % rounds
-            rounds += 1
-        return rounds
+        content = f"{number} {clock()}".encode()
+        storage.put(f"{number}", content)
+        assert bytes(storage.get(f"{number}")) == content
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(job, range(8))) > 8
-    assert 4 <= len(keys.vended) <= 8
+    in_rounds(job, clock, timedelta(seconds=0.21), rounds=20)
+    assert len(keys.vended) == 5, "after four fifths of a life, and once for all threads"
 
 
 @pytest.mark.parametrize("region", ["wrong", "none"])
