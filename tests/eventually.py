@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 
 from deeplake_nb import garbage
@@ -33,3 +34,8 @@ def collected():
     """Collect garbage, and wait until what it left to be done is done."""
     gc.collect()
     assert garbage.settled()
+
+
+def of_this_thread(caplog):
+    """The records that this thread logged; threads that an earlier test left behind log, too."""
+    return [record for record in caplog.records if record.thread == threading.get_ident()]

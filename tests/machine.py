@@ -6,12 +6,14 @@ set something up from package registries (uv, npm, apt) and need the user's prox
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
 import socket
 import sys
 import tempfile
+from pathlib import Path
 
 _KEPT = "TESTS_MACHINE"  # xdist workers inherit an environment that is isolated already: the original travels in this
 _PERSONAL = (
@@ -62,6 +64,15 @@ def environ() -> dict[str, str]:
     """The environment with the user's own HOME and XDG folders, still without their cloud accounts."""
     kept = json.loads(os.environ[_KEPT])
     return {k: v for k, v in os.environ.items() if not is_personal(k) and k != _KEPT} | kept
+
+
+def opened_below(folder: str | Path) -> list[str]:
+    """The files and folders there that this process has open; what other threads open elsewhere does not count."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(descriptor.readlink()))
+    return [path for path in found if Path(path).is_relative_to(folder)]
 
 
 class NetworkError(RuntimeError):

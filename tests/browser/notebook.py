@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NotebookPage", "pixel"]
 
-_OPEN_MS, _KERNEL_MS, _RUN_MS, _SAVE_MS = 60_000, 60_000, 120_000, 20_000
+_OPEN_MS, _KERNEL_MS, _RUN_MS, _SAVE_MS = 60_000, 60_000, 120_000, 60_000
 
 # Everything goes through the application object: the DOM of JupyterLab is nobody's interface.
 _PANEL = "const panel = window.jupyterapp.shell.currentWidget;"

@@ -58,7 +58,7 @@ def google(storage, monkeypatch, tmp_path):
 
 @pytest.fixture
 def under_way(google):
-    with gcs_sign_in.begin(os.environ, seconds=20) as under_way:
+    with gcs_sign_in.begin(os.environ, seconds=300) as under_way:
         yield under_way
 
 
@@ -411,7 +411,7 @@ def test_no_oauth_library_is_said(google, monkeypatch):
 
 
 def signed_in(google):
-    with gcs_sign_in.begin(os.environ, seconds=20) as under_way:
+    with gcs_sign_in.begin(os.environ, seconds=300) as under_way:
         visit(answered(under_way))
         under_way.wait()
 

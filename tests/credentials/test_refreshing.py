@@ -16,6 +16,7 @@ from deeplake_nb.credentials.refreshing import Refreshing
 from deeplake_nb.credentials.s3 import S3Credentials
 from deeplake_nb.errors import CredentialsError, ExpiredCredentialsError, PartialCredentialsError, StorageError
 from deeplake_nb.urls import parse
+from tests.eventually import of_this_thread
 
 CANARY = "c4naryC4NARY"
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -122,7 +123,7 @@ def test_a_renewal_that_fails_early_is_tried_again_later(vendor, source, caplog)
     vendor.now = NOON + 55 * MINUTE
     assert [key(source) for _ in range(5)] == ["key-1"] * 5
     assert vendor.asked == 2
-    [record] = caplog.records
+    [record] = of_this_thread(caplog)
     assert record.levelno == logging.WARNING
     assert "vendor: renewal failed, still valid until 2030-01-31 13:00:00+00:00" in record.getMessage()
     vendor.now = NOON + 56 * MINUTE

@@ -296,10 +296,10 @@ def test_many_small_appends_within_with_take_time_in_proportion(store):
 
     def seconds(count):
         with ds:
-            started = time.perf_counter()
+            started = time.thread_time()
             for at in range(count):
                 x.append(at)
-            return time.perf_counter() - started
+            return time.thread_time() - started
 
     seconds(100)
     few = min(seconds(500) for _ in range(3))

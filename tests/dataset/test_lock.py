@@ -14,7 +14,7 @@ from deeplake_nb.dataset.lock import IDLE_SECONDS, VALID_SECONDS, Holder, WriteL
 from deeplake_nb.errors import LockedError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.urls import parse
-from tests.eventually import collected, eventually
+from tests.eventually import collected
 
 KEY = "dataset_lock.lock"
 STRANGER = Holder(b"\x01\x02\x03\x04\x05\x06", 4711, 0.0)
@@ -73,7 +73,7 @@ def test_unwritten_rows_of_another_dataset_hold_the_lock(place):
 
 
 def test_another_process_is_held_off_and_nothing_changes(place):
-    child = in_child(place, "ds.x.append(7); print('held', flush=True); time.sleep(60)")
+    child = in_child(place, "ds.x.append(7); print('held', flush=True); time.sleep(600)")
     try:
         assert child.stdout.readline() == "held\n"
         ds = deeplake.load(place)
@@ -128,7 +128,7 @@ for row in range(5):
 """
     children = [in_child(place, code.format(start=start)) for start in (100, 200, 300)]
     for child in children:
-        _, errors = child.communicate(timeout=60)
+        _, errors = child.communicate(timeout=120)
         assert (child.returncode, errors) == (0, "")
     assert sorted(values(place)[2:]) == [start + row for start in (100, 200, 300) for row in range(5)]
 
@@ -197,8 +197,10 @@ def test_locking_a_memory_dataset_writes_no_lock(tmp_path):
 def test_the_renewing_thread_ends_with_the_lock(tmp_path):
     import threading
 
+    others = set(threading.enumerate())
     lock = lock_at(tmp_path, Clock())
     lock.acquire()
-    assert "deeplake-nb-lock" in [thread.name for thread in threading.enumerate()]
+    [renewing] = [one for one in set(threading.enumerate()) - others if one.name == "deeplake-nb-lock"]
     lock.release()
-    eventually(lambda: "deeplake-nb-lock" not in [thread.name for thread in threading.enumerate()])
+    renewing.join(60)
+    assert not renewing.is_alive()

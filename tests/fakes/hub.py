@@ -16,7 +16,7 @@ from deeplake_nb.hub.master_keys import make_file
 from deeplake_nb.hub.remote import HubClient
 from deeplake_nb.server.serve import core_from
 
-SECONDS = 30
+SECONDS = 120
 NOWHERE = {"DEEPLAKE_NB_HUB_REACH": "127.0.0.0/8,::1/128"}  # the clouds of the tests are on this machine
 GENEROUS = {"DEEPLAKE_NB_HUB_PER_TOKEN": "100000", "DEEPLAKE_NB_HUB_PER_ADDRESS": "100000"}
 

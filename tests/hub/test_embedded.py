@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.engine import Engine
 
 from deeplake_nb.credentials.provider import Secret
 from deeplake_nb.errors import DatasetNotFoundError, HubError
@@ -117,12 +116,10 @@ def test_the_database_of_a_newer_version_is_left_alone(tmp_path):
 def test_finding_a_dataset_costs_one_query(tmp_path):
     hub = EmbeddedHub(tmp_path, environ={})
     hub.create("me", "cars")
-    asked = []
-    event.listen(Engine, "before_cursor_execute", count := lambda *given: asked.append(given[2]))
-    try:
-        hub.resolve("me", "cars", "w")
-    finally:
-        event.remove(Engine, "before_cursor_execute", count)
+    asked, engine = [], hub._core.store._engine
+    event.listen(engine, "before_cursor_execute", count := lambda *given: asked.append(given[2]))
+    hub.resolve("me", "cars", "w")
+    event.remove(engine, "before_cursor_execute", count)
     assert len(asked) == 1
     seconds = []
     for _ in range(50):

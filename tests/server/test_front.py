@@ -27,7 +27,7 @@ def strict():
         DEEPLAKE_NB_HUB_HOSTS="localhost,Hub.Example.org",
         DEEPLAKE_NB_HUB_ORIGINS=PAGE,
         DEEPLAKE_NB_HUB_BODY_NBYTES="2000",
-        DEEPLAKE_NB_HUB_SECONDS="2",
+        DEEPLAKE_NB_HUB_SECONDS="8",
         DEEPLAKE_NB_HUB_PER_TOKEN="20",
         DEEPLAKE_NB_HUB_PER_ADDRESS="100",
     ) as running:
@@ -145,7 +145,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(strict, ask):
 
     lines = [f"POST {routes.BASE}/orgs HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked"]
     with socket.create_connection(("127.0.0.1", strict.port)) as talkative:
-        talkative.settimeout(20)
+        talkative.settimeout(60)
         talkative.sendall("\r\n".join([*lines, f"Authorization: Bearer {strict.token.reveal()}", "", ""]).encode())
         for _ in range(3):
             talkative.sendall(b"3e8\r\n" + b"x" * 1000 + b"\r\n")
@@ -156,7 +156,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(strict):
     with socket.create_connection(("127.0.0.1", strict.port)) as slow:
         lines = [f"POST {routes.BASE}/orgs HTTP/1.1", "Host: localhost", "Authorization: Bearer x", "Content-Length: 9"]
         slow.sendall("\r\n".join([*lines, "", ""]).encode())
-        slow.settimeout(20)
+        slow.settimeout(60)
         assert slow.recv(1000).startswith(b"HTTP/1.1 408")
 
 
@@ -164,7 +164,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(strict):
     pool, token = urllib3.PoolManager(), strict.user("eager")._token.reveal()
     headers = {"Authorization": f"Bearer {token}"}
     statuses = []
-    for _ in range(400):
+    for _ in range(10_000):  # a slow machine asks hardly faster than it may
         answer = pool.request("GET", strict.url + WHO, headers=headers, retries=False)
         statuses.append(answer.status)
         if answer.status == 429:
@@ -183,8 +183,8 @@ def test_who_guesses_tokens_is_slowed_down():
             headers = {"Authorization": f"Bearer dlnb_{number}"}
             seen.append(pool.request("GET", guessed.url + WHO, headers=headers, retries=False).status)
         assert seen[0] == 401
-        assert seen.count(401) <= 10
-        assert seen[-1] == 429
+        assert seen.count(401) <= 10, "however long it takes: one more every two seconds"
+        assert set(seen) == {401, 429}
 
 
 def test_no_secret_is_in_the_log(strict, ask):

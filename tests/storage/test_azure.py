@@ -26,6 +26,7 @@ from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import ByteRange, delete_all, digests, get_many, is_empty, put_parts
 from deeplake_nb.storage.wrappers import Counting
 from deeplake_nb.urls import parse
+from tests.eventually import of_this_thread
 from tests.fakes import azurite
 from tests.fakes.lake import lake
 from tests.suites.storage import StorageSuite
@@ -427,7 +428,7 @@ def test_one_log_line_per_request(provider, caplog):
     caplog.set_level(logging.DEBUG, "deeplake_nb")
     provider.put("k", b"12345")
     provider.get("k")
-    lines = [record.getMessage() for record in caplog.records if record.name.startswith("deeplake_nb.storage")]
+    lines = [record.getMessage() for record in of_this_thread(caplog) if record.name.startswith("deeplake_nb.storage")]
     assert [line.partition(",")[0] for line in lines] == [
         f"put {provider.url}/k: 5 bytes sent",
         f"get {provider.url}/k: 0 bytes sent",

@@ -18,6 +18,7 @@ from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.provider import ByteRange, delete_all, digests, get_into, get_many, is_empty
 from deeplake_nb.storage.wrappers import Counting
 from deeplake_nb.urls import parse
+from tests.eventually import of_this_thread
 from tests.fakes import gcs
 from tests.suites.storage import StorageSuite
 
@@ -293,7 +294,7 @@ def test_one_log_line_per_request(provider, caplog):
     caplog.clear()
     provider.get("k")
     provider.delete("k")
-    [first, second] = [record.getMessage() for record in caplog.records]
+    [first, second] = [record.getMessage() for record in of_this_thread(caplog)]
     assert first.startswith(f"get {provider.url}/k: 5 bytes, ")
     assert second.startswith(f"delete {provider.url}/k: 0 bytes, ")
 

@@ -20,6 +20,7 @@ from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.provider import ByteRange, delete_all
 from deeplake_nb.urls import parse
 from tests.fakes.killed import killed
+from tests.machine import opened_below
 from tests.suites.storage import StorageSuite
 
 
@@ -30,10 +31,6 @@ def provider(tmp_path):
 
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
-
-
-def descriptors():
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def contend(start, outcomes, root, key, number):
@@ -391,14 +388,16 @@ def test_names_that_are_no_text_can_be_read(provider):
 
 def test_no_descriptor_is_left_open(provider):
     provider.put("k", os.urandom(1 << 20))
-    before = descriptors()
+    assert opened_below(provider.url.path) == []
+    with Path(provider.url.path, "k").open("rb"):
+        assert len(opened_below(provider.url.path)) == 1, "it would be seen"
     for _ in range(50):
         provider.get("k", ByteRange(0, 10))
         provider.get("k")
         provider.size("k")
         list(provider.list())
         provider.put("l", np.zeros(10))
-    assert descriptors() == before
+    assert opened_below(provider.url.path) == []
 
 
 def test_the_limit_of_open_files_is_named(provider):

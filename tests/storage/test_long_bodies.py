@@ -148,7 +148,7 @@ def test_it_stops(web, storage, monkeypatch):
         handler.send_header("Content-Length", str(LENGTH))
         handler.end_headers()
         handler.wfile.write(content[:2_000_000])
-        if next(stops):
+        if next(stops, False):  # a busy machine may be given up once more
             handler.rfile.read(1)  # until the other side has had enough
             handler.close_connection = True
         else:

@@ -91,7 +91,10 @@ def test_requests_go_side_by_side_up_to_the_limit(distant):
     answers = get_many(distant, [(f"{n}", None) for n in range(100)])
     assert [bytes(answer) for answer in answers] == [b"%d" % n for n in range(100)]
     assert distant.most == 4
-    list(get_many(distant, [(f"{n}", None) for n in range(20)], max_workers=9))
+    for _ in range(50):  # threads that begin late leave fewer at once
+        list(get_many(distant, [(f"{n}", None) for n in range(20)], max_workers=9))
+        if distant.most >= 9:
+            break
     assert distant.most == 9
 
 
@@ -218,7 +221,7 @@ def test_deletions_go_side_by_side(distant, memory):
 
 
 def test_tasks_go_side_by_side_where_answers_are_waited_for(distant, memory):
-    meeting, threads = threading.Barrier(3, timeout=20), set()
+    meeting, threads = threading.Barrier(3, timeout=60), set()
 
     def task(number):
         threads.add(threading.get_ident())
@@ -309,9 +312,10 @@ def test_large_objects_are_written_side_by_side_where_nothing_is_waited_for(memo
     class Meeting(Wrapper):
         """Two puts of large objects must be under way at once to get past the barrier."""
 
-        barrier = threading.Barrier(2, timeout=20)
+        barrier, writers = threading.Barrier(2, timeout=60), set()
 
         def put(self, key, data, *, if_absent=False):
+            self.writers.add(threading.get_ident())
             if key.startswith("large"):
                 self.barrier.wait()
             super().put(key, data, if_absent=if_absent)
@@ -319,6 +323,6 @@ def test_large_objects_are_written_side_by_side_where_nothing_is_waited_for(memo
     storage, large = Meeting(memory), bytes(1 << 20)
     put_many(storage, [("small", b"1"), ("large/1", large), ("large/2", [large[1:], b"2"])])
     assert [memory.size(key) for key in ("small", "large/1", "large/2")] == [1, 1 << 20, 1 << 20]
-    writers = set()
-    put_many(storage, [("one", large), ("small", b"2")], progress=lambda _: writers.add(threading.active_count()))
-    assert writers == {threading.active_count()}, "threads, for one of them"
+    storage.writers.clear()
+    put_many(storage, [("one", large), ("small", b"2")])
+    assert storage.writers == {threading.get_ident()}, "threads, for one of them"

@@ -6,6 +6,7 @@ The server knows no signatures for folders, so that these are compared with what
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import os
 import time
@@ -109,10 +110,11 @@ def test_what_is_lent_for_a_container_does_what_its_mode_says_and_nothing_elsewh
 def test_what_is_lent_ends_early_and_opens_with_nothing_else(managed, account):
     before = datetime.now(UTC)
     found = vending.vend(*managed, BOX, "r", ttl_seconds=600)
+    after = datetime.now(UTC)
     assert set(found.creds) == {"sas_token", "endpoint_url", "expires_at"}
-    assert timedelta(seconds=500) < found.expires_at - before < timedelta(seconds=545)
-    ends = parse_qs(found.creds["sas_token"].reveal())["se"][0]
-    assert abs(datetime.fromisoformat(ends) - before - timedelta(seconds=600)) < timedelta(seconds=10)
+    assert before + timedelta(seconds=500) < found.expires_at < after + timedelta(seconds=545)
+    ends = datetime.fromisoformat(parse_qs(found.creds["sas_token"].reveal())["se"][0])
+    assert before + timedelta(seconds=590) < ends < after + timedelta(seconds=610)
     assert azurite.KEY not in repr(found)
     assert found.creds["sas_token"].reveal() not in repr(found)
 
@@ -186,11 +188,17 @@ def test_an_application_lends_a_token_and_not_its_password(account, login):
 
 def test_what_has_ended_opens_nothing(managed):
     """Neither here nor there: the same token is refused by the service, too."""
-    found = vending.vend(*managed, BOX, "r", ttl_seconds=3)
-    address = vending.presign(*managed, BOX, "GET", "k", ttl_seconds=3)
-    assert bytes(opened(found.creds).get("k")) == b"stored"
-    assert ask(address) == (200, b"stored")
-    time.sleep(4)
+    answers = None
+    for seconds in (3, 15, 60):  # what is not used in time is no proof
+        began = time.monotonic()
+        found = vending.vend(*managed, BOX, "r", ttl_seconds=seconds)
+        address = vending.presign(*managed, BOX, "GET", "k", ttl_seconds=seconds)
+        with contextlib.suppress(ExpiredCredentialsError):
+            answers = bytes(opened(found.creds).get("k")), ask(address)
+        if time.monotonic() - began < seconds / 2:
+            break
+    assert answers == (b"stored", (200, b"stored"))
+    time.sleep(seconds + 1)
     with pytest.raises(ExpiredCredentialsError):
         opened(found.creds).get("k")
     assert ask(address)[0] == 403
