@@ -35,6 +35,8 @@ _PERSONAL = (
 NEUTRAL = {
     "AWS_EC2_METADATA_DISABLED": "true",  # botocore asks 169.254.169.254 otherwise
     "AZURE_POD_IDENTITY_AUTHORITY_HOST": "http://127.0.0.1:9",  # azure-identity asks 169.254.169.254 otherwise
+    # Google's client asks for the places of buckets on threads that outlive it, by whatever proxy there is by then.
+    "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA": "true",
     "NO_GCE_CHECK": "true",  # google-auth asks metadata.google.internal otherwise
 }
 

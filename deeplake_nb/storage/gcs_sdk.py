@@ -71,6 +71,8 @@ def _bucket(api: Api, found: GcsCredentials) -> Iterator[Any]:
     with Session() as session:
         session.auth, session.verify = signed, transport.certificates() or True
         client = Client(None, nobody, _http=session, client_options={"api_endpoint": api.endpoint()})
+        # Newer ones ask for the bucket's place, too, on a thread that goes on trying when all else is over.
+        client._bucket_metadata_cache = None  # noqa: SLF001 - as the SDK looks whether it has one
         yield client.bucket(api.url.authority, user_project=found.user_project)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import urllib.request
 from pathlib import Path
+from threading import Thread, get_ident
 from types import SimpleNamespace
 
 import google.cloud.storage
@@ -184,6 +185,28 @@ def test_what_a_bucket_finds_out_about_itself(service):
     assert told(opened(service.endpoint, token=service.issue(), user_project="me")) | {"CORS": ""} == everything | {
         "CORS": ""
     }
+
+
+def test_nothing_else_is_asked_and_no_thread_goes_on(service, monkeypatch):
+    monkeypatch.delenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA")
+    storage, here, begun, start = opened(service.endpoint, token=service.issue()), get_ident(), [], Thread.start
+
+    def noted(thread):
+        begun.append((get_ident(), thread))
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", noted)
+    told(storage)
+    service.buckets.clear()
+    with pytest.raises(StorageError, match="404"):
+        told(storage)
+    assert [thread.name for beginner, thread in begun if beginner == here] == []
+    assert [path.partition("/b/")[2] for _, path in service.requests] == [
+        "bucket/iam/testPermissions",
+        "bucket",
+        "bucket",
+        "bucket/iam/testPermissions",
+    ]
 
 
 def test_a_bucket_tells_nothing_to_those_who_may_not_ask(service):
