@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 import hypothesis
 import pytest
@@ -65,8 +66,14 @@ def isolated(monkeypatch, tmp_path_factory, request):
     for name, value in machine.NEUTRAL.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    # What takes long is shown where ipykernel is imported, as it is wherever a test has run a notebook.
+    monkeypatch.setattr("deeplake_nb.progress.job.default_display", lambda: None)
     _GUARD.attempts.clear()
     yield
+    here = sys.modules["deeplake_nb.progress.job"]._HERE
+    if here.job is not None:
+        left, here.job = here.job, None
+        pytest.fail(f"{request.node.name} left {left.what!r} under way: all that follows here would be part of it")
     if _GUARD.attempts:
         pytest.fail(f"{request.node.name} reached for {sorted(set(_GUARD.attempts))}: tests use this machine only")
 

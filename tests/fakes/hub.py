@@ -64,8 +64,9 @@ class HubServer:
             self._process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log)
         deadline = time.monotonic() + SECONDS
         while not (found := re.search(rb"(https?)://127\.0\.0\.1:(\d+)", self.log.read_bytes()[began:])):
-            assert self._process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < deadline, "the hub does not start"
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"the hub does not start: {self.log.read_text()[-3000:]}")
             time.sleep(0.02)
         self.port = int(found[2])
         self.url = f"{found[1].decode()}://localhost:{self.port}"

@@ -13,7 +13,7 @@ import answering  # the network is off from here on
 import deeplake
 import numpy as np
 from deeplake.client import client
-from deeplake.core import lock
+from locks import release
 
 deeplake.constants.SPINNER_ENABLED = False
 QUIET = {"verbose": False}
@@ -193,13 +193,6 @@ def local_entry(path, org):
         src_path=path, org_id=org, ds_name="x__local-managed-entry__", creds_key=None
     )
     return deeplake.load(f"hub://{made}" if not made.startswith("hub://") else made, **QUIET).x.numpy().ravel().tolist()
-
-
-def release():
-    for one in list(lock._LOCKS.values()):
-        one.release()
-    lock._LOCKS.clear()
-    lock._REFS.clear()
 
 
 CALLS = {

@@ -6,6 +6,7 @@ import answering  # the network is off from here on
 
 # isort: split
 import deeplake
+from locks import release
 
 deeplake.constants.SPINNER_ENABLED = False
 
@@ -48,4 +49,4 @@ def go_on(path, given, links, renamed):
 
 CALLS = {f.__name__: f for f in (write, read, go_on)}
 
-answering.serve(CALLS)
+answering.serve(CALLS, after=release)

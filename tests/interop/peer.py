@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-
 import answering  # the network is off from here on
 
 # isort: split
 import deeplake
 import values
-from deeplake.core import lock
 from deeplake.util.version_control import integrity_check
+from locks import release
 from programs import EVERY, repeat
 from programs.steps import STEPS
 
@@ -106,15 +104,6 @@ def free(path):
     """Let go of what `hold` took."""
     del held[path]
     release()
-
-
-def release():
-    """Give up every lock, as the end of a process would."""
-    gc.collect()
-    for one in list(lock._LOCKS.values()):
-        one.release()
-    lock._LOCKS.clear()
-    lock._REFS.clear()
 
 
 CALLS = {f.__name__: f for f in (program, describe, check, again, change, views, step, hold, free)}

@@ -8,13 +8,12 @@ from __future__ import annotations
 import answering  # the network is off from here on
 
 # isort: split
-import gc
 import os
 
 import deeplake
 from deeplake.client import client
-from deeplake.core import lock
 from deeplake.core.vectorstore import VectorStore
+from locks import release
 from vectorstore_operations import OPERATIONS
 
 deeplake.constants.SPINNER_ENABLED = False
@@ -24,15 +23,6 @@ client.HUB_REST_ENDPOINT = os.environ["HUB"]
 def run(operation, path, **arguments):
     """One operation on the store at a path."""
     return OPERATIONS[operation](VectorStore, path, **arguments)
-
-
-def release():
-    """Give up every lock, as the end of a process would."""
-    gc.collect()
-    for one in list(lock._LOCKS.values()):
-        one.release()
-    lock._LOCKS.clear()
-    lock._REFS.clear()
 
 
 answering.serve({"run": run}, after=release)

@@ -21,6 +21,7 @@ class Screen:
     def __init__(self):
         self.drawn = []
         self.ended = []
+        self.ticker = ticking.Ticker()
 
     def draw(self, stand):
         self.drawn.append(stand)
@@ -36,19 +37,16 @@ def screen(monkeypatch):
     monkeypatch.setattr(ticking, "SHOWN_AFTER_SECONDS", 0.2)
     monkeypatch.setattr("deeplake_nb.progress.job.SHOWN_AFTER_SECONDS", 0.2)
     seen = Screen()
+    monkeypatch.setattr("deeplake_nb.progress.job.ticker", lambda: seen.ticker)
     with followed_by(lambda _: seen):
         yield seen
-
-
-def threads():
-    return [one.name for one in threading.enumerate()]
 
 
 def test_what_is_over_soon_is_never_seen(monkeypatch, screen):
     monkeypatch.setattr(ticking, "SHOWN_AFTER_SECONDS", 2.0)
     with Progress("count", "numbers", 10) as told:
         told(10)
-    eventually(lambda: "deeplake-nb-progress" not in threads())
+    eventually(lambda: screen.ticker._thread is None)
     assert (screen.drawn, screen.ended) == ([], [])
 
 
@@ -70,8 +68,9 @@ def test_what_lasts_is_drawn_again_and_again_without_any_report(screen):
 
 def test_the_thread_that_draws_ends_with_the_work(screen):
     with Progress("count", "numbers"):
-        assert "deeplake-nb-progress" in threads()
-    eventually(lambda: "deeplake-nb-progress" not in threads())
+        thread = screen.ticker._thread
+        assert thread.is_alive()
+    eventually(lambda: not thread.is_alive())
     with Progress("count", "numbers"):
         eventually(lambda: screen.drawn)
 

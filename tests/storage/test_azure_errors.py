@@ -6,6 +6,8 @@ import base64
 import itertools
 import os
 import socket
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -53,11 +55,14 @@ def server():
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch):
-    """No pause is waited for; how many there were."""
-    waited = []
-    sleep = waited.append
-    monkeypatch.setattr("time.sleep", sleep)
-    monkeypatch.setattr("deeplake_nb.storage.retries.retrying.__defaults__", (sleep,))
+    """No pause of this thread is waited for; how many there were."""
+    waited, here, sleep = [], threading.get_ident(), time.sleep
+
+    def pause(seconds):
+        waited.append(seconds) if threading.get_ident() == here else sleep(seconds)
+
+    monkeypatch.setattr("time.sleep", pause)
+    monkeypatch.setattr("deeplake_nb.storage.retries.retrying.__defaults__", (pause,))
     return waited
 
 

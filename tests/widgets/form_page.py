@@ -11,17 +11,23 @@ SECONDS = 60
 
 
 class Page:
-    """The page's part of a form: sends what is typed as bytes, and waits for the answer."""
+    """The page's part of a form: sends what is typed as bytes, and waits for the answer.
+
+    ``sent`` holds the answers, and ``told`` how far a long action was, which depends on the machine.
+    """
 
     def __init__(self, panel):
         self.form = Form(panel)
-        self.sent = []
+        self.sent, self.told = [], []
         self._arrived = threading.Event()
         self._number = 0
         self.form.send = self._receive
 
     def _receive(self, content, buffers=None):
         assert not buffers, "the kernel sends a form nothing but words"
+        if content["kind"] == "progress":
+            self.told.append(content)
+            return
         self.sent.append(content)
         self._arrived.set()
 
