@@ -18,7 +18,7 @@ from urllib.request import Request
 if TYPE_CHECKING:
     from pathlib import Path
 
-_START_SECONDS = 60
+_START_SECONDS = 120
 _END_SECONDS = 30
 _FOLDERS = (
     "HOME",

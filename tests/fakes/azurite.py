@@ -18,7 +18,7 @@ from tests import environments, machine
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECONDS = 60
+SECONDS = 120
 VERSION = "2023-11-03"  # of the protocol: the SDK's newest is newer than azurite's
 ACCOUNT = "lake"
 KEY = base64.b64encode(hashlib.sha512(b"the key of the account in these tests").digest()).decode()

@@ -16,7 +16,7 @@ import urllib.request
 import botocore.session
 from botocore.config import Config
 
-SECONDS = 60
+SECONDS = 120
 EVERYTHING = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
 ADMIN = {"aws_access_key_id": "AKIAOPENMODE", "aws_secret_access_key": "any"}  # the open mode takes whatever comes
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext, Locator
 
-_START_SECONDS, _RUN_MS = 60, 60_000
+_START_SECONDS, _RUN_MS = 120, 120_000
 _SETTINGS = """
 [tool.marimo.display]
 theme = "system"
