@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-SECONDS = 60
+SECONDS = 120
 _OWN = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that Ctrl+C is an interrupt
 
 

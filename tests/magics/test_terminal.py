@@ -11,7 +11,7 @@ from tests.fakes import moto
 from tests.fakes.cars import cars
 from tests.fakes.terminal import Terminal
 
-SECONDS = 60
+SECONDS = 120
 WRONG = "wR0ngCanary/5ecret+KeyThatNobodyMaySee12"
 
 
