@@ -100,7 +100,7 @@ def in_a_gallery(given):
         key = given["key"]
 
         def __call__(self):
-            ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1.5))
+            ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3.5))
             return {"account_key": self.key, "endpoint_url": given["azure"], "expires_at": ends}
 
     vendor = Vendor()
@@ -109,7 +109,7 @@ def in_a_gallery(given):
     sent = []
     gallery.send = lambda content, buffers=None: sent.append((content, buffers))
     vendor.key = given["wrong_key"]
-    time.sleep(2)
+    time.sleep(4)
     for number, kind in enumerate(("tiles", "sample", "nonsense"), 1):
         content = {"v": 1, "id": number, "kind": kind, "tensor": "x", "rows": [0, 1], "row": 0, "box": 256}
         gallery._handle_custom_msg(content, [])
