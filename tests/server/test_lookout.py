@@ -170,7 +170,7 @@ def test_a_hub_follows_no_redirect_inside_when_it_tries_a_key(private):
 
 
 def test_an_endpoint_that_hangs_keeps_no_thread(private):
-    with hub_server(DEEPLAKE_NB_HUB_SECONDS="2", DEEPLAKE_NB_HUB_THREADS="1") as hub:
+    with hub_server(DEEPLAKE_NB_HUB_SECONDS="6", DEEPLAKE_NB_HUB_THREADS="1") as hub:
         root = hub.client()
         root.create_org("acme")
         url = f"http://127.0.0.1:{private.server_port}/slow"

@@ -59,7 +59,7 @@ def core(tmp_path):
 
 def test_it_is_answered_in_time(core):
     token = Secret(core.add_user("ann")[0])
-    app = create_app(core, Settings(seconds=1, threads=2))
+    app = create_app(core, Settings(seconds=5, threads=2))
 
     async def both():
         return await asyncio.gather(ask(app, "/api/v1/whoami", token.reveal()), ask(app, "/health"))
@@ -67,7 +67,7 @@ def test_it_is_answered_in_time(core):
     (slow, taken), (quick, at_once) = asyncio.run(both())
     assert (slow, quick) == (408, 200)
     assert at_once < taken
-    assert 1 < taken < 25, "the database hangs for 30"
+    assert 4 < taken < 25, "the database hangs for 30"
     core.go.set()
     core.hangs = False
     assert asyncio.run(ask(app, "/api/v1/whoami", token.reveal()))[0] == 200
