@@ -134,6 +134,7 @@ def test_s3_option_1_a_machine_in_aws(s3, monkeypatch):
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     with aws.vendor() as instance:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.endpoint)
+        monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "30")  # and no second, on a machine that is busy
         instance.keys = s3.role
         assert run(S3_BY_ITSELF) == NUMBERS
         instance.keys = s3.powerless

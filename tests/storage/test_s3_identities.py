@@ -90,6 +90,7 @@ def opened(guarded):
 def _endpoint(guarded, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", guarded[0])
     monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "30")  # and no second, on a machine that is busy
     monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
 
 
