@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 import hypothesis
@@ -16,6 +17,8 @@ pytest.register_assert_rewrite("tests.suites")  # before any test imports one of
 machine.isolate()  # before any test module, and so any SDK, is imported
 _GUARD = machine.NetworkGuard()
 _GUARD.install()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in whatever a shell starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else no program that a test starts can be interrupted
 
 # The default is quick and repeatable; HYPOTHESIS_PROFILE=slow searches.
 _TIMELESS = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}  # on a busy machine, too
