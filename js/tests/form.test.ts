@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { isThere } from "../src/form/fields.ts";
 import type { FieldMessage } from "../src/form/messages.ts";
 import { Wire } from "../src/form/wire.ts";
@@ -15,7 +15,33 @@ class Listening extends FakeModel {
 
 const bytesOf = (buffers: ArrayBuffer[] | undefined) => new Uint8Array((buffers ?? [])[0] as ArrayBuffer);
 
+afterEach(() => void vi.useRealTimers());
+
 describe("wire", () => {
+  it("asks again for a form that nobody gave it, and no more once it is there", async () => {
+    vi.useFakeTimers();
+    const model = new Listening();
+    const opened = new Wire(model).open();
+    vi.advanceTimersByTime(1000);
+    expect(model.sent.map(({ id, kind }) => [id, kind])).toEqual([1, 2, 3].map((id) => [id, "open"]));
+    const drawn = { v: 1, id: 2, kind: "open.ok" };
+    model.receive(drawn);
+    expect(await opened).toBe(drawn);
+    vi.advanceTimersByTime(60_000);
+    model.receive({ v: 1, id: 1, kind: "open.ok" }); // what waited for the end of the cell
+    expect(model.sent).toHaveLength(3);
+  });
+
+  it("asks no more for a form that is closed", () => {
+    vi.useFakeTimers();
+    const model = new Listening();
+    const wire = new Wire(model);
+    void wire.open();
+    wire.close();
+    vi.advanceTimersByTime(60_000);
+    expect(model.sent).toHaveLength(1);
+  });
+
   it("sends what is typed as bytes, and never in the message", () => {
     const model = new Listening();
     void new Wire(model).act("save", "aws-keys", { secret: "s3cret ☃" });

@@ -6,6 +6,9 @@ import type { DrawnMessage, ProgressMessage } from "./messages.ts";
 
 export type Typed = Readonly<Record<string, string>>;
 
+/** So long after the first time a form is asked for again; a cell that waits for it does so for eight seconds. */
+const AGAIN_MS = [300, 1000, 3000];
+
 interface Waiting {
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   resolve(content: never): void;
@@ -14,6 +17,7 @@ interface Waiting {
 
 export class Wire {
   #last = 0;
+  #again: ReturnType<typeof setTimeout>[] = [];
   readonly #waiting = new Map<number, Waiting>();
   readonly #listener = (content: unknown) => this.#receive(content);
 
@@ -24,8 +28,18 @@ export class Wire {
     model.on("msg:custom", this.#listener as (...args: never[]) => void);
   }
 
-  open(): Promise<DrawnMessage> {
-    return this.#ask("open", {});
+  /** What to draw. Asked again until it is answered: JupyterLab makes the subshell of a page for its first widget, and
+   * until it has one, what is asked waits for the end of the cell that runs. */
+  async open(): Promise<DrawnMessage> {
+    try {
+      return await new Promise<DrawnMessage>((resolve, reject) => {
+        const ask = () => void this.#ask<DrawnMessage>("open", {}).then(resolve, reject);
+        ask();
+        this.#again = AGAIN_MS.map((after) => setTimeout(ask, after));
+      });
+    } finally {
+      this.#askNoMore();
+    }
   }
 
   /** What is wrong with one value, if anything. */
@@ -44,9 +58,14 @@ export class Wire {
   }
 
   close(): void {
+    this.#askNoMore();
     for (const { bytes } of this.#waiting.values()) bytes?.fill(0);
     this.#waiting.clear();
     this.model.off("msg:custom", this.#listener as (...args: never[]) => void);
+  }
+
+  #askNoMore(): void {
+    for (const timer of this.#again) clearTimeout(timer);
   }
 
   #ask<T>(kind: string, content: object, typed?: Typed): Promise<T> {
