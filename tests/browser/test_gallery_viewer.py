@@ -218,6 +218,29 @@ def test_the_buttons_of_a_narrow_filter_bar_stay_together(notebook, shown):
     shown.evaluate("(root) => { root.style.width = ''; }")
 
 
+def test_a_sample_takes_the_room_of_the_filters_and_they_come_back(notebook, shown):
+    open_filters(shown)
+    filters, dialog = shown.get_by_role("form", name="Rows shown"), shown.get_by_role("dialog")
+    for width in (300, 900):
+        shown.evaluate("(root, width) => { root.style.width = `${width}px`; }", width)
+        tile(shown, 0).click()
+        canvas = dialog.locator(".dl-large:not([hidden])").first
+        canvas.wait_for()
+        expect(filters).to_be_hidden()
+        settled(canvas)
+        notebook.screenshot(f"gallery-viewer-{width}")
+        assert canvas.bounding_box()["height"] > 120
+        tops = [button.bounding_box()["y"] for button in dialog.locator(".dl-bar").first.get_by_role("button").all()]
+        assert len(set(tops)) == 1, "the buttons are in one line"
+        leave(dialog)
+        expect(filters).to_be_visible()
+        tile(shown, 0).click()
+        shown.get_by_role("button", name="Filter, sort and sample rows").click()  # they are asked for: the sample goes
+        expect(dialog).to_be_hidden()
+        expect(filters).to_be_visible()
+    shown.evaluate("(root) => { root.style.width = ''; }")
+
+
 def test_a_class_is_a_click_away_and_counted(shown):
     open_filters(shown)
     shown.get_by_role("button", name="Show only green: 10").click()

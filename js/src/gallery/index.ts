@@ -117,7 +117,9 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     size: (px) => grid.measure(px),
     goTo: (row) => grid.reveal(row, true),
     filter: () => {
-      filters.toggle();
+      const wasHidden = viewer.isOpen && filters.isOpen; // a sample takes their room, see gallery.css
+      viewer.close();
+      if (!wasHidden) filters.toggle();
       grid.measure();
       return filters.isOpen;
     },
