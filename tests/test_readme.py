@@ -95,6 +95,15 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
         eval(ast.unparse(branch), names)
 
 
+def test_the_rows_it_selects_are_found():
+    ds = deeplake_nb.empty("mem://readme", overwrite=True)
+    ds.create_tensor("labels", htype="class_label", class_names=["cat", "rocket"]).extend(["cat", "rocket", "cat"])
+    selections = re.findall(r"`(ds\.(?:filter|query)\(\".+?\"\))`", README)
+    assert len(selections) == 2
+    for selection in selections:
+        assert eval(selection, {"ds": ds}).labels.data()["text"] == [["cat"], ["cat"]], selection
+
+
 def test_the_example_of_a_vector_store_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made, added, *searches = ast.parse(STORE).body
