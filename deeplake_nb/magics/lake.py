@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
     from deeplake_nb.session import Session
 
+_LOAD_FIRST = "%lake load URL as NAME makes one, then %lake show NAME"
+_STORE_FIRST = "NAME = deeplake_nb.VectorStore(path, embedding_function=...) opens one, then %lake search NAME WORDS"
+
 
 @magics_class
 class LakeMagics(Magics):
@@ -178,7 +181,8 @@ class LakeMagics(Magics):
         if command.k is not None and not command.k.isdecimal():
             raise CommandError(f"--k is how many rows to show, such as --k 20, not {command.k}")
         k = {} if command.k is None else {"k": int(command.k)}
-        return search(self._evaluate(command.store, scope), command.text, **k)
+        store = self._evaluate(command.store, scope, "vector store", _STORE_FIRST)
+        return search(store, command.text, **k)
 
     @run.register
     def _cors(self, command: Cors, _scope: Mapping[str, Any]) -> object:
@@ -243,17 +247,17 @@ class LakeMagics(Magics):
         path = f", or a path (./{expression})" if verb == "connect" else ""
         raise CommandError(f"{expression} is of type {type(value).__name__}: %lake {verb} takes a dataset{path}")
 
-    def _evaluate(self, expression: str, scope: Mapping[str, Any]) -> Any:
+    def _evaluate(
+        self, expression: str, scope: Mapping[str, Any], what: str = "dataset", first: str = _LOAD_FIRST
+    ) -> Any:
         try:
             return eval(expression, self.shell.user_ns, scope)  # noqa: S307 - the user's own expression, as in any cell
         except SyntaxError as error:
-            raise CommandError(f"{expression!r} names no dataset: {_LOAD_FIRST}") from error
+            raise CommandError(f"{expression!r} names no {what}: {first}") from error
         except NameError as error:
             meant = did_you_mean(str(error.name), [*scope, *self.shell.user_ns])
-            raise CommandError(f"there is no variable {error.name!r}{meant}: {_LOAD_FIRST}") from error
+            raise CommandError(f"there is no variable {error.name!r}{meant}: {first}") from error
 
-
-_LOAD_FIRST = "%lake load URL as NAME makes one, then %lake show NAME"
 
 LakeMagics.lake.__doc__ = manual.overview()
 

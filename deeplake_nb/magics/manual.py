@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from deeplake_nb.magics.command import Call
 from deeplake_nb.magics.commands import VERBS, usage
 from deeplake_nb.magics.grammar import parse
+
+_COLUMNS = 80
+"""So wide is a terminal; a page that is narrower than a line breaks it within words."""
 
 
 def overview() -> str:
     """Every verb with its first sentence, and where to read on."""
     rows = [(usage(verb).removesuffix(" [--code]"), _sentence(verb)) for verb in VERBS]
-    lines = [f"  {written}\n      {sentence}" for written, sentence in rows]
+    lines = [f"  {written}\n{textwrap.indent(textwrap.fill(says, _COLUMNS - 6), ' ' * 6)}" for written, says in rows]
     return "\n".join(
         (
             "%lake VERB ...: datasets, opened and looked at from a cell.",

@@ -20,6 +20,13 @@ def test_every_verb_is_documented_by_its_row(verb):
     assert usage(verb).removesuffix(" [--code]") in overview()
 
 
+def test_the_sentences_of_the_overview_fit_a_terminal():
+    """A page that is narrower than a line breaks it anywhere, also within words."""
+    said = [line for line in overview().splitlines() if line.startswith("      ")]
+    assert len(said) > len(VERBS)
+    assert max(map(len, said)) <= 80
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_example_is_a_line_of_its_verb(verb):
     command = parse(VERBS[verb].example)

@@ -54,6 +54,12 @@ def test_what_is_shown(shell, docs, capsys):
         ("search docs cat --k many", CommandError, "--k is how many rows"),
         ("search docs cat --k 0", VectorStoreError, "1 or more"),
         ("search dcs cat", CommandError, "did you mean 'docs'"),
+        (
+            "search nosuch cat",
+            CommandError,
+            r"VectorStore\(path, embedding_function=...\) opens one, then %lake search",
+        ),
+        ("search ./docs cat", CommandError, "'./docs' names no vector store: NAME = deeplake_nb.VectorStore"),
         ("search plain cat", CommandError, "opened without an embedding_function"),
         ("search docs.dataset cat", CommandError, "takes a VectorStore, not a Dataset"),
     ],
