@@ -88,11 +88,12 @@ class Changeable(Rows):
         counts = {name: len(columns[tensors[name].key]) for name in samples}
         if len(set(counts.values())) > 1:
             raise SampleError(f"tensors have different numbers of values: {counts}; rows need one for each of them")
-        missing = sorted(set(tensors) - set(samples))
+        missing = [name for name in tensors if name not in samples]
         if missing and append_empty:
             columns |= {tensors[name].key: [None] * max(counts.values(), default=0) for name in missing}
         elif missing and not skip_ok:
-            raise SampleError(f"no value for tensor {missing[0]!r}; rows of a dataset need one for each of its tensors")
+            which = f"tensor{'s' if missing[1:] else ''} {', '.join(map(repr, missing))}"
+            raise SampleError(f"no value for {which}; a row needs one for each tensor of its dataset, or None")
         writer.extend(columns, in_step=True, skip_bad=ignore_errors, is_shown=progressbar)
 
     def _listed(self, values: Iterable[Any], *, is_shown: bool) -> list[Any]:

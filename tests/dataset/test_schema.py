@@ -222,8 +222,10 @@ def test_rows_with_tensors_left_out():
     for name in ("a", "b"):
         ds.create_tensor(name, dtype="int64")
     ds.append({"a": 1, "b": 2})
-    with pytest.raises(SampleError, match="no value for tensor 'b'"):
+    with pytest.raises(SampleError, match="no value for tensor 'b'; a row needs"):
         ds.append({"a": 1})
+    with pytest.raises(SampleError, match="no value for tensors 'a', 'b'; a row needs"):
+        ds.append({})
     ds.append({"a": 3}, append_empty=True)
     assert [one.tolist() for one in ds.b.numpy(aslist=True)] == [[2], []]
     ds.append({"a": 4}, skip_ok=True)
