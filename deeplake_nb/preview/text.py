@@ -26,7 +26,12 @@ TIMES = " \N{MULTIPLICATION SIGN} "
 
 def excerpt(sample: StoredSample) -> Preview:
     """The beginning of a sample as text, at most a few lines."""
-    return Preview("text/plain", shortened(words(sample), _EXCERPT_CHARS).encode(), 0, 0)
+    return note(words(sample))
+
+
+def note(said: str) -> Preview:
+    """Words, at most a few lines of them."""
+    return Preview("text/plain", shortened(said, _EXCERPT_CHARS).encode(), 0, 0)
 
 
 def full(sample: StoredSample) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from deeplake_nb.dataset.together import stored_of
 from deeplake_nb.errors import LakeError, RowError, TensorNotFoundError, did_you_mean, there_are
 from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
-from deeplake_nb.preview import fields
+from deeplake_nb.preview import fields, text
 from deeplake_nb.preview.preview import FailedTile, Tile
 from deeplake_nb.preview.render import MASK_HTYPES, PICTURE_HTYPES, render
 from deeplake_nb.urls import redact
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.together import Stored
     from deeplake_nb.format.samples import StoredSample
     from deeplake_nb.preview.fields import Field
-    from deeplake_nb.preview.preview import Label
+    from deeplake_nb.preview.preview import Label, Preview
 
 
 class Source:
@@ -168,13 +168,18 @@ class Source:
             if not many:
                 return FailedTile(row, RowError("an empty sequence"))
             sample = readable(many[min(item, len(many) - 1)])
-            preview = render(sample, box_px)
+            preview = _classes(tensor, sample) if tensor.base_htype == "class_label" else render(sample, box_px)
         except LakeError as error:
             return FailedTile(row, error)
         shape = sample.shape[1:] if tensor.base_htype == "video" else sample.shape
         is_image = _is_picture(tensor) or tensor.base_htype in MASK_HTYPES | {"video"}
         height, width = shape[:2] if is_image and len(shape) > 1 else (preview.height, preview.width)
         return Tile(row, preview, width, height, count=len(many))
+
+
+def _classes(tensor: Tensor, sample: StoredSample) -> Preview:
+    """The names of a row's classes, in words; their numbers alone say nothing."""
+    return text.note(", ".join(label.text for label in names_of(tensor, sample)) or "no class")
 
 
 def origin(tensor: Tensor, row: int) -> str:

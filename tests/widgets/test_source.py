@@ -181,6 +181,18 @@ def test_class_names_are_taken_of_the_labels_of_which_there_are_as_many():
     assert [label.text for label in two.labels] == ["street", "car", "cat"]
 
 
+def test_classes_that_are_looked_at_themselves_are_named():
+    ds = deeplake.empty("mem://classes", overwrite=True)
+    with ds:
+        ds.create_tensor("things", htype="class_label", class_names=["car", "cat"]).extend([[1, 0], [], [1, 7]])
+        ds.create_tensor("frames", htype="sequence[class_label]", class_names=["day", "night"])
+        ds.frames.extend([[0, 1], [1], [0]])
+    said = [tile.preview.text for tile in Source(ds).tiles("things", [0, 1, 2], 256)]
+    assert said == ["cat, car", "no class", "cat, 7"]
+    said = [tile.preview.text for tile in Source(ds).tiles("frames", [0, 1], 256, item=1)]
+    assert said == ["night", "night"]
+
+
 def test_items_of_sequences_have_their_own_boxes():
     ds = deeplake.empty("mem://clips-and-boxes", overwrite=True)
     with ds:
