@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _SPARSE = 4
 """Decoding what lies between the wanted texts pays while there is not more of it than so many times as much."""
 
+_AT_ONCE = 4096
+"""Texts that are parted together."""
+
 _SHORT_NBYTES = 128
 """Texts that are shorter on average are parted by a character that none has, and split there: a third faster."""
 
@@ -71,18 +74,26 @@ def _cut(data: memoryview, starts: Ints, stops: Ints) -> list[str] | None:
         return None
     is_short = len(block) < _SHORT_NBYTES * len(starts) and b"\0" not in block
     if is_short and bool((starts[1:] == stops[:-1]).all()):
-        return _parted(block, stops[:-1] - first).split("\0")
+        return _parted(np.frombuffer(block, np.uint8), stops - first)
     text = block.decode("ascii")
     return [text[start:stop] for start, stop in zip((starts - first).tolist(), (stops - first).tolist(), strict=True)]
 
 
-def _parted(block: bytes, cuts: Ints) -> str:
-    """The block with a NUL at each cut: what ``np.insert`` does, in half the time, as the cuts are in order."""
-    is_text = np.ones(len(block) + len(cuts), bool)
-    is_text[cuts + np.arange(len(cuts))] = False
-    parted = np.zeros(len(is_text), np.uint8)
-    parted[is_text] = np.frombuffer(block, np.uint8)
-    return str(parted.data, "ascii")
+def _parted(block: NDArray[np.uint8], stops: Ints) -> list[str]:
+    """The texts that end at these places, each followed by a NUL and split there: what ``np.insert`` does, in half the
+    time, as the places are in order; and some texts at a time, so that they stay in the core's own cache.
+    """
+    out: list[str] = []
+    start = 0
+    for at in range(0, len(stops), _AT_ONCE):
+        ends = stops[at : at + _AT_ONCE] - start
+        is_text = np.ones(int(ends[-1]) + len(ends), bool)
+        is_text[ends + np.arange(len(ends))] = False
+        parted = np.zeros(len(is_text), np.uint8)
+        parted[is_text] = block[start : start + int(ends[-1])]
+        out += str(parted.data[:-1], "ascii").split("\0")
+        start += int(ends[-1])
+    return out
 
 
 def _one_by_one(data: memoryview, starts: Ints, stops: Ints, what: str, rows: Ints) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deeplake_nb.dataset import texts as module
 from deeplake_nb.errors import SampleError
 
 from .stores import create, load, memory
@@ -52,3 +53,13 @@ def test_a_tag_may_be_a_number():
     ds = create(memory())
     ds.create_tensor("x", htype="tag").extend([1, "two", [3, "four"], np.float32(0.5)])
     assert ds.x.data()["value"] == [[1], ["two"], [3, "four"], [0.5]]
+
+
+@pytest.mark.parametrize("texts", [["a"], [""], ["", "", "", ""], ["ab", "", "c"], [str(at) * at for at in range(11)]])
+def test_texts_are_parted_some_at_a_time(texts, monkeypatch):
+    monkeypatch.setattr(module, "_AT_ONCE", 3)
+    ds = create(memory())
+    ds.create_tensor("x", htype="text")
+    ds.x.extend(["before", *texts, "behind"])
+    assert ds.x[1:-1].data()["value"] == texts
+    assert ds.x.data()["value"] == ["before", *texts, "behind"]
