@@ -80,8 +80,9 @@ def _cut(data: memoryview, starts: Ints, stops: Ints) -> list[str] | None:
 
 
 def _parted(block: NDArray[np.uint8], stops: Ints) -> list[str]:
-    """The texts that end at these places, each followed by a NUL and split there: what ``np.insert`` does, in half the
-    time, as the places are in order; and some texts at a time, so that they stay in the core's own cache.
+    """The texts that end at these places, parted by NULs and split there, some at a time, in the core's own cache.
+
+    The NULs come as by ``np.insert``, in half the time, as the places are in order.
     """
     out: list[str] = []
     start = 0
