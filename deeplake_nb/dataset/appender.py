@@ -65,7 +65,7 @@ class Appender:
         self.is_renamed = False
         self.tail = Tail(state, tensor, outgoing)
         self._stored_tiles: dict[int, Tiling] | None = {} if is_new else None
-        """The table of tiles as it is stored, where none has none; None where nobody knows."""
+        """The table of tiles as it is stored, empty where there is none; None while nobody knows."""
         self.shared: dict[str, tuple[str, str]] = {}  # chunk names that its chunk set leads to other commits' objects
         self.flushed_tensor: TensorState | None = None  # as the last flush left it; None before the first change
 

@@ -6,10 +6,9 @@ them in step. ``FUNCTIONS`` says, by the name in the tensor's ``links``, what th
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +95,7 @@ def _ids(added: Added) -> NDArray[np.uint64]:
     return _random().integers(0, _LARGEST, (added.rows, 1), np.uint64, endpoint=True)
 
 
-@functools.cache
+@cache
 def _random() -> np.random.Generator:
     """Seeded by the system, so that nobody else's random numbers are touched. Thread-safe."""
     return np.random.Generator(np.random.SFC64())
