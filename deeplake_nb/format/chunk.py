@@ -393,6 +393,12 @@ def _merged(tables: list[Ints], columns: int) -> Ints:
     if not tables:
         return np.empty((0, columns), np.int64)
     table = np.concatenate(tables)
-    ends = np.flatnonzero(run_lengths(table[:, :-1]))
-    totals = np.diff(np.cumsum(table[:, -1])[ends], prepend=0)
-    return np.concatenate([table[ends, :-1], totals[:, None]], axis=1)
+    borders = np.cumsum([len(one) for one in tables[:-1]], dtype=np.int64)  # within a table, neighbours differ
+    begins = np.ones(len(table), bool)
+    begins[borders] = (table[borders, :-1] != table[borders - 1, :-1]).any(axis=1)
+    if begins.all():
+        return table
+    firsts = np.flatnonzero(begins)
+    merged: Ints = table[firsts]
+    merged[:, -1] = np.add.reduceat(table[:, -1], firsts)
+    return merged

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import contextmanager
 
 import answering  # the network is off from here on
 
@@ -18,11 +19,12 @@ deeplake = importlib.import_module(sys.argv[1])
 QUIET = {"verbose": False}
 
 
-def create(htype, name="x", **options):
-    """An empty dataset in the working folder, with one tensor."""
-    ds = deeplake.empty("ds", overwrite=True, **QUIET)
-    ds.create_tensor(name, htype=htype, **options)
-    return ds
+@contextmanager
+def created(htype, **options):
+    """An empty dataset in the working folder, with one tensor, filled in the block that made it, as v3's guides do."""
+    with deeplake.empty("ds", overwrite=True, **QUIET) as ds:
+        ds.create_tensor("x", htype=htype, **options)
+        yield ds
 
 
 def load(writing=False):
@@ -30,7 +32,7 @@ def load(writing=False):
 
 
 def ingest_jpegs(paths):
-    with create("image", sample_compression="jpeg") as ds:
+    with created("image", sample_compression="jpeg") as ds:
         ds.x.extend([deeplake.read(path) for path in paths])
 
 
@@ -44,17 +46,17 @@ def decode_batch(ds, count):
 
 
 def ingest_vectors(values):
-    with create("embedding", dtype="float32") as ds:
+    with created("embedding", dtype="float32") as ds:
         ds.x.extend(values)
 
 
 def ingest_labels(values):
-    with create("class_label") as ds:
+    with created("class_label") as ds:
         ds.x.extend(values)
 
 
 def ingest_texts(values):
-    with create("text") as ds:
+    with created("text") as ds:
         ds.x.extend(values)
 
 
@@ -74,9 +76,8 @@ def read_batch(ds, rows):
 
 
 def append_rows(labels, values):
-    ds = create("embedding", dtype="float32")
-    ds.create_tensor("label", htype="class_label")
-    with ds:
+    with created("embedding", dtype="float32") as ds:
+        ds.create_tensor("label", htype="class_label")
         for label, vector in zip(labels, values, strict=True):
             ds.append({"x": vector, "label": label})
 
