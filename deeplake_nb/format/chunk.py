@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deeplake_nb.errors import FormatError
-from deeplake_nb.format.encoders import run_lengths, split_version
+from deeplake_nb.format.encoders import split_version
 from deeplake_nb.format.keys import FORMAT_VERSION
+from deeplake_nb.format.runs import clipped, merged, run_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -256,7 +257,7 @@ class ChunkBuilder:
             return
         chunk.spans(np.array([stop - 1]))
         sizes, offsets, lasts = chunk.positions.T
-        skipped, runs = _clipped(lasts, start, stop)
+        skipped, runs = clipped(lasts, start, stop)
         sizes, starts = sizes[runs > 0], (offsets + sizes * skipped)[runs > 0]
         runs = runs[runs > 0]
         self._sizes.append(np.stack([sizes, runs], axis=1))
@@ -268,7 +269,7 @@ class ChunkBuilder:
         self.count += stop - start
         shaped = 0
         if len(chunk.shapes):
-            _, runs = _clipped(chunk.shapes[:, -1], start, stop)
+            _, runs = clipped(chunk.shapes[:, -1], start, stop)
             shaped = int(runs.sum())
             if shaped:
                 self._know_rank(chunk.shapes.shape[1] - 1)
@@ -299,7 +300,7 @@ class ChunkBuilder:
         """Add samples with a size in bytes each, and a row of ``shapes`` ``(n, rank)``, or ``(1, rank)`` of all."""
         self._know_rank(shapes.shape[1])
         for values, tables in ((sizes[:, None], self._sizes), (shapes, self._shapes)):
-            ends = np.flatnonzero(run_lengths(values))
+            ends = np.flatnonzero(run_ends(values))
             counts = np.diff(ends, prepend=-1) if len(values) > 1 else len(sizes)
             table = np.empty((len(ends), values.shape[1] + 1), np.int64)
             table[:, :-1], table[:, -1] = values[ends], counts
@@ -345,7 +346,7 @@ class ChunkBuilder:
         """
         if self.nbytes > MAX_NBYTES:
             raise FormatError(f"a chunk of {self.nbytes} bytes: the format allows {MAX_NBYTES}")
-        sizes = _merged(self._sizes, 2)
+        sizes = merged(self._sizes, 2)
         positions = np.empty((len(sizes), 3), np.int64)
         totals = sizes[:, 0] * sizes[:, 1]
         positions[:, 0] = sizes[:, 0]
@@ -358,7 +359,7 @@ class ChunkBuilder:
 
     def shapes(self) -> Ints:
         """The table of shapes, dimensions and last sample; without leading samples of unknown rank."""
-        shapes = _merged(self._shapes, (self.rank or 0) + 1)
+        shapes = merged(self._shapes, (self.rank or 0) + 1)
         shapes[:, -1] = np.cumsum(shapes[:, -1]) - 1
         return shapes
 
@@ -379,26 +380,3 @@ def encode_header(shapes: Ints, positions: Ints) -> bytes:
             positions.astype("<u4").tobytes(),
         )
     )
-
-
-def _clipped(lasts: Ints, start: int, stop: int) -> tuple[Ints, Ints]:
-    """Of each run: how many samples lie before ``start``, and how many in ``[start, stop)``."""
-    firsts = np.concatenate([[0], lasts[:-1] + 1])
-    skipped = np.maximum(start - firsts, 0)
-    return skipped, np.maximum(np.minimum(lasts + 1, stop) - firsts - skipped, 0)
-
-
-def _merged(tables: list[Ints], columns: int) -> Ints:
-    """One table of runs; neighbours that agree in all but the run length (the last column) are joined."""
-    if not tables:
-        return np.empty((0, columns), np.int64)
-    table = np.concatenate(tables)
-    borders = np.cumsum([len(one) for one in tables[:-1]], dtype=np.int64)  # within a table, neighbours differ
-    begins = np.ones(len(table), bool)
-    begins[borders] = (table[borders, :-1] != table[borders - 1, :-1]).any(axis=1)
-    if begins.all():
-        return table
-    firsts = np.flatnonzero(begins)
-    merged: Ints = table[firsts]
-    merged[:, -1] = np.add.reduceat(table[:, -1], firsts)
-    return merged

@@ -15,6 +15,7 @@ import numpy as np
 
 from deeplake_nb.errors import FormatError
 from deeplake_nb.format.keys import FORMAT_VERSION
+from deeplake_nb.format.runs import run_ends
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,15 +59,6 @@ def table(data: memoryview, dtype: str, columns: int, what: str) -> NDArray[Any]
     if len(last) > 1 and bool((last[1:] < last[:-1]).any()):
         raise FormatError(f"{what}: the last-index column does not rise")
     return rows
-
-
-def run_lengths(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where runs of equal rows end: a mask over axis 0 of ``values`` (``(n,)`` or ``(n, k)``)."""
-    ends = np.zeros(len(values), dtype=bool)
-    for column in values.T if values.ndim > 1 else values[None]:  # few: one by one takes half the time of all at once
-        ends[:-1] |= column[1:] != column[:-1]
-    ends[-1:] = True
-    return ends
 
 
 def _none() -> Ints:
@@ -200,7 +192,7 @@ class Sequences:
 
     def extended(self, counts: Ints) -> Sequences:
         """The table with rows of ``counts`` items added."""
-        ends = np.flatnonzero(run_lengths(counts))
+        ends = np.flatnonzero(run_ends(counts))
         firsts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
         before = np.cumsum(counts) - counts
         runs = Sequences(counts[ends], self.items + before[firsts], len(self) + ends)
@@ -267,11 +259,11 @@ class CredsCodes:
 
     def extended(self, codes: NDArray[np.uint32]) -> CredsCodes:
         """The table with the codes of further items added."""
-        ends = np.flatnonzero(run_lengths(codes))
+        ends = np.flatnonzero(run_ends(codes))
         lasts = ends + len(self)
         merged_codes = np.concatenate([self.codes, codes[ends].astype(np.uint32)])
         merged_lasts = np.concatenate([self.lasts, lasts])
-        keep = run_lengths(merged_codes)
+        keep = run_ends(merged_codes)
         return CredsCodes(merged_codes[keep], merged_lasts[keep])
 
     def truncated(self, length: int) -> CredsCodes:

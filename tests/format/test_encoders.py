@@ -16,9 +16,9 @@ from deeplake_nb.format.encoders import (
     CredsCodes,
     Sequences,
     decode_tiles,
-    run_lengths,
     split_version,
 )
+from deeplake_nb.format.runs import run_ends
 
 from .fuzz import damaged, survives
 
@@ -129,7 +129,7 @@ def test_sequences_are_extended_and_stored_as_a_list_is(batches):
     for found in (table, Sequences.decode(table.encode(), "t")):
         assert (len(found), found.items) == (len(rows), items)
         assert [found.span(row) for row in range(len(rows))] == rows
-    ends = run_lengths(np.array([stop - start for start, stop in rows]))
+    ends = run_ends(np.array([stop - start for start, stop in rows]))
     assert len(table.counts) == int(ends.sum()), "neighbours with as many items share a run"
 
 
@@ -180,16 +180,6 @@ def test_items_without_credentials_are_one_run(length):
     table = CredsCodes.none(length)
     assert (len(table), table.at(np.arange(length)).tolist()) == (length, [0] * length)
     assert len(table.extended(np.array([2], np.uint32))) == length + 1
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=20))
-def test_run_lengths_mark_the_last_of_each_run(rows):
-    values = np.array(rows, np.int64).reshape(-1, 2)
-    expected = [at + 1 == len(rows) or rows[at + 1] != rows[at] for at in range(len(rows))]
-    assert run_lengths(values).tolist() == expected
-    assert run_lengths(values[:, 0]).tolist() == [
-        at + 1 == len(rows) or rows[at + 1][0] != rows[at][0] for at in range(len(rows))
-    ]
 
 
 # ------------------------------------------------------------------ damage
