@@ -192,7 +192,7 @@ class Appender:
         puts = [*self.rewriter.puts(), *self.tail.puts()]
         if len(tables.ids) or self.rewriter.is_dirty:
             puts.append(Put(Phase.TABLES, keys.chunk_ids(commit, tensor.key), tables.ids.encode()))
-        if self.rewriter.is_dirty or (len(tables.ids) and self._stored_tiles != tables.tiles):
+        if (len(tables.ids) or self.rewriter.is_dirty) and self._stored_tiles != tables.tiles:
             self._stored_tiles = None  # until all puts have been made
             puts.append(Put(Phase.TABLES, keys.tiles(commit, tensor.key), encode_tiles(tables.tiles)))
         if tables.sequences is not None:
@@ -221,6 +221,8 @@ class Appender:
         tables = self.tables
         if self.flushed_tensor is None:
             self.flushed_tensor = self.tensor.snapshot()
+            if not self.is_new and not self.is_shorter and not tables.is_cut:
+                self._stored_tiles = tables.tiles
         return _Mark(
             self.tensor.meta,
             copy.copy(self.tensor.info),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import companions
+from deeplake_nb.dataset.rewriter import Overwriting
 from deeplake_nb.dataset.selection import Selection
 from deeplake_nb.dataset.tiled import with_part
 from deeplake_nb.dataset.waiting import in_order
@@ -38,12 +39,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An edit of one tensor; ``rows`` is the same in rows of a sequence tensor."""
+    """An edit of one tensor; ``rows`` is the same in rows of a sequence tensor.
+
+    ``shapes_of`` is the tensor (by key) whose shapes this one holds.
+    """
 
     appender: Appender
     items: Edit
     rows: Edit | None
     new: Encoded | None
+    shapes_of: str | None = None
 
 
 def update(writer: Writer, columns: Mapping[str, tuple[Ints, Any]], *, infos: Mapping[str, Any] | None = None) -> None:
@@ -151,7 +156,8 @@ def _copies(
     for key, link in tensor.meta.links.items():
         if link.get("flatten_sequence"):
             own = touched[key].encoded(companions.told(writer.state, key, link, added, tensor.meta.htype))
-            yield _Job(touched[key], items, None, own)
+            shapes_of = tensor.key if link["extend"] == "extend_shape" else None
+            yield _Job(touched[key], items, None, own, shapes_of)
             yield from _copies(writer, touched, writer.state.tensors[key], items, own.added())
 
 
@@ -180,7 +186,14 @@ def _carry_out(storage: StorageProvider, jobs: list[_Job]) -> None:
     batches = [batch.separate() if isinstance(batch, Joined) else batch for batch in given]
     loads = [partial(job.appender.rewriter.load, job.items, batch) for job, batch in zip(jobs, batches, strict=True)]
     loaded = side_by_side(storage, *loads)
+    as_shaped = {
+        job.appender.tensor.key
+        for job, chunks in zip(jobs, loaded, strict=True)
+        if all(isinstance(one, Overwriting) for _, one in chunks) and not job.appender.tensor.meta.is_link
+    }
     for job, batch, chunks in zip(jobs, batches, loaded, strict=True):
+        if job.shapes_of in as_shaped:
+            continue
         appender, new = job.appender, job.new
         tables = appender.tables
         appender.rewriter.apply(job.items, batch, chunks)

@@ -483,10 +483,25 @@ def test_a_thousand_rows_at_random_rewrite_each_chunk_once():
     with ds:
         for at in range(0, 1000, 50):
             x[rows[at : at + 50]] = values[at : at + 50]
-    assert store.requests["put"] < chunks + 30
+    assert store.requests["put"] == chunks + len(["lock", "journal", "ids of chunks", "difference", "metadata"])
     model = np.zeros((20_000, 16), "float32")
     model[rows] = values
     assert np.array_equal(load(store).x.numpy(), model)
+
+
+def test_shapes_are_written_anew_only_where_a_sample_has_another_one():
+    store = memory()
+    ds = create(store)
+    x = ds.create_tensor("x", dtype="float32")
+    x.extend(np.zeros((5, 2, 3), "float32"))
+    before = bytes(store.get("_x_shape/chunks_index/unsharded"))
+    x[1:3] = np.ones((2, 2, 3), "float32")
+    assert bytes(store.get("_x_shape/chunks_index/unsharded")) == before
+    x[3] = np.ones((4, 3), "float32")
+    assert bytes(store.get("_x_shape/chunks_index/unsharded")) != before
+    again = load(store)
+    assert again["_x_shape"].numpy().tolist() == [list(one.shape) for one in again.x.numpy(aslist=True)]
+    assert again["_x_shape"].numpy().tolist() == [[2, 3], [2, 3], [2, 3], [4, 3], [2, 3]]
 
 
 @pytest.mark.usefixtures("patched")
