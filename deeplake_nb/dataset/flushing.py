@@ -8,6 +8,7 @@ rows of several tensors count is announced in a journal first, so that a row is 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import weakref
@@ -39,6 +40,8 @@ _REWRITING = (Phase.CHUNKS,)
 _EXTENDING_SEVERAL = (Phase.CHUNKS, Phase.TABLES)
 _EXTENDING_ONE = (Phase.CHUNKS, Phase.TABLES, Phase.COMPANIONS, Phase.TENSORS, Phase.DATASET)
 _ADDING_TENSORS = (Phase.TENSORS, Phase.DATASET)  # which nobody knows of before
+_MANY = 8
+"""Files from which on more than one thread pays."""
 _log = logging.getLogger(__name__)
 
 
@@ -318,14 +321,18 @@ class Flushing:
 
 
 def discard(storage: StorageProvider, paths: list[str]) -> None:
-    """Delete objects that nothing names; one that stays takes some room, and that is all."""
+    """Delete objects that nothing names; one that stays takes some room, and that is all.
+
+    Many files go by all cores, as the system takes their pages one by one.
+    """
+    workers = storage.concurrency if len(paths) < _MANY else max(storage.concurrency, os.cpu_count() or 1)
 
     def drop(path: str) -> None:
         with suppress(LakeError):
             storage.delete(path)
 
     try:
-        for _ in in_parallel(drop, paths, min(storage.concurrency, len(paths))):
+        for _ in in_parallel(drop, paths, min(workers, len(paths))):
             pass
     except RuntimeError:  # no thread begins as the process ends
         for path in paths:
