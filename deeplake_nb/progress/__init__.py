@@ -7,8 +7,9 @@ Nothing else is drawn to, so that no log fills; jobs of other threads than the m
 `followed_by` names, if anybody.
 
 Cancelling sets a mark, and the next report raises `CancelledError` where the work is, which undoes what it would undo
-for any error. A KeyboardInterrupt stays one. Rejected: raising in the working thread from outside, which might come
-when the work is done; drawing at reports, which freezes the line while one request takes long.
+for any error. A KeyboardInterrupt stays one, and IPython shows either as one line, since its user knows why. Rejected:
+raising in the working thread from outside, which might come when the work is done; drawing at reports, which freezes
+the line while one request takes long.
 """
 
 from deeplake_nb.progress.job import Progress, followed_by

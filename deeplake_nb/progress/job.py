@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deeplake_nb.errors import CancelledError
@@ -112,8 +113,11 @@ class Progress:
         _HERE.job = self
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         outer = _HERE.job = self.outer
+        if isinstance(error, KeyboardInterrupt) and not self.is_waiting:  # that is a block of its user's own code
+            line = f"KeyboardInterrupt: {self._ended('interrupted')}"
+            error._render_traceback_ = partial(str.splitlines, line)  # type: ignore[attr-defined]  # for IPython
         if outer is not None:
             outer.inner = None
             if kind is None and self.is_shown and outer.total is None and outer.unit == self.unit:
@@ -125,7 +129,10 @@ class Progress:
     def stop(self) -> None:
         """Raise `CancelledError`, once: what is undone then may be a job, too."""
         self.is_cancelled = False
-        raise CancelledError(f"{self.what}: cancelled{f'; {self.undone}' if self.undone else ''}")
+        raise CancelledError(self._ended("cancelled"))
+
+    def _ended(self, how: str) -> str:
+        return f"{self.what}: {how}{f'; {self.undone}' if self.undone else ''}"
 
     # ------------------------------------------------------------------ as it is seen
 

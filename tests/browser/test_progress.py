@@ -99,7 +99,9 @@ def test_the_interrupt_button_cancels_too_and_stays_what_it_is(notebook):
     bar(notebook, cell).wait_for()
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
     wait_for_end(notebook)
-    assert notebook.outputs(cell)[-1]["ename"] == "KeyboardInterrupt"
+    error = notebook.outputs(cell)[-1]
+    assert error["ename"] == "KeyboardInterrupt"
+    assert error["traceback"] == ["KeyboardInterrupt: add to mem://slow: interrupted; nothing was added"]
     assert notebook.text(cell).startswith("add to mem://slow: cancelled after ")
     after = notebook.append("len(ds.x)")
     notebook.run(after)

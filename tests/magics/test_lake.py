@@ -183,6 +183,17 @@ def test_a_verb_that_is_stopped_says_so_in_one_line(shell, here, capsys, monkeyp
     assert "reached" not in shell.user_ns
 
 
+def test_a_copy_that_is_interrupted_is_one_line(shell, here, capsys, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deeplake_nb.dataset.copies.transfer", stopped)
+    shell.user_ns["deeplake"] = deeplake_nb
+    shell.run_cell("deeplake.copy('./cars', './copied')")
+    line = "KeyboardInterrupt: copy to .*/copied: interrupted; what is there already is kept: copying again goes on .*"
+    assert re.fullmatch(line, plain(capsys.readouterr().out).strip())
+
+
 def test_a_mistake_can_be_caught_by_its_type(shell, here, capsys):
     shell.user_ns["errors"] = deeplake_nb.errors
     shell.value("try:\n    %lake load ./nope\nexcept errors.DatasetNotFoundError as error:\n    caught = str(error)")

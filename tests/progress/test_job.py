@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import threading
@@ -81,6 +82,20 @@ def test_how_it_ended_is_told(screen, error, ending):
         eventually(lambda: screen.drawn)
         raise error
     assert [stand.ending for stand, _ in screen.ended] == [ending]
+
+
+def test_an_interrupt_is_one_line_for_ipython_and_says_what_becomes_of_the_whole_job():
+    outer, inner = Progress("copy to x", "B", 10, "go on later"), Progress("read x", "samples")
+    with pytest.raises(KeyboardInterrupt) as caught, outer, inner:
+        raise KeyboardInterrupt
+    assert caught.value._render_traceback_() == ["KeyboardInterrupt: copy to x: interrupted; go on later"]
+    pickle.dumps(caught.value)  # as what runs work in other processes does
+
+
+def test_a_block_of_its_users_own_code_keeps_the_traceback_that_says_where_it_stood():
+    with pytest.raises(KeyboardInterrupt) as caught, Progress("write to x", "samples", is_waiting=True):
+        raise KeyboardInterrupt
+    assert not hasattr(caught.value, "_render_traceback_")
 
 
 def test_cancelled_work_ends_at_its_next_report_and_only_once(screen):
