@@ -304,7 +304,7 @@ class Help(Command):
 
 @dataclass(frozen=True, slots=True)
 class Why(Command):
-    """Print the traceback of the last mistake of a %lake line."""
+    """Print the traceback of the last error, if that was shown in one line."""
 
     example: ClassVar[str] = "why"
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import partial, singledispatchmethod
+from traceback import format_exception_only
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
@@ -52,7 +54,6 @@ class LakeMagics(Magics):
     def __init__(self, shell: InteractiveShell, session: Session | None = None) -> None:
         super().__init__(shell)
         self._session = session
-        self._mistake: tuple[LakeError, TracebackType | None] | None = None
 
     @no_var_expand
     @needs_local_scope
@@ -66,7 +67,6 @@ class LakeMagics(Magics):
             value = self.run(command, {} if local_ns is None else local_ns)
         except LakeError as mistake:
             # Raised on, so that the cell fails and ``except`` works; IPython asks the instance how to show itself.
-            self._mistake = mistake, mistake.__traceback__
             mistake._render_traceback_ = partial(str.splitlines, _one_line(mistake))  # type: ignore[attr-defined]
             raise
         except KeyboardInterrupt as interrupt:
@@ -222,11 +222,16 @@ class LakeMagics(Magics):
 
     @run.register
     def _why(self, _command: Why, _scope: Mapping[str, Any]) -> None:
-        if self._mistake is None:
+        last: BaseException | None = getattr(sys, "last_value", None)  # the shell keeps there what it showed last
+        if last is None:
             print("no mistake so far")
             return
-        mistake, traceback = self._mistake
-        lines = self.shell.InteractiveTB.structured_traceback(type(mistake), mistake, traceback)
+        inside = _inside(sys.last_traceback)
+        if inside is None or not (isinstance(last, LakeError) or hasattr(last, "_render_traceback_")):
+            said = " ".join(format_exception_only(last)[-1].split())
+            print(f"the last error was {said}: not one of ours, and its traceback stands where it came up")
+            return
+        lines = self.shell.InteractiveTB.structured_traceback(type(last), last, inside)
         print(self.shell.InteractiveTB.stb2text(lines))
 
     @property
@@ -267,3 +272,10 @@ def _one_line(mistake: LakeError) -> str:
     message = " ".join(str(mistake).split())
     where = "" if isinstance(mistake, CommandError) else "  (%lake why: the traceback)"
     return f"\x1b[1;31m{mistake.kind}\x1b[0m: {message}{where}"
+
+
+def _inside(traceback: TracebackType | None) -> TracebackType | None:
+    """From the first frame of ours on: the line of the cell before it may hold what is not to be repeated."""
+    while traceback is not None and not str(traceback.tb_frame.f_globals.get("__name__")).startswith("deeplake_nb."):
+        traceback = traceback.tb_next
+    return traceback

@@ -26,7 +26,8 @@ class TestingShell(InteractiveShell):
 
 
 @pytest.fixture
-def bare_shell():
+def bare_shell(monkeypatch):
+    monkeypatch.delattr("sys.last_value", raising=False)  # another shell's
     config = Config()
     config.HistoryManager.enabled = False
     shell = TestingShell(config=config)

@@ -217,6 +217,32 @@ def test_why_without_a_mistake(shell, capsys):
     assert capsys.readouterr().out == "no mistake so far\n"
 
 
+def test_why_does_not_bring_up_an_older_mistake_after_an_error_of_another_kind(shell, here, capsys):
+    shell.run_cell("%lake load ./nope")
+    shell.run_cell("1/0")
+    capsys.readouterr()
+    shell.value("%lake why")
+    out = capsys.readouterr().out
+    assert out.startswith("the last error was ZeroDivisionError: division by zero: not one of ours, and its traceback ")
+    assert out.count("\n") == 1
+    shell.run_cell("if")
+    capsys.readouterr()
+    shell.value("%lake why")
+    assert "the last error was SyntaxError: invalid syntax" in capsys.readouterr().out
+
+
+def test_why_shows_where_a_job_was_interrupted(shell, here, capsys, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deeplake_nb.dataset.copies.transfer", stopped)
+    shell.user_ns["deeplake"] = deeplake_nb
+    shell.run_cell("deeplake.copy('./cars', './copied')")
+    capsys.readouterr()
+    shell.value("%lake why")
+    assert "deeplake_nb/dataset/copies.py" in plain(capsys.readouterr().out)
+
+
 def test_why_does_not_repeat_a_refused_secret(shell, capsys):
     shell.run_cell("%lake load s3://b/c AKIAIOSFODNN7EXAMPLE")
     shell.value("%lake why")
