@@ -106,6 +106,21 @@ def test_nothing_is_made_where_only_reading_was_asked_for(place, tmp_path):
     assert deeplake.dataset(place, read_only=True).read_only
 
 
+@pytest.mark.parametrize(
+    "ask", [deeplake.load, deeplake.fsck, deeplake.delete, lambda path: deeplake.copy(path, "mem://elsewhere")]
+)
+def test_a_path_that_is_nearly_right_names_the_dataset_beside_it(tmp_path, monkeypatch, ask):
+    monkeypatch.chdir(tmp_path)
+    deeplake.empty("./photos").close()
+    (tmp_path / "phto").mkdir()  # nearer, but no dataset
+    with pytest.raises(DatasetNotFoundError) as caught:
+        ask("./phtos")
+    assert f"no dataset at {tmp_path}/phtos (did you mean 'photos'?)" in str(caught.value)
+    with pytest.raises(DatasetNotFoundError) as caught:
+        ask("./absent/phtos")
+    assert "did you mean" not in str(caught.value)
+
+
 def test_overwriting_leaves_nothing_behind(place):
     ds = deeplake.empty(place, overwrite=True)
     assert ds.tensors == {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deeplake_nb.dataset import journal
+from deeplake_nb.dataset.nearby import meant
 from deeplake_nb.dataset.tables import TensorState, decode_rows
 from deeplake_nb.errors import DatasetNotFoundError, FormatError, UnsupportedError
 from deeplake_nb.format import keys
@@ -140,8 +141,8 @@ def _tree(storage: StorageProvider, seen: Read) -> VersionTree:
         )
     if seen[keys.DATASET_META] is None:
         raise DatasetNotFoundError(
-            f"no dataset at {storage.url}: neither {keys.DATASET_META} nor {keys.VERSION_CONTROL} is there; "
-            "check the path, or make one with empty()"
+            f"no dataset at {storage.url}{meant(storage)}: neither {keys.DATASET_META} nor {keys.VERSION_CONTROL} "
+            "is there; check the path, or make one with empty()"
         )
     return VersionTree()
 

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deeplake_nb.dataset.nearby import meant
 from deeplake_nb.errors import DatasetNotFoundError, UnsupportedError, UrlError
 from deeplake_nb.session.contents import delete_dataset, is_dataset
 from deeplake_nb.session.names import org_and_name
@@ -109,7 +110,7 @@ def delete(places: Places, place: Place, *, force: bool, is_shown: bool = True) 
         )
         return
     if not force and entry is None and not is_dataset(store):
-        raise DatasetNotFoundError(f"no dataset at {store.url}; nothing was deleted")
+        raise DatasetNotFoundError(f"no dataset at {store.url}{meant(store)}; nothing was deleted")
     delete_dataset(store, check=not force, is_shown=is_shown)
     if hub is not None and entry is not None:
         hub.delete(entry.org, entry.name)

@@ -10,6 +10,7 @@ from deeplake_nb.dataset import pickled  # noqa: F401 - how datasets are pickled
 from deeplake_nb.dataset.commits import revive
 from deeplake_nb.dataset.copies import check_apart, copy_dataset
 from deeplake_nb.dataset.dataset import Dataset
+from deeplake_nb.dataset.nearby import meant
 from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, FormatError, HubNotFoundError, LakeError
 from deeplake_nb.format import keys
 from deeplake_nb.session import hubs, naming
@@ -222,7 +223,7 @@ class Opening:
         target = place.storage
         check_apart(source, target)
         if not is_dataset(source):
-            raise DatasetNotFoundError(f"no dataset at {source.url}; nothing was copied")
+            raise DatasetNotFoundError(f"no dataset at {source.url}{meant(source)}; nothing was copied")
         if exists(target, keys.DATASET_META):
             if not overwrite:
                 raise DatasetExistsError(f"a dataset exists at {target.url}; pass overwrite=True to replace it")

@@ -14,6 +14,7 @@ from deeplake_nb.dataset.fsck.overlay import Overlay
 from deeplake_nb.dataset.fsck.rows import VersionCheck
 from deeplake_nb.dataset.fsck.shelf import Shelf
 from deeplake_nb.dataset.lock import write_lock
+from deeplake_nb.dataset.nearby import meant
 from deeplake_nb.dataset.state import State
 from deeplake_nb.errors import DatasetNotFoundError, HtypeError, LakeError, counted
 from deeplake_nb.format import keys
@@ -95,7 +96,7 @@ def _examined(
     shelf = Shelf(storage, stamp, prefix, repair=repair)
     shelf.found += locks.found
     if not any(key.endswith((keys.DATASET_META, keys.VERSION_CONTROL, "/tensor_meta.json")) for key in shelf.sizes):
-        raise DatasetNotFoundError(f"no dataset at {storage.url}; check the path")
+        raise DatasetNotFoundError(f"no dataset at {storage.url}{meant(storage)}; check the path")
     tree = history.tree(shelf)
     with ExitStack() as held:
         if repair:
