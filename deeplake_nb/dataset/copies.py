@@ -60,13 +60,13 @@ def copy_dataset(
             target.delete(key)
         last = [one for key in _LAST for one in (*todo.missing, *todo.present) if one.key == key]
         first = [one for one in todo.missing if one not in last]
-        progress.total = sum(one.nbytes for one in (*first, *last))
+        progress.total = sum(one.nbytes for one in first)
         transfer(source, target, first, progress=progress)
         check_unchanged(source, todo, leave_out=is_left_out)
         target.delete(_MARK)
         put_many(target, [(key, data) for key, data in excerpt.metas.items() if key not in _LAST])
         for one in last:
-            transfer(source, target, [one], progress=progress)
+            transfer(source, target, [one], progress=lambda _: progress.check())
         put_many(target, [(key, data) for key, data in excerpt.metas.items() if key in _LAST])
 
 

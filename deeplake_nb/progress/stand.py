@@ -46,8 +46,10 @@ class Stand(NamedTuple):
         words = [f"{done}{of}", f"{self._speed(self.rate)}/s"]
         if self.ending:
             words.append(self.ending)
+        elif self.total is not None and self.done >= self.total:
+            words.append("finishing")  # as with a last look at all that was written
         elif self.total is not None and self.rate > 0:
-            words.append(f"{duration(max(self.total - self.done, 0) / self.rate)} left")
+            words.append(f"{duration((self.total - self.done) / self.rate)} left")
         return ", ".join(words)
 
     def end(self) -> str:

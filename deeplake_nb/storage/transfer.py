@@ -67,13 +67,15 @@ def transfer(
         source: from where.
         target: where to.
         objects: of the source, as `plan` found them.
-        progress: told the number of bytes as they are written, by any thread.
+        progress: told the number of bytes as they are written and, where that means reading back, checked; by any
+            thread.
 
     Raises:
         StorageError: a storage failed, something arrived damaged, or an object was changed meanwhile.
         KeyNotFoundError: one was removed meanwhile.
     """
     carried: dict[str, bytes] = {}
+    is_near = target.concurrency == 1  # and keeps no digests: what was written is read back at once
     memory = _Memory(_UNDER_WAY_NBYTES)
 
     def carry(one: Stored) -> int:
@@ -82,15 +84,21 @@ def transfer(
             _same_length(source, one, len(data))
             carried[one.key] = hashlib.md5(data, usedforsecurity=False).digest()
             target.put(one.key, data)
+            del data
+        if is_near:
+            _read_back(target, one, carried[one.key])
         return one.nbytes
 
     small = [one for one in objects if one.nbytes < _LARGE_NBYTES]
     for nbytes in in_parallel(carry, small, min(max(source.concurrency, target.concurrency), len(small))):
         progress(nbytes)
     for one in objects:
-        if one.nbytes >= _LARGE_NBYTES:
+        if one.nbytes >= _LARGE_NBYTES and not is_near:
             carried[one.key] = _carry_pieces(source, target, one, progress)
-    _check(target, carried)
+        elif one.nbytes >= _LARGE_NBYTES:  # each of the two is half of the work
+            carried[one.key] = _carry_pieces(source, target, one, lambda nbytes: progress(nbytes // 2))
+            _read_back(target, one, carried[one.key], lambda nbytes: progress(nbytes - nbytes // 2))
+    _check(target, carried, is_read_back=is_near)
 
 
 def _carry_pieces(
@@ -113,17 +121,28 @@ def _same_length(source: StorageProvider, one: Stored, nbytes: int) -> None:
         raise StorageError(f"{source.url}/{one.key} was changed while it was copied: copy again")
 
 
-def _check(target: StorageProvider, carried: Mapping[str, bytes]) -> None:
-    """Every object that was carried is there, with its digest; what the target cannot tell is read back."""
+def _check(target: StorageProvider, carried: Mapping[str, bytes], *, is_read_back: bool) -> None:
+    """Every object that was carried is there, with its digest; what the target cannot tell is read back, once."""
     there = _listed(target, lambda key: key not in carried) if carried else {}
-    doubtful = [key for key, md5 in carried.items() if key not in there or there[key].md5 != md5]
+    for key in carried:
+        if key not in there:
+            raise _damaged(target, key)
+    doubtful = [] if is_read_back else [one for one in there.values() if one.md5 != carried[one.key]]
+    for _ in in_parallel(
+        lambda one: _read_back(target, one, carried[one.key]), doubtful, min(target.concurrency, len(doubtful))
+    ):
+        pass
 
-    def read_back(key: str) -> str:
-        return key if key not in there or _md5(target, there[key]) != carried[key] else ""
 
-    for key in in_parallel(read_back, doubtful, min(target.concurrency, len(doubtful))):
-        if key:
-            raise StorageError(f"{target.url}/{key} is not what was written there: copy again")
+def _read_back(
+    target: StorageProvider, one: Stored, md5: bytes, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    if _md5(target, one, progress) != md5:
+        raise _damaged(target, one.key)
+
+
+def _damaged(target: StorageProvider, key: str) -> StorageError:
+    return StorageError(f"{target.url}/{key} is not what was written there: copy again")
 
 
 def check_unchanged(source: StorageProvider, todo: Plan, *, leave_out: Callable[[str], bool]) -> None:
@@ -155,10 +174,11 @@ def _known_md5(storage: StorageProvider, stored: Stored) -> bytes | None:
     return _md5(storage, stored) if stored.md5 is None and storage.concurrency == 1 else stored.md5
 
 
-def _md5(storage: StorageProvider, stored: Stored) -> bytes:
+def _md5(storage: StorageProvider, stored: Stored, progress: Callable[[int], None] = lambda _: None) -> bytes:
     digest = hashlib.md5(usedforsecurity=False)
     for piece in _pieces(storage, stored):
         digest.update(piece)
+        progress(len(piece))
     return digest.digest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
 import uuid
 
@@ -21,8 +22,10 @@ from deeplake_nb.errors import (
     UnsupportedError,
     UrlError,
 )
+from deeplake_nb.progress import Progress
 from deeplake_nb.session import Session, places
 from deeplake_nb.storage.open import open_storage
+from deeplake_nb.storage.transfer import check_unchanged
 from tests.suites.storage import Faulty
 
 CANARY = "c4naryC4NARYc4naryC4NARYc4naryC4NARYc4na"
@@ -54,6 +57,19 @@ def test_a_copy_is_a_dataset_of_its_own(ds, tmp_path):
     made.append({"x": [7, 7, 7], "label": "dog"})
     assert (len(made), len(ds)) == (101, 100)
     assert len(deeplake_nb.load(tmp_path / "copy")) == 101
+
+
+def test_all_is_counted_before_the_last_look_at_both_places(ds, tmp_path, monkeypatch):
+    seen = []
+
+    def look(*given, **options):
+        with Progress("inside", "objects") as job:
+            seen.append(job.outer.stand(time.monotonic()).now())
+        check_unchanged(*given, **options)
+
+    monkeypatch.setattr("deeplake_nb.dataset.copies.check_unchanged", look)
+    deeplake_nb.copy(ds.path, tmp_path / "copy")
+    assert seen[0].endswith(", finishing")
 
 
 def test_what_is_not_written_yet_is_copied_too(ds):

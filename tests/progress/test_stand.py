@@ -21,6 +21,7 @@ from deeplake_nb.progress.terminal import _line
             "12,345 of 100,000 samples, 410/s, 3 min 34 s left",
             "12,345 samples in 30 s, 412/s",
         ),
+        (Stand("copy", "B", 500, 500, 250.0, 2.0), "500 B of 500 B, 250 B/s, finishing", "500 B in 2.0 s, 250 B/s"),
         (Stand("add", "samples", 7, None, 3.5, 2.0), "7 samples, 3.5/s", "7 samples in 2.0 s, 3.5/s"),
         (Stand("look", "B", 0, None, 0.0, 4.0), "4.0 s", "0 B in 4.0 s, 0 B/s"),
         (Stand("look", "B", 0, 10, 0.0, 4.0), "0 B of 10 B, 0 B/s", "0 B in 4.0 s, 0 B/s"),

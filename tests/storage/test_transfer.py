@@ -226,6 +226,25 @@ def test_long_objects_go_in_pieces(monkeypatch, tmp_path, kind):
     assert far.requests["get"] == 1 + 2  # near pieces are read at once
 
 
+@pytest.mark.parametrize("large_nbytes", [1 * MB, 8 * MB])
+def test_what_is_read_back_to_check_it_counts_as_work(monkeypatch, tmp_path, large_nbytes):
+    monkeypatch.setattr(module, "_LARGE_NBYTES", large_nbytes)
+    monkeypatch.setattr(module, "_PIECE_NBYTES", 256 << 10)
+    source, told = memory(), []
+    for name in ("one", "other"):
+        source.put(name, os.urandom(2 * MB + 5))
+    target = Counting(LocalStorage(parse(str(tmp_path))))
+    read = []
+
+    def progress(nbytes):
+        told.append(nbytes)
+        read.append(target.nbytes["get"])
+
+    copied(source, target, progress)
+    assert sum(told) == target.nbytes["get"] == 4 * MB + 10
+    assert read[-1] == target.nbytes["get"], "nothing is left to be read when all is counted"
+
+
 def test_memory_is_shared_out(monkeypatch):
     room = module._Memory(100)
     inside, most, lock = [], [], threading.Lock()
