@@ -40,7 +40,7 @@ export class Filters {
           {},
           element("label", "dl-toggle", {}, "sample", this.#sample),
           element("button", "dl-button", { type: "submit" }, "show"),
-          button("Show all rows", "all", () => this.#ask({})),
+          button("Show all rows", "all", () => this.all()),
         ),
       ),
       this.#said,
@@ -68,6 +68,10 @@ export class Filters {
     if (!this.isOpen) return;
     this.#where.focus();
     void this.#count();
+  }
+
+  all(): void {
+    this.#ask({});
   }
 
   /** Python, or the page, has changed the view. */

@@ -6,6 +6,7 @@ import { ALL_OVERLAYS, type Overlays } from "../shared/paint.ts";
 import { Viewer } from "../viewer/viewer.ts";
 import { CodeBox } from "./codebox.ts";
 import { Filters } from "./filters.ts";
+import { Footer } from "./footer.ts";
 import { Grid } from "./grid.ts";
 import { Selection } from "./selection.ts";
 import { pictureHeight } from "./standin.ts";
@@ -15,7 +16,9 @@ import { read, watch, write } from "./traits.ts";
 import "../shared/theme.css";
 import "./gallery.css";
 
+/** Pixels high: with more rows than are shown whole, without rows, and at the most. */
 const SHORTEST = 340;
+const LOWEST = 160;
 const TALLEST = 520;
 /** Pixels that tiles are asked for: the fewest that are enough for how large they are shown. */
 const BOXES_PX = [256, 512] as const;
@@ -35,17 +38,25 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
     (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
   });
 
+  // As high as the picture it stands in for, so that nothing on the page moves; but few rows are shown whole.
+  let room = TALLEST;
+  let height = 0;
+  const adapt = (least: number) => {
+    const borders = root.offsetHeight - root.clientHeight;
+    const whole = Math.max(grid.height + toolbar.root.offsetHeight + borders, LOWEST);
+    height = Math.max(whole <= TALLEST ? whole : room, least);
+    root.style.setProperty("--dl-height", `${height}px`);
+  };
+
   const show = () => {
     if (isLive) return;
     isLive = true;
     const hasPicture = read(model, "sheet").length > 0;
-    const room = (hasPicture && pictureHeight(el)) || TALLEST;
+    room = Math.max((hasPicture && pictureHeight(el)) || TALLEST, SHORTEST);
     root.hidden = false;
     root.classList.toggle("dl-for-picture", hasPicture);
     grid.measure();
-    // As high as the picture it stands in for, so that nothing on the page moves; but few rows are shown whole.
-    const whole = grid.height + root.clientHeight - grid.root.clientHeight;
-    root.style.height = `${whole <= TALLEST ? Math.max(whole, SHORTEST) : Math.max(room, SHORTEST)}px`;
+    adapt(0);
   };
 
   const makeTiles = (): Tiles =>
@@ -59,7 +70,7 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
 
   const selection = new Selection(channel, {
     changed: (rows) => {
-      toolbar.select(rows.size);
+      footer.select(rows.size);
       grid.repaint();
     },
     moved: (position) => grid.reveal(position, false),
@@ -114,7 +125,10 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
       grid.repaint();
       viewer.repaint();
     },
-    size: (px) => grid.measure(px),
+    size: (px) => {
+      grid.measure(px);
+      adapt(0);
+    },
     goTo: (row) => grid.reveal(row, true),
     filter: () => {
       const wasHidden = viewer.isOpen && filters.isOpen; // a sample takes their room, see gallery.css
@@ -124,8 +138,19 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
       return filters.isOpen;
     },
     copy: () => void code.copy(grid.inSight),
-    deselect: () => selection.clear(),
   });
+  const footer = new Footer({
+    all: () => {
+      filters.all();
+      grid.root.focus({ preventScroll: true }); // where the keyboard was is about to go
+    },
+    deselect: () => {
+      selection.clear();
+      grid.root.focus({ preventScroll: true });
+    },
+  });
+  footer.view(read(model, "view"));
+  footer.select(selection.rows.size);
 
   const unwatch = [
     watch(model, "revision", () => {
@@ -134,7 +159,9 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
       restart();
       toolbar.count();
       filters.fill();
+      footer.view(read(model, "view"));
       grid.reset(read(model, "length"));
+      adapt(height); // rows that go leave their room: they may come back with the next filter
     }),
     watch(model, "tensor", () => {
       if (read(model, "tensor") === tensor) return; // our own doing
@@ -154,7 +181,8 @@ function render(channel: Channel, model: Model, el: HTMLElement, first?: Request
   root.append(
     toolbar.root,
     filters.root,
-    element("div", "dl-main", {}, grid.root, toolbar.selected, viewer.root, toolbar.busy),
+    element("div", "dl-main", {}, grid.root, viewer.root, toolbar.busy),
+    footer.root,
     code.root,
   );
   el.append(root);

@@ -18,15 +18,13 @@ export interface ToolbarEvents {
   /** Open or close the filters; whether they are open now. */
   filter(): boolean;
   copy(): void;
-  deselect(): void;
 }
 
 export class Toolbar {
   readonly root = element("div", "dl-bar dl-toolbar", { role: "toolbar", "aria-label": "Gallery" });
   readonly #count = element("span", "dl-title", { role: "status" });
-  /** These two lie over what is below, so that nothing moves when they come. */
+  /** Lies over what is below, so that nothing moves when it comes. */
   readonly busy = element("span", "dl-busy", { role: "status" });
-  readonly selected: HTMLButtonElement;
   readonly #waiting = new Set<string>();
   readonly #goTo = element("input", "dl-goto", {
     type: "number",
@@ -40,7 +38,6 @@ export class Toolbar {
     readonly model: Model,
     readonly events: ToolbarEvents,
   ) {
-    this.selected = button("Select nothing", "", () => events.deselect(), "dl-selected");
     this.root.append(this.#count, this.#tensor(), ...this.#switches());
     this.root.append(element("span", "dl-space"));
     const filter = button("Filter, sort and sample rows", "filter", () => {
@@ -55,7 +52,6 @@ export class Toolbar {
       event.preventDefault();
     });
     this.count();
-    this.select(read(model, "selection").length);
   }
 
   /** How many rows are shown. */
@@ -64,12 +60,6 @@ export class Toolbar {
     const of = length === total ? "" : ` of ${total.toLocaleString("en-US")}`;
     this.#count.textContent = of ? `${length.toLocaleString("en-US")}${of} rows` : plural(length, "row");
     this.#goTo.max = String(Math.max(0, length - 1));
-  }
-
-  /** How many rows are selected. */
-  select(count: number): void {
-    this.selected.hidden = count === 0;
-    this.selected.textContent = `${count.toLocaleString("en-US")} selected ✕`;
   }
 
   /** Whether tiles, or what a viewer shows, are being waited for. */
