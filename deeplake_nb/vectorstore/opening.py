@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +12,14 @@ from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.dataset.lock import write_lock
 from deeplake_nb.errors import DatasetNotFoundError, VectorStoreError
 from deeplake_nb.session.contents import delete_dataset
+from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.urls import parse
 from deeplake_nb.vectorstore import schema
 from deeplake_nb.vectorstore.managed import mark
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,14 @@ def opened(  # noqa: PLR0917 - one place calls it
 
     Raises:
         VectorStoreError: tensors are given for a store that has its own.
+        HtypeError: tensors that cannot be made; nothing changed, with ``overwrite`` neither.
         DatasetNotFoundError: there is none, and it was to be read only.
         VersionNotFoundError: it has no such branch.
     """
     here = session.default()
     overwrite = overwrite or parse(path).scheme == "mem"  # v3 forgets these
     if not overwrite and here.exists(path, **where):
-        if making.tensors is not None and list(making.tensors) != list(schema.DEFAULT_TENSORS):
+        if schema.described(making.tensors) != schema.described(None):
             raise VectorStoreError(f"a store is at {path} already, with its own tensors: open it without tensor_params")
         dataset = here.load(path, read_only=read_only, **where)
         logger.info("%s exists already and was loaded", dataset.path)
@@ -56,17 +60,48 @@ def opened(  # noqa: PLR0917 - one place calls it
         return dataset
     if read_only:
         raise DatasetNotFoundError(f"no vector store at {path}: with read_only none is made; check the path")
-    tensors = schema.described(making.tensors)  # before anything is there
-    is_managed = bool((making.runtime or {}).get("tensor_db"))
+    tensors = schema.described(making.tensors)
+    is_managed = _is_managed(making.runtime)
     if is_managed and parse(path).scheme != "hub":
         raise VectorStoreError("runtime={'tensor_db': True} is for stores of a hub: hub://org/name")
+    _rehearse(tensors, making, branch)  # before anything is there, or what is there goes
     dataset = here.empty(path, overwrite=overwrite, **where)
-    if branch != dataset.branch:
-        dataset.checkout(branch, create=True)
-    schema.create(dataset, tensors, making.embedding_function)
+    _fill(dataset, tensors, making, branch)
     if is_managed:
         mark(dataset)
     return dataset
+
+
+def _is_managed(runtime: Any) -> bool:
+    """Whether the hub is to search a new store.
+
+    Raises:
+        VectorStoreError: no runtime.
+    """
+    if runtime is not None and not isinstance(runtime, Mapping):
+        raise VectorStoreError(f"runtime is a dictionary such as {{'tensor_db': True}}, got {runtime!r:.40}")
+    return bool((runtime or {}).get("tensor_db"))
+
+
+def _rehearse(tensors: list[dict[str, Any]], making: Making, branch: str) -> None:
+    """Make it in memory, and forget that.
+
+    Raises:
+        LakeError: a tensor that cannot be made, or no name of a branch.
+    """
+    storage = MemoryStorage(parse(f"mem://rehearsals/{uuid.uuid4()}"))
+    made = Dataset.create(storage, lambda *_: [])  # nothing is read
+    try:
+        _fill(made, tensors, making, branch)
+    finally:
+        made.close()
+        delete_dataset(storage, is_shown=False)
+
+
+def _fill(dataset: Dataset, tensors: list[dict[str, Any]], making: Making, branch: str) -> None:
+    if branch != dataset.branch:
+        dataset.checkout(branch, create=True)
+    schema.create(dataset, tensors, making.embedding_function)
 
 
 def emptied(dataset: Dataset) -> Dataset:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deeplake_nb.errors import VectorStoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from deeplake_nb.dataset.dataset import Dataset
     from deeplake_nb.dataset.tensor import Tensor
@@ -35,16 +36,20 @@ _MODEL = ("model", "deployment", "embedding_ctx_length", "chunk_size", "max_retr
 """What is kept of the model that makes the embeddings."""
 
 
-def described(tensors: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+def described(tensors: Any) -> list[dict[str, Any]]:
     """What tensors to make, v3's four for None; one for ids is added where there is none.
 
     Raises:
-        VectorStoreError: no embedding tensor, or a description that is none.
+        VectorStoreError: no embedding tensor, one name twice, or a description that is none.
     """
-    wanted = [dict(one) for one in (DEFAULT_TENSORS if tensors is None else tensors)]
+    given = DEFAULT_TENSORS if tensors is None else tensors
+    is_listed = isinstance(given, Iterable) and not isinstance(given, Mapping)
+    wanted = [dict(one) if isinstance(one, Mapping) else {} for one in (given if is_listed else [{}])]
     if any("name" not in one for one in wanted):
         raise VectorStoreError('tensor_params is a list of dicts such as {"name": "text", "htype": "text"}')
     names = [one["name"] for one in wanted]
+    if twice := [name for at, name in enumerate(names) if name in names[:at]]:
+        raise VectorStoreError(f"tensor_params has {twice[0]!r} twice: give each tensor a name of its own")
     if not any(one.get("htype") == "embedding" or one["name"] in _EMBEDDINGS for one in wanted):
         raise VectorStoreError(
             f'tensor_params has no embedding tensor, only {names}; add {{"name": "embedding", "htype": "embedding"}}'

@@ -13,6 +13,7 @@ import pytest
 import deeplake_nb as deeplake
 from deeplake_nb.errors import (
     DatasetNotFoundError,
+    HtypeError,
     ReadOnlyError,
     RowError,
     SampleError,
@@ -134,6 +135,34 @@ def test_arguments_that_are_none(path, options, message):
     with pytest.raises(VectorStoreError, match=message):
         VectorStore(path, **options)
     assert not deeplake.exists(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"tensor_params": [{"name": "embedding", "htype": "embeding"}]}, HtypeError, "did you mean 'embedding'"),
+        ({"tensor_params": [{"name": "embedding", "colour": "red"}]}, HtypeError, "no option 'colour'"),
+        ({"tensor_params": [{"name": "embedding", "dtype": "flaot"}]}, HtypeError, "no numpy dtype"),
+        ({"tensor_params": [{"name": "embedding"}, {"name": "embedding"}]}, VectorStoreError, "'embedding' twice"),
+        ({"tensor_params": [{"name": "embedding"}, {"name": "a,b"}]}, HtypeError, "no tensor name"),
+        ({"tensor_params": {"name": "embedding"}}, VectorStoreError, "list of dicts"),
+        ({"tensor_params": "embedding"}, VectorStoreError, "list of dicts"),
+        ({"tensor_params": 5}, VectorStoreError, "list of dicts"),
+        ({"branch": 5}, SampleError, "a branch needs a name"),
+        ({"runtime": 5}, VectorStoreError, "runtime is a dictionary"),
+    ],
+)
+def test_what_cannot_be_made_leaves_what_is_there(store, path, options, error, message):
+    store.commit()
+    before = contents(store)
+    stored = {one: one.read_bytes() for one in Path(path).rglob("*") if one.is_file()}
+    with pytest.raises(error, match=message):
+        VectorStore(path, overwrite=True, **options)
+    assert {one: one.read_bytes() for one in Path(path).rglob("*") if one.is_file()} == stored
+    assert contents(VectorStore(path, read_only=True)) == before
+    with pytest.raises(error, match=message):
+        VectorStore(f"{path}-new", **options)
+    assert not Path(f"{path}-new").exists()
 
 
 def test_arguments_of_a_store_that_is_there(store, path):
