@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
+
+_MOST_ROWS = 1 << 62
 
 
 def matching(dataset: Dataset, wanted: Any) -> Ints | None:
@@ -55,8 +57,33 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
     return np.flatnonzero(mask)
 
 
+def numbered(rows: Any) -> Ints:
+    """Rows (rising) by their numbers, each once.
+
+    Raises:
+        VectorStoreError: something else than a list of whole numbers; of a mask, too, and of texts.
+    """
+    listed = rows.tolist() if isinstance(rows, np.ndarray) else list(rows) if isinstance(rows, Iterable) else None
+    if listed is None or isinstance(rows, (str, bytes)) or not all(map(_is_number, listed)):
+        raise VectorStoreError(
+            f"row_ids is a list of numbers of rows, such as [0, 5], got {rows!r:.60}; a mask has those of "
+            "numpy.flatnonzero(mask)"
+        )
+    return np.unique(np.array(listed, np.int64))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and abs(int(value)) < _MOST_ROWS
+
+
 def having_ids(dataset: Dataset, name: str, ids: Any) -> Ints:
-    """Rows (rising) whose id is one of ``ids``."""
+    """Rows (rising) whose id is one of ``ids``.
+
+    Raises:
+        VectorStoreError: no ids.
+    """
+    if not isinstance(ids, Iterable):
+        raise VectorStoreError(f"ids is a list of ids, got {ids!r:.60}")
     wanted = [ids] if isinstance(ids, str) else list(map(str, ids))
     return np.flatnonzero(_test(dataset[name], wanted))
 

@@ -15,7 +15,7 @@ from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
 from deeplake_nb.vectorstore.embedding import Embedder, query_vector
 from deeplake_nb.vectorstore.engines import Engines
-from deeplake_nb.vectorstore.filters import having_ids, matching
+from deeplake_nb.vectorstore.filters import having_ids, matching, numbered
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
 from deeplake_nb.vectorstore.searching import Search
@@ -362,7 +362,7 @@ class VectorStore:
                 f"say which rows, by one of row_ids, ids, filter or query; got {' and '.join(given) or 'none of them'}"
             )
         if row_ids is not None:
-            return np.array(sorted(set(row_ids)), np.int64)
+            return numbered(row_ids)
         if ids is not None:
             return having_ids(self._dataset, schema.id_tensor(self._dataset), ids)
         searching.check_not_empty(self._dataset)

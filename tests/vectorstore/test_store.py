@@ -500,6 +500,15 @@ def test_deleting(store, path):
         ({"ids": ["c"], "row_ids": [1]}, VectorStoreError),
         ({"ids": ["c"], "filter": {}}, VectorStoreError),
         ({"row_ids": [0, 9]}, RowError),
+        ({"row_ids": [1 << 70]}, VectorStoreError),
+        ({"row_ids": np.array([True, False, False, True])}, VectorStoreError),
+        ({"row_ids": [True, False, False, True]}, VectorStoreError),
+        ({"row_ids": [1.5]}, VectorStoreError),
+        ({"row_ids": "01"}, VectorStoreError),
+        ({"row_ids": [[0, 1]]}, VectorStoreError),
+        ({"row_ids": 0}, VectorStoreError),
+        ({"row_ids": slice(2)}, VectorStoreError),
+        ({"ids": 5}, VectorStoreError),
         ({"filter": {"x": 1}}, TensorNotFoundError),
         ({"ids": ["c"], "exec_option": "x"}, VectorStoreError),
     ],
@@ -508,6 +517,16 @@ def test_deleting_what_cannot_be_deletes_nothing(store, arguments, error):
     with pytest.raises(error):
         store.delete(**arguments)
     assert len(store) == 4
+
+
+@pytest.mark.parametrize(
+    "rows", [[2, 0, 0], (0, 2), {0, 2}, range(0, 3, 2), np.array([2, 0], "uint8"), [np.int8(2), 0]]
+)
+def test_rows_are_named_in_any_form(store, rows):
+    assert store.delete(row_ids=rows)
+    assert contents(store)["id"] == ["d", "b"]
+    assert store.delete(row_ids=[])
+    assert len(store) == 2
 
 
 def test_deleting_by_id_where_nothing_is_left(store, path):
