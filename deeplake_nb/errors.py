@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or ``""``; ends a message's clause."""
     import difflib
 
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(str(word), list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
+from deeplake_nb.errors import SampleError, TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore import schema
 from deeplake_nb.vectorstore.embedding import Embedder, limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.dataset.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,11 @@ def addition(
         VectorStoreError: a tensor without values, several numbers of values, or arguments that contradict each other.
     """
     limited(rate_limiter)
-    made = _embedded(dataset, tensors, *embedding, default)
+    function, data, target = embedding
+    tensors = {name: listed(f"values of tensor {name!r}", values) for name, values in tensors.items()}
+    made = _embedded(dataset, tensors, function, listed("embedding_data", data), target, default)
+    if len({one.tensor for one in made}) < len(made):
+        raise VectorStoreError(f"embedding_tensor names one tensor twice: {[one.tensor for one in made]}")
     paired = {one.tensor for one in made if isinstance(tensors.get(one.tensor), tuple)}
     given = {name: values for name, values in tensors.items() if name not in paired}
     known = dataset.tensors
@@ -90,6 +98,21 @@ def addition(
     ids = given.get(id_tensor)
     given[id_tensor] = new_ids(count) if ids is None else [str(o) if isinstance(o, uuid.UUID) else o for o in ids]
     return Addition(given, made, given[id_tensor])
+
+
+def listed(what: str, values: Any) -> Any:
+    """Values that can be counted and taken in parts; those of an iterator as a list.
+
+    Raises:
+        VectorStoreError: not several values.
+    """
+    if values is None or isinstance(values, (list, tuple, str)):
+        return values
+    if hasattr(values, "__array__") and np.ndim(values):
+        return np.asarray(values)
+    if not isinstance(values, Iterable) or hasattr(values, "__array__"):
+        raise VectorStoreError(f"{what}: expected a list with one for each row, got {values!r:.60}")
+    return list(values)
 
 
 def new_ids(count: int) -> list[str]:
@@ -139,7 +162,7 @@ def _embedded(  # noqa: PLR0917 - one place calls it
 def _one(name: str, function: Any, data: Any) -> Embedded:
     embedder = Embedder.of(function)
     assert embedder is not None  # callers have looked
-    return Embedded(name, embedder, data)
+    return Embedded(name, embedder, listed(f"data of tensor {name!r}", data))
 
 
 def _is_pair(value: Any) -> bool:
@@ -167,7 +190,7 @@ def _values(dataset: Dataset, name: str, values: Any, count: int) -> Any:
         return [None] * count
     tensor = dataset[name]
     if schema.is_embedding(tensor):
-        return _vectors(name, values)
+        return _vectors(tensor, values)
     if tensor.base_htype == "image":
         from deeplake_nb import session
 
@@ -175,15 +198,38 @@ def _values(dataset: Dataset, name: str, values: Any, count: int) -> Any:
     return values if isinstance(values, (list, np.ndarray)) else list(values)
 
 
-def _vectors(name: str, values: Any) -> Any:
+def _vectors(tensor: Tensor, values: Any) -> Any:
+    """Embeddings as one array of the tensor's numbers; as a list where some rows have none."""
+    dtype = np.dtype(tensor.meta.dtype or np.float32)
     if isinstance(values, np.ndarray):
-        return values.astype(np.float32) if values.dtype == np.float64 else values
+        return _narrowed(tensor, values, dtype) if values.dtype == np.float64 else values
     try:
-        return np.asarray(values, np.float32)
+        return _narrowed(tensor, values, dtype)
+    except SampleError:
+        raise
     except (TypeError, ValueError) as error:
         if any(one is None for one in values):
-            return [None if one is None else np.asarray(one, np.float32) for one in values]
-        raise VectorStoreError(f"tensor {name!r}: embeddings are vectors of one width ({error})") from error
+            return [None if one is None else _narrowed(tensor, one, dtype) for one in values]
+        raise VectorStoreError(f"tensor {tensor.name!r}: embeddings are vectors of one width ({error})") from error
+
+
+def _narrowed(tensor: Tensor, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers as a tensor has them: of fractions so many digits, of whole numbers those that fit.
+
+    Raises:
+        SampleError: a number that is larger than any the tensor can have.
+    """
+    if dtype.kind != "f":
+        whole = np.asarray(values)
+        fits = whole.dtype.kind in "iu" and dtype.kind in "iu" and whole.size
+        fits = fits and np.iinfo(dtype).min <= whole.min() and whole.max() <= np.iinfo(dtype).max
+        return whole.astype(dtype) if fits else whole
+    with np.errstate(over="ignore"):
+        found = np.asarray(values, dtype)
+    infinite = np.isinf(found)
+    if infinite.any() and np.isfinite(np.asarray(values, np.float64)[infinite]).any():
+        raise SampleError(f"tensor {tensor.name!r}: numbers beyond {np.finfo(dtype).max:.3g}, the largest of {dtype}")
+    return found
 
 
 def check_width(dataset: Dataset, name: str, values: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from deeplake_nb.errors import VectorStoreError, counted, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -138,12 +139,18 @@ def limited(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
     Raises:
         VectorStoreError: something else in it.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise VectorStoreError(f"rate_limiter is a dictionary such as {{'enabled': True}}, got {given!r:.40}")
     for name in given or ():
         if name not in RATE_LIMITER:
             raise VectorStoreError(
                 f"rate_limiter has no {name!r}{did_you_mean(name, RATE_LIMITER)}; there are {', '.join(RATE_LIMITER)}"
             )
-    return {**RATE_LIMITER, **(given or {})}
+    limits = {**RATE_LIMITER, **(given or {})}
+    for name in ("bytes_per_minute", "batch_byte_size"):
+        if not isinstance(limits[name], (int, float, np.number)) or not limits[name] > 0:
+            raise VectorStoreError(f"rate_limiter: {name} is a number above 0, got {limits[name]!r:.40}")
+    return limits
 
 
 def _by_count(texts: Sequence[Any], batch: int) -> Iterator[Sequence[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +17,6 @@ from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.scan import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
@@ -195,18 +194,25 @@ def index_params(given: Any) -> dict[str, Any]:
     Raises:
         VectorStoreError: something else in them.
     """
-    for name in given or ():
+    given = _mapping("index_params", given)
+    for name in given:
         if name not in _INDEX_PARAMS:
             raise VectorStoreError(
                 f"index_params has no {name!r}{did_you_mean(name, _INDEX_PARAMS)}; there are {', '.join(_INDEX_PARAMS)}"
             )
-    params = {**_INDEX_PARAMS, **(given or {})}
+    params = {**_INDEX_PARAMS, **given}
     threshold = params["threshold"]
     if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < -1):
         raise VectorStoreError(f"threshold is how many rows to make an index from, or -1, got {threshold!r:.40}")
     metric_named(params["distance_metric"])
-    params["additional_params"] = dict(params["additional_params"] or {})
+    params["additional_params"] = _mapping("additional_params", params["additional_params"])
     for name, value in params["additional_params"].items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise VectorStoreError(f"additional_params: {name} is a whole number, 1 or more, got {value!r:.40}")
     return params
+
+
+def _mapping(name: str, given: Any) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise VectorStoreError(f"{name} is a dictionary, got {given!r:.40}")
+    return dict(given or {})

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeplake_nb import session
 from deeplake_nb.credentials.provider import Secret, sealed
+from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import UnsupportedError, VectorStoreError
 from deeplake_nb.urls import DiscreetText
 from deeplake_nb.vectorstore import schema, searching
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from deeplake_nb.dataset.dataset import Dataset
 
     Ints = NDArray[np.int64]
     Path = str | os.PathLike[str]
@@ -104,7 +103,7 @@ class VectorStore:
         kwargs.pop("num_workers", None)
         if (path is None) == (dataset is None):
             raise VectorStoreError("give a path, or a dataset that is open: one of the two")
-        if isinstance(ingestion_batch_size, bool) or ingestion_batch_size < 1:
+        if type(ingestion_batch_size) is not int or ingestion_batch_size < 1:
             raise VectorStoreError(f"ingestion_batch_size is 1 or more, got {ingestion_batch_size!r:.40}")
         self.verbose = verbose
         self.index_params = searching.index_params(index_params)
@@ -115,8 +114,8 @@ class VectorStore:
             where = {"creds": creds, "token": token, "org_id": org_id, **kwargs}
             making = Making(tensor_params, embedding_function, runtime)
             dataset = opened(path, where, making, read_only, overwrite, branch, logger)
-        elif tensor_params is not None:
-            raise VectorStoreError("tensor_params are for a new store; this dataset has its tensors")
+        elif tensor_params is not None or not isinstance(dataset, Dataset):
+            raise VectorStoreError("give an open dataset, which has its tensors: tensor_params are for a new store")
         schema.check(dataset)
         self._dataset = dataset
         self._engines = Engines(self.index_params, lambda: session.default().hub(token))

@@ -105,6 +105,8 @@ def test_an_open_dataset(store):
         VectorStore("mem://x", dataset=store.dataset)
     with pytest.raises(VectorStoreError, match="a path, or a dataset"):
         VectorStore()
+    with pytest.raises(VectorStoreError, match="an open dataset"):
+        VectorStore(dataset="store")
 
 
 def test_what_is_no_vector_store(tmp_path):
@@ -128,6 +130,11 @@ def test_what_is_no_vector_store(tmp_path):
         ({"exec_option": "pyton"}, "did you mean 'python'"),
         ({"index_params": {"treshold": 3}}, "did you mean 'threshold'"),
         ({"ingestion_batch_size": 0}, "1 or more"),
+        ({"ingestion_batch_size": "x"}, "1 or more"),
+        ({"ingestion_batch_size": None}, "1 or more"),
+        ({"ingestion_batch_size": 2.5}, "1 or more"),
+        ({"index_params": 5}, "index_params is a dictionary"),
+        ({"index_params": {"additional_params": 5}}, "additional_params is a dictionary"),
         ({"embedding_function": "model"}, "embedding_function is a str"),
     ],
 )
@@ -263,6 +270,10 @@ def test_several_embeddings(path):
         store.add(text=TEXTS, embedding_function=embed, embedding_data=TEXTS)
     with pytest.raises(VectorStoreError, match="give as many of each"):
         store.add(text=TEXTS, embedding_function=[embed, half], embedding_data=[TEXTS], embedding_tensor=["one", "two"])
+    with pytest.raises(VectorStoreError, match="one tensor twice"):
+        store.add(
+            text=TEXTS, two=VECTORS, embedding_function=embed, embedding_data=[TEXTS] * 2, embedding_tensor=["one"] * 2
+        )
     assert len(store) == 8
 
 
@@ -277,8 +288,16 @@ def test_embedding_at_a_limited_rate(path):
     limits = {"enabled": True, "bytes_per_minute": 6e6, "batch_byte_size": 7}
     store.add(text=TEXTS, metadata=PAGES, embedding_data=TEXTS, rate_limiter=limits)
     assert sizes == [2, 1, 1]
-    with pytest.raises(VectorStoreError, match="did you mean 'enabled'"):
-        store.add(text=TEXTS, metadata=PAGES, embedding_data=TEXTS, rate_limiter={"enable": True})
+    for wrong, message in (
+        ({"enable": True}, "did you mean 'enabled'"),
+        (5, "rate_limiter is a dictionary"),
+        ({"enabled": True, "bytes_per_minute": 0}, "bytes_per_minute is a number above 0"),
+        ({"enabled": True, "bytes_per_minute": float("nan")}, "bytes_per_minute is a number above 0"),
+        ({"enabled": True, "batch_byte_size": "x"}, "batch_byte_size is a number above 0"),
+    ):
+        with pytest.raises(VectorStoreError, match=message):
+            store.add(text=TEXTS, metadata=PAGES, embedding_data=TEXTS, rate_limiter=wrong)
+    assert len(store) == 4
 
 
 def failing(texts):
@@ -293,6 +312,9 @@ def failing(texts):
         ({"text": TEXTS, "metadata": PAGES[:3], "embedding": VECTORS}, VectorStoreError, "different numbers"),
         ({"text": TEXTS, "metadata": PAGES, "embedding": VECTORS, "id": ["x"]}, VectorStoreError, "different numbers"),
         ({"text": TEXTS, "embedding": VECTORS}, VectorStoreError, "no values for tensor 'metadata'"),
+        ({"text": 5, "metadata": PAGES, "embedding": VECTORS}, VectorStoreError, "one for each row, got 5"),
+        ({"text": TEXTS, "metadata": PAGES, "embedding": VECTORS, "embedding_data": 5}, VectorStoreError, "each row"),
+        ({"text": TEXTS, "metadata": PAGES, "embedding": np.float32(1)}, VectorStoreError, "one for each row"),
         ({"text": TEXTS, "metadata": PAGES}, VectorStoreError, "no values for tensor 'embedding'"),
         ({"texts": TEXTS, "metadata": PAGES, "embedding": VECTORS}, TensorNotFoundError, "did you mean 'text'"),
         ({"text": TEXTS, "metadata": PAGES, "embedding": np.ones((4, 5))}, VectorStoreError, r"\(3,\) and \(5,\)"),
@@ -448,6 +470,8 @@ def test_filters(store, given, ids):
         ({"embedding": [1, 0, 0], "embedding_tensor": "text"}, VectorStoreError, "no vectors"),
         ({"embedding": [1, 0, 0], "distance_metric": "l3"}, VectorStoreError, "no distance metric 'l3'"),
         ({"embedding": [1, 0, 0], "return_tensors": ["txt"]}, TensorNotFoundError, "did you mean 'text'"),
+        ({"embedding": [1, 0, 0], "return_tensors": [3]}, TensorNotFoundError, "no tensor 3"),
+        ({"embedding": [1, 0, 0], "filter": {3: 4}}, TensorNotFoundError, "no tensor 3"),
         ({"embedding": [1, 0, 0], "filter": {"meta": {}}}, TensorNotFoundError, "'meta'"),
         ({"embedding": [1, 0, 0], "filter": {"metadata": "x"}}, VectorStoreError, "expected a dictionary"),
         ({"embedding": [1, 0, 0], "filter": 7}, VectorStoreError, "not a int"),
