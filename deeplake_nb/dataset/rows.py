@@ -172,6 +172,11 @@ class Rows:
         return self._state.meta
 
     @property
+    def all_rows(self) -> Self:
+        """The same tensors, with all their rows."""
+        return type(self)(self._held, self._writer, None, self._group, self._only)
+
+    @property
     def num_samples(self) -> int:
         """Rows that all tensors have, whatever is selected of them."""
         return self._length

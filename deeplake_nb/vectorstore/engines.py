@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.errors import VectorStoreError
 from deeplake_nb.vectorstore import managed
 from deeplake_nb.vectorstore.filters import matching
+from deeplake_nb.vectorstore.part import nearest, whole
 from deeplake_nb.vectorstore.querying import names_of, queried
 from deeplake_nb.vectorstore.searching import Found, embeddings
 
@@ -52,10 +54,10 @@ class Engines:
             if search is not None:
                 search.check_width(embeddings(dataset, search.tensor))
             return managed.run(hub, dataset, managed.written(search, wanted))
-        rows = matching(dataset, wanted)
+        rows, dataset = matching(dataset, wanted), whole(dataset)
         if search is None:
             return Found(np.arange(len(dataset)) if rows is None else rows)
-        return self.run(option, dataset, search if rows is None else search._replace(rows=rows))
+        return nearest(search._replace(rows=rows), lambda asked: self.run(option, dataset, asked))
 
     def query(self, option: str, dataset: Dataset, text: str) -> tuple[Found, list[str]]:
         """The rows that a query means, and the tensors it names.
@@ -67,10 +69,12 @@ class Engines:
         hub = self._hub(option, dataset)
         if hub is not None:
             return managed.run(hub, dataset, text), names_of(dataset, text)
-        return queried(dataset, text, lambda search: self.run(option, dataset, search))
+        return queried(dataset, text, lambda search: self.run(option, whole(dataset), search))
 
     def run(self, option: str, dataset: Dataset, search: Search, place: Place | None = None) -> Found:
-        """The rows nearest to a vector, found in this process; ``place`` is as of ``VectorIndex.search``.
+        """The rows nearest to a vector, of a dataset that is no selection, found in this process.
+
+        ``place`` is as of ``VectorIndex.search``.
 
         ``python`` looks at every vector; ``compute_engine`` takes an index where one pays; ``auto`` does where
         ``index_params`` ask for one, and else looks at every vector.
@@ -81,6 +85,8 @@ class Engines:
         """
         tensor = embeddings(dataset, search.tensor)
         search.check_width(tensor)
+        if search.rows is None and len(tensor) > (rows := len(dataset)):  # of which other tensors have none yet
+            search = search._replace(rows=np.arange(rows))
         if search.metric.faiss is None or not self._takes_index(option, len(tensor)):
             return search.exact(tensor)
         of = tensor.key, search.metric.name
@@ -101,15 +107,18 @@ class Engines:
         A hub in this process leaves it to us.
 
         Raises:
-            VectorStoreError: ``tensor_db`` for a dataset that is of no hub.
+            VectorStoreError: ``tensor_db`` for a dataset that is of no hub, or for a selection of rows.
         """
-        if option == "auto" and is_plain:
+        is_part = not dataset.index.is_whole
+        if option == "auto" and is_plain and not is_part:
             if self._is_managed is None:
                 self._is_managed = managed.is_managed(dataset)
             option = "tensor_db" if self._is_managed else option
         if option != "tensor_db":
             return None
         managed.place_of(dataset)
+        if is_part:
+            raise VectorStoreError("the hub searches all rows: a selection of them with 'python' or 'compute_engine'")
         hub = self._find_hub()
         return hub if isinstance(hub, managed.RunsQueries) else None
 

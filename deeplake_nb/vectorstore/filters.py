@@ -10,6 +10,7 @@ import numpy as np
 from deeplake_nb.dataset.blocks import payloads
 from deeplake_nb.errors import FormatError, TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.format.meta import decode_json
+from deeplake_nb.vectorstore.part import passing, selected, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ _MOST_ROWS = 1 << 62
 
 
 def matching(dataset: Dataset, wanted: Any) -> Ints | None:
-    """Rows (rising) that a filter lets through; None where there is no filter.
+    """Rows that a filter lets through, of those selected and in their order; None for all where there is no filter.
 
     A dictionary asks all its tensors: of JSON, values of keys (``{"metadata": {"page": 1}}``); of any other, a value,
     or one of a list of values (``{"id": ["a", "b"]}``). A function is called with each row.
@@ -36,16 +37,15 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
         VectorStoreError: neither a dictionary nor a function.
     """
     if wanted is None:
-        return None
+        return selected(dataset)
     if callable(wanted):
-        view = dataset.filter(wanted)
-        rows: Ints = view.index.resolve(len(dataset))
-        return rows
+        return selected(dataset.filter(wanted))
     if not isinstance(wanted, Mapping):
         raise VectorStoreError(
             f"a filter is a dictionary such as {{'metadata': {{'page': 1}}}}, or a function of a row, "
             f"not a {type(wanted).__name__}"
         )
+    among, dataset = selected(dataset), whole(dataset)
     mask = np.ones(len(dataset), bool)
     for name, value in wanted.items():
         tensors = dataset.tensors
@@ -54,13 +54,14 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
                 f"no tensor {name!r} in {dataset.path}{did_you_mean(name, tensors)}; filter by {', '.join(tensors)}"
             )
         mask &= _test(tensors[name], value)[: len(mask)]
-    return np.flatnonzero(mask)
+    return passing(mask, among)
 
 
-def numbered(rows: Any) -> Ints:
+def numbered(dataset: Dataset, rows: Any) -> Ints:
     """Rows (rising) by their numbers, each once.
 
     Raises:
+        RowError: of a selection, no such row.
         VectorStoreError: something else than a list of whole numbers; of a mask, too, and of texts.
     """
     listed = rows.tolist() if isinstance(rows, np.ndarray) else list(rows) if isinstance(rows, Iterable) else None
@@ -69,7 +70,8 @@ def numbered(rows: Any) -> Ints:
             f"row_ids is a list of numbers of rows, such as [0, 5], got {rows!r:.60}; a mask has those of "
             "numpy.flatnonzero(mask)"
         )
-    return np.unique(np.array(listed, np.int64))
+    found = np.unique(np.array(listed, np.int64))
+    return found if dataset.index.is_whole else dataset[found].index.resolve(0)
 
 
 def _is_number(value: Any) -> bool:
@@ -77,7 +79,7 @@ def _is_number(value: Any) -> bool:
 
 
 def having_ids(dataset: Dataset, name: str, ids: Any) -> Ints:
-    """Rows (rising) whose id is one of ``ids``.
+    """Rows, of those selected and in their order, whose id is one of ``ids``.
 
     Raises:
         VectorStoreError: no ids.
@@ -85,7 +87,8 @@ def having_ids(dataset: Dataset, name: str, ids: Any) -> Ints:
     if not isinstance(ids, Iterable):
         raise VectorStoreError(f"ids is a list of ids, got {ids!r:.60}")
     wanted = [ids] if isinstance(ids, str) else list(map(str, ids))
-    return np.flatnonzero(_test(dataset[name], wanted))
+    every = whole(dataset)
+    return passing(_test(every[name], wanted)[: len(every)], selected(dataset))
 
 
 def json_values(tensor: Tensor) -> list[Any]:

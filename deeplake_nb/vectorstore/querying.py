@@ -10,6 +10,7 @@ import numpy as np
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore.filters import json_values, texts
 from deeplake_nb.vectorstore.metrics import METRICS
+from deeplake_nb.vectorstore.part import nearest, passing, selected, whole
 from deeplake_nb.vectorstore.searching import Found, Search
 from deeplake_nb.vectorstore.tql import Condition, Distance, Path, Query, parse
 
@@ -44,7 +45,9 @@ def queried(dataset: Dataset, text: str, run: Run) -> tuple[Found, list[str]]:
     """
     query = parse(text)
     names = names_of(dataset, text)
-    rows = None if query.where is None else np.flatnonzero(_Columns(dataset).mask(query.where))
+    rows, dataset = selected(dataset), whole(dataset)
+    if query.where is not None:
+        rows = passing(_Columns(dataset).mask(query.where), rows)
     scores = None
     if isinstance(query.order, Distance):
         found = _nearest(dataset, query, query.order, rows, run)
@@ -91,7 +94,7 @@ def _nearest(dataset: Dataset, query: Query, by: Distance, rows: Any, run: Run) 
     most = len(dataset) if query.limit is None else query.limit + query.offset
     if not most:
         return Found(np.empty(0, np.int64), [])
-    return run(Search(by.tensor, np.array(by.vector, np.float32), most, metric, rows))
+    return nearest(Search(by.tensor, np.array(by.vector, np.float32), most, metric, rows), run)
 
 
 def _sorted(dataset: Dataset, by: Path, rows: NDArray[np.int64], *, is_descending: bool) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from deeplake_nb.vectorstore.engines import Engines
 from deeplake_nb.vectorstore.filters import having_ids, matching, numbered
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
+from deeplake_nb.vectorstore.part import whole
 from deeplake_nb.vectorstore.searching import Search
 from deeplake_nb.vectorstore.updating import updated
 
@@ -269,12 +270,13 @@ class VectorStore:
                 metric = metric_named(distance_metric or self.index_params["distance_metric"])
                 search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
             found = self._engines.find(option, self._dataset, search, filter)
-        return self._dataset[found.rows] if return_view else searching.answer(self._dataset, found, tensors)
+        dataset = whole(self._dataset)
+        return dataset[found.rows] if return_view else searching.answer(dataset, found, tensors)
 
     def nearest(
         self, words: str, k: int | None = None, embedding_tensor: str = "embedding"
     ) -> tuple[Ints, list[float]]:
-        """Numbers of the ``k`` rows nearest to a text, nearest first, with their scores.
+        """Numbers in the whole dataset of the ``k`` rows nearest to a text, nearest first, with their scores.
 
         Raises:
             VectorStoreError: no rows, fewer than ``k``, or no embedding function.
@@ -347,12 +349,12 @@ class VectorStore:
         rows = self._chosen(row_ids, ids, filter, query, exec_option)
         names = embedding_source_tensor, embedding_tensor
         functions = embedding_function if embedding_function is not None else self.embedding_function
-        values = updated(self._dataset, rows, functions, *names, self.ingestion_batch_size)
+        values = updated(whole(self._dataset), rows, functions, *names, self.ingestion_batch_size)
         if len(rows):
-            self._dataset[rows].update(values)
+            whole(self._dataset)[rows].update(values)
 
     def _chosen(self, row_ids: Any, ids: Any, filter: Any, query: str | None, exec_option: str | None) -> Ints:  # noqa: A002
-        """Rows (rising) that one of the four ways names."""
+        """Numbers in the whole dataset of the rows that one of the four ways names."""
         option = searching.check_exec_option(exec_option or self._exec_option)
         ways = {"row_ids": row_ids, "ids": ids, "filter": filter, "query": query}
         given = [name for name, value in ways.items() if value is not None]
@@ -361,7 +363,7 @@ class VectorStore:
                 f"say which rows, by one of row_ids, ids, filter or query; got {' and '.join(given) or 'none of them'}"
             )
         if row_ids is not None:
-            return numbered(row_ids)
+            return numbered(self._dataset, row_ids)
         if ids is not None:
             return having_ids(self._dataset, schema.id_tensor(self._dataset), ids)
         searching.check_not_empty(self._dataset)

@@ -69,6 +69,7 @@ def search(store: VectorStore, words: str, k: int | None = None) -> SearchResult
         CommandError: it has no embedding function, or is no vector store.
         VectorStoreError: it has no rows, or fewer than ``k``.
     """
+    from deeplake_nb.vectorstore.part import whole
     from deeplake_nb.vectorstore.store import VectorStore
 
     if not isinstance(store, VectorStore):
@@ -82,7 +83,7 @@ def search(store: VectorStore, words: str, k: int | None = None) -> SearchResult
             "open it with VectorStore(path, embedding_function=...)"
         )
     rows, scores = store.nearest(words, min(_SHOWN, max(len(store), 1)) if k is None else k)
-    view = store.dataset[rows]
+    view = whole(store.dataset)[rows]
     text = next(name for name, tensor in store.tensors().items() if tensor.htype == "text")  # ids are, at the least
     texts = view[text].data(aslist=True)["value"]
     return SearchResult(words, view, tuple(scores), tuple(_shortened(one) for one in texts))
