@@ -79,16 +79,12 @@ class Blocks:
     width: int
 
     @classmethod
-    def of(cls, tensor: Tensor) -> Blocks:
-        """Of a whole tensor, rows appended so far included.
-
-        Raises:
-            DynamicShapeError: samples with several shapes.
-        """
+    def of(cls, tensor: Tensor, width: int | None = None) -> Blocks:
+        """Of a whole tensor, rows appended so far included; by default its vectors are as wide as any it ever had."""
         selection = tensor._selection()  # noqa: SLF001 - the reading end of the same package
         meta = selection.tensor.meta
         selection.state.tables(selection.tensor)
-        return cls(selection.state, selection.tensor, math.prod(meta.max_shape))
+        return cls(selection.state, selection.tensor, math.prod(meta.max_shape) if width is None else width)
 
     @property
     def rows(self) -> int:
@@ -153,7 +149,9 @@ class Blocks:
             LakeError: they cannot be read.
         """
         found = read_uniform(self.state, self.tensor, rows)
-        return self._one_by_one(rows) if found is None else found.reshape(len(rows), -1)
+        if found is None or found.size != len(rows) * self.width:
+            return self._one_by_one(rows)
+        return found.reshape(len(rows), self.width)
 
     def _straight(self, span: Span) -> Generator[Block, None, bool]:
         """The span as its file lies in memory, or read into one block's; False, and nothing, where that does not apply.

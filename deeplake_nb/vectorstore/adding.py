@@ -13,6 +13,7 @@ import numpy as np
 from deeplake_nb.errors import SampleError, TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore import schema
 from deeplake_nb.vectorstore.embedding import Embedder, limited
+from deeplake_nb.vectorstore.searching import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,12 +233,16 @@ def _narrowed(tensor: Tensor, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]
     return found
 
 
-def check_width(dataset: Dataset, name: str, values: Any) -> None:
-    """Refuse what no search could compare."""
+def check_width(dataset: Dataset, name: str, values: Any, *, is_all: bool = False) -> None:
+    """Refuse what no search could compare, with each other or, unless they are all, with those that are there.
+
+    Raises:
+        VectorStoreError: vectors of several shapes.
+    """
     meta = dataset[name].meta
     shapes = {np.shape(one) for one in values if one is not None}
-    if meta.length and meta.max_shape:
-        shapes.add(meta.max_shape)
+    if meta.length and meta.max_shape and not is_all:
+        shapes.add(shape_of(dataset[name]))
     if len(shapes) > 1:
         raise VectorStoreError(
             f"tensor {name!r}: embeddings of several shapes, {' and '.join(map(str, sorted(shapes)))}; "

@@ -38,7 +38,7 @@ class Engines:
         self._find_hub = find_hub
         self._patience = patience
         self._is_managed: bool | None = None
-        self._indexes: dict[tuple[str, str], VectorIndex] = {}
+        self._indexes: dict[tuple[str, str, int], VectorIndex] = {}
 
     def find(self, option: str, dataset: Dataset, search: Search | None, wanted: Any) -> Found:
         """The rows that pass the filter ``wanted``: all of them, or the nearest.
@@ -89,7 +89,7 @@ class Engines:
             search = search._replace(rows=np.arange(rows))
         if search.metric.faiss is None or not self._takes_index(option, len(tensor)):
             return search.exact(tensor)
-        of = tensor.key, search.metric.name
+        of = tensor.key, search.metric.name, len(search.query)
         index = self._indexes.get(of)
         if index is None:
             from deeplake_nb.vectorstore.index import VectorIndex

@@ -54,7 +54,7 @@ _CLOSE = 1e-5
 
 
 class VectorIndex:
-    """The index of one tensor by one metric. Thread-safe."""
+    """The index of vectors of one width in a tensor, by one metric. Thread-safe."""
 
     def __init__(self, tensor: Tensor, search: Search, params: dict[str, Any]) -> None:
         self._metric = search.metric
@@ -70,13 +70,14 @@ class VectorIndex:
         self._searches = 0  # under way; none begins without the lock
         self._counting = threading.Lock()
         self._idle = threading.Condition(self._counting)
+        self._width = len(search.query)
         self._folder = f"{keys.BESIDE}hnsw/{tensor.key}/{search.metric.name}/"
 
     def is_ready(self, tensor: Tensor, patience: int) -> bool:
         """Whether a search would take in so many rows at most before it begins."""
         if self._lock.locked():
             return False
-        blocks = Blocks.of(tensor)
+        blocks = Blocks.of(tensor, self._width)
         return blocks.rows - (self._common(blocks.state.tables(blocks.tensor).ids) or 0) <= patience
 
     def follow_soon(self, tensor: Tensor, place: Place | None) -> None:
@@ -122,7 +123,7 @@ class VectorIndex:
             with self._idle:
                 self._idle.wait_for(lambda: not self._searches)  # nobody searches a graph that grows
             if self._seen is None or not _are_same(self._seen, now):
-                self._take_in(Blocks.of(tensor), now)
+                self._take_in(Blocks.of(tensor, self._width), now)
             self._seen = now
         if len(self._rows) > self._saved * (1 + _SAVED_GROWTH):
             self._save(selection.state, place)

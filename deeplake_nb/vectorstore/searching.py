@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deeplake_nb.dataset.blocks import Blocks
+from deeplake_nb.dataset.columns import shapes
 from deeplake_nb.dataset.tensor import Tensor
 from deeplake_nb.errors import TensorNotFoundError, UnsupportedError, VectorStoreError, counted, did_you_mean
 from deeplake_nb.format.htypes import htype_row
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _FEW = 4
+_ROWS = 1000
 EXEC_OPTIONS = ("auto", "python", "compute_engine", "tensor_db")
 
 
@@ -46,7 +48,7 @@ class Search(NamedTuple):
 
     def exact(self, tensor: Tensor) -> Found:
         """By looking at every vector."""
-        found = scan(Blocks.of(tensor), self.metric, self.query, self.k, self.rows)
+        found = scan(Blocks.of(tensor, len(self.query)), self.metric, self.query, self.k, self.rows)
         return Found(found.rows, found.scores().tolist())
 
     def check_width(self, tensor: Tensor) -> None:
@@ -57,10 +59,27 @@ class Search(NamedTuple):
         """
         width = math.prod(tensor.meta.max_shape)
         if len(self.query) != width:
+            width = math.prod(shape_of(tensor))
+        if len(self.query) != width:
             raise VectorStoreError(
                 f"the embedding to search for has {counted(len(self.query), 'number')}, but those of tensor "
                 f"{self.tensor!r} have {width}; make it with the model that made them"
             )
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of the vectors.
+
+    The tensor's bounds are of all rows that it ever had, in v3 also of those that were changed or removed since. Where
+    they differ, the first row that has a vector tells.
+    """
+    most = tensor.meta.max_shape
+    if most != tensor.meta.min_shape:
+        for start in range(0, len(tensor), _ROWS):
+            for shape in shapes(tensor, np.arange(start, min(start + _ROWS, len(tensor)))):
+                if math.prod(shape):
+                    return shape
+    return most
 
 
 def check_exec_option(option: str) -> str:

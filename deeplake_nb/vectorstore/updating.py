@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore.adding import check_width, only_embedding
 from deeplake_nb.vectorstore.embedding import Embedder
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
@@ -47,7 +48,7 @@ def updated(  # noqa: PLR0917 - one place calls it
         if len(rows):
             texts = dataset[rows][origin].data(aslist=True)["value"]
             out[target] = embedder.documents(texts, batch, None)
-            check_width(dataset, target, out[target])
+            check_width(dataset, target, out[target], is_all=len(np.unique(rows)) == len(dataset[target]))
     return out
 
 

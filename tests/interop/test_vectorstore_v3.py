@@ -85,6 +85,14 @@ def test_the_other_goes_on(sides):
     assert one("search", word="text 62", k=5)["id"] == other("search", word="text 62", k=5)["id"]
 
 
+def test_a_model_of_another_width(sides):
+    one, other = sides
+    one("write", count=5)
+    one("narrow")  # by which the bounds of the tensor are of both widths
+    for side in (one, other):
+        assert side("nearest", embedding=[0, 0, 1, 0, 0, 0, 0]) == ["id2"]
+
+
 def test_both_say_that_nothing_is_there(sides):
     one, other = sides
     one("write", count=0)

@@ -93,4 +93,20 @@ def update(store, path, ids):
     return made.dataset.embedding.numpy().tolist()
 
 
-OPERATIONS = {one.__name__: one for one in (write, add, read, search, filtered, delete, update)}
+def narrow(store, path):
+    """Embeddings of all rows made anew by a model of another width."""
+    made = store(path, verbose=False)
+    made.update_embedding(
+        filter={},
+        embedding_function=lambda values: np.eye(len(values), 7, dtype="float32"),
+        exec_option="python",
+    )
+
+
+def nearest(store, path, embedding):
+    """The id of the nearest row."""
+    made = store(path, verbose=False, read_only=True)
+    return made.search(embedding=embedding, k=1, exec_option="python")["id"]
+
+
+OPERATIONS = {one.__name__: one for one in (write, add, read, search, filtered, delete, update, narrow, nearest)}
