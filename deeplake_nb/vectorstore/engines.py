@@ -8,7 +8,7 @@ import numpy as np
 
 from deeplake_nb.errors import VectorStoreError
 from deeplake_nb.vectorstore import managed
-from deeplake_nb.vectorstore.filters import matching
+from deeplake_nb.vectorstore.filters import check, matching
 from deeplake_nb.vectorstore.part import nearest, whole
 from deeplake_nb.vectorstore.querying import names_of, queried
 from deeplake_nb.vectorstore.searching import Found, embeddings
@@ -49,6 +49,7 @@ class Engines:
         """
         if search is not None and wanted is not None:  # before rows are looked at for nothing
             search.check_width(embeddings(dataset, search.tensor))
+        check(dataset, wanted)
         hub = self._hub(option, dataset, is_plain=not callable(wanted))
         if hub is not None:
             if search is not None:
@@ -68,7 +69,8 @@ class Engines:
         """
         hub = self._hub(option, dataset)
         if hub is not None:
-            return managed.run(hub, dataset, text), names_of(dataset, text)
+            names = names_of(dataset, text)  # what is wrong with it is said here
+            return managed.run(hub, dataset, text), names
         return queried(dataset, text, lambda search: self.run(option, whole(dataset), search))
 
     def run(self, option: str, dataset: Dataset, search: Search, place: Place | None = None) -> Found:

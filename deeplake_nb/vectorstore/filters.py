@@ -40,21 +40,40 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
         return selected(dataset)
     if callable(wanted):
         return selected(dataset.filter(wanted))
+    check(dataset, wanted)
+    among, dataset = selected(dataset), whole(dataset)
+    tensors = dataset.tensors
+    mask = np.ones(len(dataset), bool)
+    for name, value in wanted.items():
+        mask &= _test(tensors[name], value)[: len(mask)]
+    return passing(mask, among)
+
+
+def check(dataset: Dataset, wanted: Any) -> None:
+    """Refuse what is no filter, whoever is to carry it out.
+
+    Raises:
+        TensorNotFoundError: a name that is no tensor's.
+        VectorStoreError: neither a dictionary nor a function; or no dictionary for JSON.
+    """
+    if wanted is None or callable(wanted):
+        return
     if not isinstance(wanted, Mapping):
         raise VectorStoreError(
             f"a filter is a dictionary such as {{'metadata': {{'page': 1}}}}, or a function of a row, "
             f"not a {type(wanted).__name__}"
         )
-    among, dataset = selected(dataset), whole(dataset)
-    mask = np.ones(len(dataset), bool)
+    tensors = dataset.tensors
     for name, value in wanted.items():
-        tensors = dataset.tensors
         if name not in tensors:
             raise TensorNotFoundError(
                 f"no tensor {name!r} in {dataset.path}{did_you_mean(name, tensors)}; filter by {', '.join(tensors)}"
             )
-        mask &= _test(tensors[name], value)[: len(mask)]
-    return passing(mask, among)
+        if tensors[name].htype == "json" and not isinstance(value, Mapping):
+            raise VectorStoreError(
+                f"filter on JSON tensor {name!r}: expected a dictionary of keys and values, "
+                f"got a {type(value).__name__}"
+            )
 
 
 def numbered(dataset: Dataset, rows: Any) -> Ints:
@@ -117,11 +136,6 @@ def _test(tensor: Tensor, wanted: Any) -> Mask:
 
 
 def _json_test(tensor: Tensor, wanted: Any) -> Mask:
-    if not isinstance(wanted, Mapping):
-        raise VectorStoreError(
-            f"filter on JSON tensor {tensor.name!r}: expected a dictionary of keys and values, "
-            f"got a {type(wanted).__name__}"
-        )
     pairs = list(wanted.items())
     return np.array([_has(value, pairs) for value in json_values(tensor)], bool)
 

@@ -11,6 +11,7 @@ from deeplake_nb.errors import HubError, VectorStoreError
 from deeplake_nb.format import keys
 from deeplake_nb.storage.provider import exists
 from deeplake_nb.vectorstore.searching import Found
+from deeplake_nb.vectorstore.tql import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,7 @@ def written(search: Search | None, wanted: Any) -> str:
     if search is None:
         return f"select *{where}"
     vector = ", ".join(map(str, search.query))  # as many digits as single precision has
-    metric = f"{search.metric.tql}({search.tensor}, ARRAY[{vector}])"
+    metric = f"{search.metric.tql}({named(search.tensor)}, ARRAY[{vector}])"
     order = "desc" if search.metric.is_similarity else "asc"
     nearest = f"*, {metric} as score{where} order by score {order} limit {search.k}"
     return f"select score from (select {nearest})"  # noqa: S608 - texts in it are quoted
@@ -99,7 +100,8 @@ def _conditions(wanted: Any) -> list[str]:
             "a function cannot filter on the hub: give a dictionary, or exec_option='python', which runs here"
         )
     out = []
-    for tensor, value in (wanted or {}).items():
+    for name, value in (wanted or {}).items():
+        tensor = named(name)
         if isinstance(value, dict):
             out += [f"{tensor}[{_literal(key)}] == {_literal(one)}" for key, one in value.items()]
         elif isinstance(value, list):

@@ -15,7 +15,7 @@ from deeplake_nb.session.contents import delete_dataset
 from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.urls import parse
 from deeplake_nb.vectorstore import schema
-from deeplake_nb.vectorstore.managed import mark
+from deeplake_nb.vectorstore.managed import is_managed, mark
 
 if TYPE_CHECKING:
     import logging
@@ -61,18 +61,18 @@ def opened(  # noqa: PLR0917 - one place calls it
     if read_only:
         raise DatasetNotFoundError(f"no vector store at {path}: with read_only none is made; check the path")
     tensors = schema.described(making.tensors)
-    is_managed = _is_managed(making.runtime)
-    if is_managed and parse(path).scheme != "hub":
+    is_hubs = _is_hubs(making.runtime)
+    if is_hubs and parse(path).scheme != "hub":
         raise VectorStoreError("runtime={'tensor_db': True} is for stores of a hub: hub://org/name")
     _rehearse(tensors, making, branch)  # before anything is there, or what is there goes
     dataset = here.empty(path, overwrite=overwrite, **where)
     _fill(dataset, tensors, making, branch)
-    if is_managed:
+    if is_hubs:
         mark(dataset)
     return dataset
 
 
-def _is_managed(runtime: Any) -> bool:
+def _is_hubs(runtime: Any) -> bool:
     """Whether the hub is to search a new store.
 
     Raises:
@@ -113,6 +113,7 @@ def emptied(dataset: Dataset) -> Dataset:
     """
     dataset._write()  # noqa: SLF001 - refuses where nothing may be written
     state = dataset._state  # noqa: SLF001 - where it lies, which only the session knows otherwise
+    is_marked = is_managed(dataset)
     tensors = dict(dataset.tensors)
     for tensor in tensors.values():
         dict(tensor.info)  # is read at first use, and gone by then
@@ -125,4 +126,6 @@ def emptied(dataset: Dataset) -> Dataset:
     with made:
         for name, tensor in tensors.items():
             made.create_tensor_like(name, tensor)
+    if is_marked:
+        mark(made)
     return made

@@ -36,6 +36,21 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+class _Missing:
+    """What is not there: it is not null, nor is it something."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return other is not None
+
+
+_MISSING = _Missing()
+
+
 def queried(dataset: Dataset, text: str, run: Run) -> tuple[Found, list[str]]:
     """The rows that a query means, and the tensors it names; nearness by ``run``.
 
@@ -130,7 +145,7 @@ class _Columns:
         return np.array([_holds(compare, one, other) for one, other in zip(lefts, rights, strict=True)], bool)
 
     def values(self, path: Path) -> list[Any]:
-        """The value of a path in each row; None where it leads nowhere."""
+        """The value of a path in each row; `_MISSING` where it leads nowhere."""
         if path.tensor not in self._columns:
             self._columns[path.tensor] = _column(_known(self._dataset, path.tensor))[: self._count]
         values = self._columns[path.tensor]
@@ -147,10 +162,10 @@ def _column(tensor: Any) -> list[Any]:
 
 def _member(value: Any, key: Any) -> Any:
     if isinstance(value, dict):
-        return value.get(key)
+        return value.get(key, _MISSING)
     if isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
         return value[key]
-    return None
+    return _MISSING
 
 
 def _holds(compare: Callable[[Any, Any], Any], one: Any, other: Any) -> bool:

@@ -3,7 +3,8 @@
 ``SELECT *|names [, L2_NORM(embedding - ARRAY[...]) AS score] [FROM (query)] [WHERE condition]
 [ORDER BY name|metric|score [ASC|DESC]] [LIMIT n [OFFSET m]]``. A condition has names of tensors, ``metadata['key']``,
 texts, numbers, ``true``, ``false`` and ``null``, compared by ``== != < <= > >= in``, with ``contains(text, 'word')``,
-``and``, ``or``, ``not`` and brackets.
+``and``, ``or``, ``not`` and brackets. A name that would be read as something else stands in backquotes, as in
+```my-tensor` == 'x'``.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>-?\d+\.?\d*(?:[eE][-+]?\d+)?|-?\.\d+(?:[eE][-+]?\d+)?)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+    r"""\s*(?:`(?P<quoted>[^`]+)`|(?P<number>-?\d+\.?\d*(?:[eE][-+]?\d+)?|-?\.\d+(?:[eE][-+]?\d+)?)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
     r"""|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>==|!=|<>|<=|>=|[-=<>(),*\[\]])|(?P<end>$))"""
 )
-_FUNCTIONS = {metric.tql: metric.name for metric in METRICS.values()}
+_PLAIN = re.compile(r"[A-Za-z_][\w/]*")
+_FUNCTIONS = {metric.tql.lower(): metric.name for metric in METRICS.values()}
 _WORDS = {"true": True, "false": False, "null": None}
 _KEYWORDS = {"select", "from", "where", "order", "by", "limit", "offset", "and", "or", "not", "in", "as", "asc", "desc"}
 _MOST_CHARS = 1_000_000
@@ -84,6 +86,20 @@ def parse(text: Any) -> Query:
     return found
 
 
+def named(tensor: str) -> str:
+    """The name of a tensor as a query has it: in backquotes, where it would be read as something else.
+
+    Raises:
+        VectorStoreError: it has a backquote itself.
+    """
+    words = {*_KEYWORDS, *_WORDS, *_FUNCTIONS, "contains", "score"}
+    if _PLAIN.fullmatch(tensor) and tensor.lower() not in words:
+        return tensor
+    if "`" in tensor:
+        raise VectorStoreError(f"a query cannot name tensor {tensor!r}, for its backquote")
+    return f"`{tensor}`"
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -120,7 +136,8 @@ class _Parser:
             self._wrong(f"expected {word}")
 
     def _take(self, kind: str) -> str:
-        if self._kind != kind or (kind == "name" and self._value.lower() in _KEYWORDS):
+        is_name = self._kind == "quoted" or (self._kind == "name" and self._value.lower() not in _KEYWORDS)
+        if not (is_name if kind == "name" else self._kind == kind):
             self._wrong(f"expected a {kind}")
         value = self._value
         self._next()
@@ -172,20 +189,21 @@ class _Parser:
         while True:
             if self._took("*"):
                 is_all = True
-            elif self._value.upper() in _FUNCTIONS:
+            elif self._is(*_FUNCTIONS):
                 found = replace(found, score=self._distance(), has_score=True)
                 self._expect("as")
                 if self._take("name") != "score":
                     self._wrong("the value of a metric is called score")
-            elif (name := self._take("name")) == "score":
+            elif self._kind == "name" and self._value == "score":
+                self._next()
                 found = replace(found, has_score=True)
             else:
-                names.append(name)
+                names.append(self._take("name"))
             if not self._took(","):
                 return replace(found, tensors=None if is_all else tuple(names))
 
     def _ordered(self, query: Query) -> Path | Distance:
-        if self._value.upper() in _FUNCTIONS:
+        if self._is(*_FUNCTIONS):
             return self._distance()
         if self._is("score") and query.score is not None:
             self._next()
@@ -199,7 +217,7 @@ class _Parser:
         return int(value)
 
     def _distance(self) -> Distance:
-        metric = _FUNCTIONS[self._value.upper()]
+        metric = _FUNCTIONS[self._value.lower()]
         self._next()
         self._expect("(")
         tensor = self._take("name")

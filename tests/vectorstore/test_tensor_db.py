@@ -78,6 +78,8 @@ FILTERS = [
     ({"text": TEXTS[1]}, "d"),
     ({"text": [TEXTS[2], "x", TEXTS[3]]}, "fb"),
     ({"id": []}, ""),
+    ({"metadata": {"draft": None}}, ""),  # the others have no such key
+    ({"metadata": {"of": None}}, "f"),
 ]
 
 
@@ -135,6 +137,12 @@ def test_auto_knows_a_store_that_was_made_so(place, monkeypatch):
         ({"embedding": [1, 0, 0], "filter": {"txt": "a"}}, TensorNotFoundError, "did you mean 'text'"),
         ({"embedding": [1, 0, 0], "filter": {"metadata": {"page": [1]}}}, VectorStoreError, "cannot run on the hub"),
         ({"embedding": [1, 0, 0], "filter": lambda _: True}, VectorStoreError, "a function cannot filter on the hub"),
+        ({"embedding": [1, 0, 0], "filter": {"metadata": "a"}}, VectorStoreError, "expected a dictionary"),
+        ({"filter": [{"id": "a"}]}, VectorStoreError, "not a list"),
+        ({"filter": "id"}, VectorStoreError, "not a str"),
+        ({"filter": {3: "a"}}, TensorNotFoundError, "no tensor 3"),
+        ({"query": "select nope"}, TensorNotFoundError, "no tensor of hub://"),
+        ({"query": 5}, VectorStoreError, "a query is text"),
         ({"query": "select * wher"}, VectorStoreError, "expected the end"),
     ],
 )
@@ -186,6 +194,26 @@ def test_a_hub_in_this_process_searches_here(tmp_path):
     assert store.dataset._state.storage.get(MARK)
     assert store.search(embedding=[0, 1, 0], k=1, exec_option="tensor_db")["id"] == ["d"]
     assert VectorStore("hub://me/store", read_only=True).search(embedding=[0, 1, 0], k=1)["id"] == ["d"]
+
+
+def test_deleting_all_leaves_it_a_store_of_the_hub(place, nothing_here):
+    store = filled(place)
+    store.delete(delete_all=True)
+    store.add(text=TEXTS, metadata=PAGES, embedding=VECTORS, id=list("cdfb"))
+    for one in (store, VectorStore(place, read_only=True)):
+        assert one.search(embedding=[0, 1, 0], k=1)["id"] == ["d"]
+
+
+@pytest.mark.parametrize("name", ["my-vectors", "my vectors", "order", "score", "true", "contains", "l2_norm", "1st"])
+def test_tensors_that_are_no_words_of_queries(hub, name, nothing_here, monkeypatch):
+    monkeypatch.setenv("DEEPLAKE_NB_HUB", hub.url)
+    monkeypatch.setenv("DEEPLAKE_NB_TOKEN", hub.token.reveal())
+    params = [{"name": name, "htype": "embedding"}, {"name": f"{name} text", "htype": "text"}]
+    store = VectorStore("hub://plain/odd-names", overwrite=True, **MANAGED, tensor_params=params)
+    store.add(**{name: VECTORS, f"{name} text": TEXTS}, id=list("cdfb"))
+    assert store.search(embedding=[0, 0, 1], embedding_tensor=name, k=1)["id"] == ["f"]
+    found = store.search(embedding=[1, 1, 1], embedding_tensor=name, filter={f"{name} text": TEXTS[1]}, k=2)
+    assert found["id"] == ["d"]
 
 
 def test_other_stores_have_no_hub(tmp_path):

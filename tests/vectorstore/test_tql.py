@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError
 from deeplake_nb.vectorstore.store import VectorStore
-from deeplake_nb.vectorstore.tql import Condition, Path, parse
+from deeplake_nb.vectorstore.tql import Condition, Path, named, parse
 
 TEXTS = ["a cat", "a dog", 'it\'s a "fish"', "BIRD"]
 VECTORS = np.array([[1, 0, 0], [0, 2, 0], [0, 0, 3], [1, 1, 0]], "float32")
@@ -43,6 +43,10 @@ def store(tmp_path_factory):
         ("select * where metadata['draft'] == true", "d"),
         ("select * where metadata['draft'] != true", "cfb"),
         ("select * where metadata['of'] == null", "b"),
+        ("select * where metadata['draft'] == null", ""),  # what is not there is not null, nor something
+        ("select * where metadata['page'] != null", "cdf"),
+        ("select * where metadata['in']['list'][7] == null", ""),
+        ("select * where `metadata`['page'] == 2", "d"),
         ("select * where metadata['in']['list'][1] == 6", "c"),
         ("select * where metadata['of'] > 3", ""),
         ("select * where contains(text, 'a ')", "cdf"),
@@ -149,3 +153,17 @@ VALUES = ["a", "'x'", "1", "2.5", "ARRAY", "L2_NORM", "as", "score"]
 def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(VectorStoreError):
         parse(text)
+
+
+def test_names_in_backquotes():
+    assert parse("select `my-ids` where `order` == 'x' order by `my-ids`").tensors == ("my-ids",)
+    assert [named(one) for one in ("id", "a/b", "my-ids", "Order", "score", "é")] == [
+        "id",
+        "a/b",
+        "`my-ids`",
+        "`Order`",
+        "`score`",
+        "`é`",
+    ]
+    with pytest.raises(VectorStoreError, match="for its backquote"):
+        named("a`b")
