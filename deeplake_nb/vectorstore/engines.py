@@ -10,6 +10,7 @@ from deeplake_nb.errors import VectorStoreError
 from deeplake_nb.vectorstore import managed
 from deeplake_nb.vectorstore.filters import check, matching
 from deeplake_nb.vectorstore.part import nearest, whole
+from deeplake_nb.vectorstore.products import FARTHEST
 from deeplake_nb.vectorstore.querying import names_of, queried
 from deeplake_nb.vectorstore.searching import Found, embeddings
 
@@ -91,6 +92,9 @@ class Engines:
             search = search._replace(rows=np.arange(rows))
         if search.metric.faiss is None or not self._takes_index(option, len(tensor)):
             return search.exact(tensor)
+        exact = search.query.astype(np.float64)
+        if not search.metric.is_by_angle and exact.dot(exact) > FARTHEST:
+            return search.exact(tensor)  # whose distances an index cannot tell apart
         of = tensor.key, search.metric.name, len(search.query)
         index = self._indexes.get(of)
         if index is None:

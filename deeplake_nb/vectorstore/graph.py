@@ -172,7 +172,8 @@ class Graph:
 
 def _length(query: Singles) -> float:
     """In single precision where that holds it."""
-    found = float(np.dot(query, query))
+    with np.errstate(over="ignore"):
+        found = float(np.dot(query, query))
     if not LEAST**2 <= found <= MOST**2:
         exact = query.astype(np.float64)
         found = float(np.dot(exact, exact))

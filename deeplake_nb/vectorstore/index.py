@@ -21,7 +21,7 @@ from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import decode_json, encode_json
 from deeplake_nb.vectorstore.graph import Graph
-from deeplake_nb.vectorstore.products import parts
+from deeplake_nb.vectorstore.products import FARTHEST, parts
 from deeplake_nb.vectorstore.searching import Found
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class VectorIndex:
         self._graph: Graph | None = None
         self._rows = np.empty(0, np.int64)  # of each node; _GONE where its vector is no more
         self._digests = np.empty(0, np.uint64)
-        self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, or no direction
+        self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, no direction, or too far
         self._seen: ChunkIds | None = None  # the chunk table that all this is of; nobody changes one, but makes another
         self._has_gone = False
         self._saved = 0
@@ -169,8 +169,8 @@ class VectorIndex:
         assert self._graph is not None
         with np.errstate(all="ignore"):
             good = np.isfinite(vectors).all(axis=1)
-            if self._metric.is_by_angle:
-                good &= np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64) > 0
+            squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+            good &= squares > 0 if self._metric.is_by_angle else squares <= FARTHEST
         if good.any():
             self._graph.add(vectors[good])
         self._rows = np.concatenate([self._rows, rows[good]])

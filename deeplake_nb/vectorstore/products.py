@@ -22,6 +22,8 @@ _PART_NBYTES = 1 << 20
 """Two looks at as many vectors cost one way through memory."""
 LEAST, MOST = np.float32(1e-15), np.float32(1e19)
 """Lengths between which products of vectors, and of each with itself, neither lose digits nor leave the range."""
+FARTHEST = np.float32(float(MOST) ** 2 / 4)
+"""Squared length of vectors whose distances from each other are numbers in single precision: faiss loses others."""
 _NUMBERED = 1 << 14
 """Vectors that are told by numbers at once: 384 KB of these."""
 _LIBRARY: dict[str, Any] = {}

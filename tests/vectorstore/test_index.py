@@ -432,3 +432,16 @@ def test_one_width_only(path):
     with pytest.raises(VectorStoreError, match="has 2 numbers"):
         store.search(embedding=[1, 2], exec_option="compute_engine")
     assert VectorIndex.__doc__
+
+
+@pytest.mark.parametrize("metric", ["cos", "l2"])
+def test_vectors_of_any_length_are_all_found(path, metric):
+    store = filled(path, 200)
+    far = np.ones((5, WIDTH), "float32") * np.array([[1e30], [1e19], [3e18], [-1e25], [1e-30]], "float32")
+    store.add(**rows(5, seed=1), embedding=far)
+    for query in (np.ones(WIDTH), np.full(WIDTH, 1e20), np.full(WIDTH, 1e-30)):
+        asked = {"embedding": query, "k": 205, "distance_metric": metric}
+        near = store.search(**asked, exec_option="compute_engine")
+        exact = store.search(**asked, exec_option="python")
+        assert set(near["id"]) == set(exact["id"])
+        assert near["score"][:100] == pytest.approx(exact["score"][:100], rel=1e-5)
