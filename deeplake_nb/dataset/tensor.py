@@ -244,7 +244,8 @@ class Tensor(EditableTensor, TensorFacts):
         writer = self._writer
         if writer is not None and self.index.is_whole and writer.wait_one(self._key, sample):
             return
-        self.extend([sample] if not isinstance(sample, np.ndarray) else sample[None])
+        is_array = isinstance(sample, np.ndarray)  # a matrix, too, which by itself gets no third axis
+        self.extend(np.asarray(sample)[None] if is_array else [sample])
         if writer is not None and writer.may_wait:
             writer.expect({self._key: sample})
 

@@ -258,7 +258,7 @@ class Encoder:
         packed = self.meta.sample_compression or packing(self.meta)
         kind = COMPRESSIONS[packed] if packed else None
         if kind is not None and kind.kind == "image":
-            depends = self.is_image_file and not kind.lossy and kind.name != "png"  # on what is in each
+            depends = self.is_image_file and images.depends_on_values(np.dtype(self.meta.dtype), kind.name)
             for number in range(len(tiles) if depends else 1):
                 tiles.encoded_tile(number)
         return tiles
@@ -283,7 +283,7 @@ class Encoder:
         return images.converted(self.cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
 
     def cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
-        """To the tensor's dtype, where no value changes; Python numbers (not ``exact``) may be rounded to a float."""
+        """To the tensor's dtype, where no value changes; one number, or Python's (not ``exact``), may lose digits."""
         target = np.dtype(self.meta.dtype)
         if array.dtype == target or np.can_cast(array.dtype, target, "safe") or not array.size:
             return array.astype(target, copy=False)
@@ -296,7 +296,7 @@ class Encoder:
                 rounded = array.astype(target).real
                 is_same = (rounded < np.iinfo(array.dtype).max + 1.0) & (rounded.astype(array.dtype) == array)
                 fits = bool((np.isfinite(rounded) & (is_same | (not exact))).all())
-            elif target.kind in "fc" and array.dtype.kind in "fc" and not exact:
+            elif target.kind in "fc" and array.dtype.kind in "fc" and not (exact and array.size > 1):
                 is_narrower = target.kind == "c" or array.dtype.kind == "f"
                 fits = is_narrower and bool((np.isfinite(array.astype(target)) == np.isfinite(array)).all())
         if not fits:

@@ -475,6 +475,23 @@ def test_a_given_dtype_is_kept(store):
         x.append("word")
 
 
+def test_a_matrix_is_one_row(store):
+    x = create(store).create_tensor("x")
+    with pytest.warns(PendingDeprecationWarning):
+        x.append(np.matrix([[1, 2], [3, 4]]))
+    assert x.numpy().tolist() == [[[1, 2], [3, 4]]]
+
+
+def test_a_mask_with_a_number_that_png_lacks_in_a_later_tile_adds_nothing(store):
+    x = create(store).create_tensor("x", htype="segment_mask", sample_compression="png", tiling_threshold=1 << 12)
+    mask = np.zeros((200, 200), "uint32")
+    x.append(mask)
+    mask[-1, -1] = 70_000
+    with pytest.raises(SampleError, match="it holds numbers from 0 to 65535"):
+        x.append(mask)
+    assert x.numpy().shape == load(store).x.numpy().shape == (1, 200, 200, 1)
+
+
 def test_arrays_that_are_read_may_be_written_to(store):
     ds = create(store)
     ds.create_tensor("fixed").extend(np.zeros((3, 2)))

@@ -63,7 +63,7 @@ def test_what_is_cast_keeps_its_values(source, target):
     if kind.kind == "f":
         extremes += [0.5, np.finfo(kind).max, np.nan, -np.inf]
     for value in extremes:
-        array = np.array([value], kind)
+        array = np.array([value, value], kind)
         with np.errstate(all="ignore"):
             cast = array.astype(target)[0]
         is_same = kind.kind in "iu" and bool(np.isfinite(cast)) and int(cast) == value
@@ -94,6 +94,8 @@ def test_what_is_cast_keeps_its_values(source, target):
         ("uint64", 2**64 - 1, np.uint64(2**64 - 1)),
         ("complex64", 1 + 2j, np.complex64(1 + 2j)),
         ("complex64", 0.5, np.complex64(0.5)),
+        ("float32", np.array(0.1), np.float32(0.1)),
+        ("float32", np.array([0.1]), np.float32(0.1)),
     ],
 )
 def test_numbers_of_python_may_be_rounded(dtype, value, stored):

@@ -38,6 +38,9 @@ _OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
 """Where Pillow's defaults lose values: a GIF of grey tones would get a palette, whose numbers are read as tones; an ICO
 would hold smaller pictures of the usual sizes instead."""
 
+_WIDEST = {"png": "uint16", "tiff": "int32"}
+"""What holds the numbers of a mask, where they fit."""
+
 
 class Probe(NamedTuple):
     """What a file's head says: our compression name, array shape and dtype name."""
@@ -197,9 +200,10 @@ def encode(array: NDArray[Any], name: str, what: str) -> bytes:
     Raises:
         SampleError: an array that this kind of file cannot hold, or would not give back.
     """
+    refusal = f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored as {name}"
+    array = _narrowed(array, name, refusal)
     picture = _picture(array, what)
     out = io.BytesIO()
-    refusal = f"{what}: an array of shape {array.shape} and dtype {array.dtype} cannot be stored as {name}"
     try:
         picture.save(out, TABLE[name].pillow, **_OPTIONS.get(name, lambda _: {})(picture))
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -212,6 +216,22 @@ def encode(array: NDArray[Any], name: str, what: str) -> bytes:
     if not is_kept:
         raise SampleError(f"{refusal}: such a file gives other values back; use png or lz4")
     return data
+
+
+def _narrowed(array: NDArray[Any], name: str, refusal: str) -> NDArray[Any]:
+    """Numbers of 32 bits as a PNG or TIFF has them: of 16, or with a sign. The original cuts off what is larger."""
+    kind = _WIDEST.get(name) if array.dtype.kind in "iu" and array.dtype.itemsize == 4 else None  # noqa: PLR2004
+    if kind is None:
+        return array
+    bounds = np.iinfo(kind)
+    if array.size and not bounds.min <= int(array.min()) <= int(array.max()) <= bounds.max:
+        raise SampleError(f"{refusal}: it holds numbers from {bounds.min} to {bounds.max}; use lz4 for others")
+    return array.astype(kind)
+
+
+def depends_on_values(dtype: np.dtype[Any], name: str) -> bool:
+    """Whether a picture of this dtype, in such a file, may be refused for what is in it."""
+    return not TABLE[name].lossy and (name != "png" or dtype.itemsize > 2)  # noqa: PLR2004
 
 
 def check_holds(array: NDArray[Any], name: str, what: str) -> None:

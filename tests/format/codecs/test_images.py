@@ -178,6 +178,24 @@ def test_a_picture_is_converted_with_its_palette():
     assert np.array_equal(images.decode(data, "x", "L"), np.asarray(colours.convert("L")))
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint32"])
+@pytest.mark.parametrize(("kind", "most"), [("png", 65535), ("tiff", 2**31 - 1)])
+def test_numbers_of_32_bits_are_kept_where_a_file_can_hold_them(kind, most, dtype):
+    array = np.array([[0, 300, most]], dtype)
+    assert np.array_equal(images.decode(images.encode(array, kind, "x"), "x").astype(dtype), array)
+
+
+def test_numbers_that_a_file_cannot_hold_are_not_cut_off():
+    said = "of shape .1, 2. and dtype {} cannot be stored as {}: it holds numbers from {} to {}; use lz4 for others"
+    for kind, dtype, value, bounds in [
+        ("png", "uint32", 65536, (0, 65535)),
+        ("png", "int32", -1, (0, 65535)),
+        ("tiff", "uint32", 2**31, (-(2**31), 2**31 - 1)),
+    ]:
+        with pytest.raises(SampleError, match=said.format(dtype, kind, *bounds)):
+            images.encode(np.array([[1, value]], dtype), kind, "x")
+
+
 @pytest.mark.parametrize("size", [0, 1, 10**12])
 def test_a_file_of_another_size_is_refused_before_it_is_decoded(size, monkeypatch):
     data = FILES["png RGB"]

@@ -189,6 +189,9 @@ def geometry(lake):
             ds.segments.append(numbers(shape, "bool").astype("uint32"))
         ds.create_tensor("segments_lz4", htype="segment_mask", dtype="uint8", chunk_compression="lz4", **BARE)
         ds.segments_lz4.append(numbers((5, 6), "uint8"))
+        for kind, most in (("png", 65535), ("tiff", 2**31 - 1)):
+            ds.create_tensor(f"segments_{kind}", htype="segment_mask", sample_compression=kind, **BARE)
+            ds[f"segments_{kind}"].extend([numbers((5, 6), "uint8"), np.full((3, 4), most, "uint32")])
 
 
 def boxes_3d(lake):
