@@ -109,7 +109,7 @@ def column(tensor: Tensor, start: int, stop: int, parts: tuple[Part, ...] = ()) 
         rows = [_within(objects(row), parts) for row in part.list()]
         return Column(np.concatenate([objects([]), *rows]), np.array([len(row) for row in rows], np.int64))
     names = tensor.info.get("class_names") or () if tensor.base_htype == "class_label" else None
-    if not tensor.is_dynamic and not tensor.is_sequence and payload == "array":
+    if not tensor.whole_interval.is_dynamic and not tensor.is_sequence and payload == "array":
         array = part.numpy()
         for one in parts:
             array = array[(slice(None), *(one if isinstance(one, tuple) else (one,)))]
@@ -127,8 +127,8 @@ def shapes(tensor: Tensor, rows: NDArray[np.int64]) -> list[tuple[int, ...]]:
     Raises:
         LakeError: a row cannot be read.
     """
-    if not tensor.is_dynamic and not tensor.is_sequence and not tensor.is_link:
-        return [tuple(tensor.shape_interval[0][1:])] * len(rows)
+    if not tensor.whole_interval.is_dynamic and not tensor.is_sequence and not tensor.is_link:
+        return [tuple(tensor.whole_interval[0][1:])] * len(rows)
     out = []
     for stored in tensor.stored(rows.tolist()):
         if isinstance(stored, LakeError):

@@ -149,18 +149,22 @@ class TensorFacts:
     @property
     def is_dynamic(self) -> bool:
         """Whether rows may have several shapes; as in v3 not of a tensor without rows."""
+        if not self.index.is_whole:
+            return self.shape_interval.is_dynamic
         meta = self._tensor.meta
         return meta.length > 0 and (self.shape_interval.is_dynamic or not meta.is_fixed_shape)
 
     @property
     def shape_interval(self) -> ShapeInterval:
-        """Bounds of ``(rows, *sample shape)`` over the whole tensor; of a sequence ``(rows, items, *sample shape)``."""
-        tensor = self._tensor
-        low, high = tensor.meta.min_shape, tensor.meta.max_shape
-        sequences = self._state.tables(tensor).sequences if tensor.meta.is_sequence else None
-        if sequences is not None and len(sequences):
-            low, high = (int(sequences.counts.min()), *low), (int(sequences.counts.max()), *high)
-        return ShapeInterval((tensor.length, *low), (tensor.length, *high))
+        """Bounds of ``(rows, *sample shape)`` of the selected rows; of a sequence ``(rows, items, *sample shape)``."""
+        if self.index.is_whole:
+            return self.whole_interval
+        return ShapeInterval(*self._selection().bounds())
+
+    @property
+    def whole_interval(self) -> ShapeInterval:
+        """``shape_interval`` of the whole tensor, whatever is selected: nothing is read for it."""
+        return ShapeInterval(*Selection(self._state, self._tensor, Index()).bounds())
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -169,8 +173,11 @@ class TensorFacts:
             return Selection(self._state, self._tensor, self.index).shape()  # which reads nothing, so flushes nothing
         return self._selection().shape()
 
-    def shapes(self) -> NDArray[np.int64]:
+    def shapes(self) -> NDArray[np.int64] | list[NDArray[np.int64]]:
         """The shape of each selected sample, as an array ``(rows, axes)``.
+
+        Of a sequence those of the items, ``(rows, items, axes)``; a list of arrays where rows have several numbers of
+        items.
 
         Raises:
             DynamicShapeError: samples with several numbers of axes.

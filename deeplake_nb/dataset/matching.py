@@ -71,7 +71,7 @@ def _nbytes(tensor: Tensor) -> int:
     dtype = tensor.dtype
     if dtype is None or dtype.kind not in "biufc":
         return 1
-    return max(math.prod(tensor.shape_interval[1][1:]) * dtype.itemsize, 1)
+    return max(math.prod(tensor.whole_interval[1][1:]) * dtype.itemsize, 1)
 
 
 def ordered(keys: NDArray[Any], *, descending: bool = False) -> NDArray[np.int64]:

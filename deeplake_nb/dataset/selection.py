@@ -190,6 +190,8 @@ class Selection:
         if self.index.is_whole and not meta.is_sequence:
             pairs = zip(meta.min_shape, meta.max_shape, strict=True)
             return (meta.length, *(low if low == high else None for low, high in pairs))
+        if not self.index.sub and not self.index.count(self.tensor.length):
+            return (0, *(low if low == high else None for low, high in zip(*self._limits(), strict=True)))
         if self._knows_shapes:
             shape = _common(self._known(), self.index.count(self.tensor.length))
         elif self.index.sub or meta.is_sequence:
@@ -211,17 +213,48 @@ class Selection:
                 return self.each([[next(found) for _ in range(*span)] for span in spans])
         return None
 
-    def shapes(self) -> NDArray[np.int64]:
+    def shapes(self) -> NDArray[np.int64] | list[NDArray[np.int64]]:
         """See ``Tensor.shapes``. Where all samples have one shape, nothing is read."""
         meta = self.tensor.meta
-        count = self.index.count(self.tensor.length)
         if meta.is_fixed_shape and not meta.is_sequence and not self.index.sub:
-            return np.tile(np.array(meta.max_shape, np.int64), (count, 1))
+            return np.tile(np.array(meta.max_shape, np.int64), (self.index.count(self.tensor.length), 1))
         found = self._known() if self._knows_shapes else self.arrays() if self.index.sub else self.whole()
-        shapes = [(len(one), *_common(one, len(one))[1:]) if isinstance(one, list) else one.shape for one in found]
+        if not found or not any(isinstance(one, list) for one in found):
+            return self._table(found)
+        rows = [self._table(one) for one in found]
+        return np.stack(rows) if len({len(row) for row in rows}) == 1 else rows
+
+    def _table(self, samples: list[Any]) -> NDArray[np.int64]:
+        """Their shapes, ``(samples, axes)``."""
+        shapes = [one.shape for one in samples]
         if len(set(map(len, shapes))) > 1:
             raise DynamicShapeError(f"{self.what}: samples have several numbers of axes; ask each for its shape")
-        return np.array(shapes, np.int64).reshape(count, -1 if count else len(meta.max_shape))
+        return np.array(shapes, np.int64).reshape(len(shapes), -1 if shapes else len(self.tensor.meta.max_shape))
+
+    def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The least and the most of ``(rows, *sample shape)``; of a sequence ``(rows, items, *sample shape)``."""
+        count = self.index.count(self.tensor.length)
+        if not count or self.index.is_whole:
+            low, high = self._limits()
+            return (count, *low), (count, *high)
+        shapes = self.shapes()
+        if isinstance(shapes, list) or shapes.ndim > 2:  # noqa: PLR2004 - items of sequences
+            items, sides = [len(row) for row in shapes], np.concatenate(list(shapes))
+            rows = np.array([[min(items)], [max(items)]])
+        else:
+            rows, sides = np.zeros((2, 0), np.int64), shapes
+        least = (sides.min(0), sides.max(0)) if len(sides) else (sides.sum(0),) * 2
+        low, high = (tuple(map(int, (*own, *one))) for own, one in zip(rows, least, strict=True))
+        return (count, *low), (count, *high)
+
+    def _limits(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The bounds of samples that the whole tensor has; of a sequence those of the number of items come first."""
+        meta = self.tensor.meta
+        sequences = self.state.tables(self.tensor).sequences if meta.is_sequence else None
+        if sequences is None or not len(sequences):
+            return meta.min_shape, meta.max_shape
+        counts = sequences.counts
+        return (int(counts.min()), *meta.min_shape), (int(counts.max()), *meta.max_shape)
 
     @property
     def _knows_shapes(self) -> bool:

@@ -30,7 +30,7 @@ def tensor_summary(tensor: TensorFacts) -> tuple[SummaryHeading, list[SummaryRow
 
 
 def _row(name: str, tensor: TensorFacts) -> SummaryRow:
-    (_, *lower), (_, *upper) = tensor.shape_interval
+    (_, *lower), (_, *upper) = tensor.whole_interval
     dtype = tensor.dtype
     is_known = bool(upper) or not tensor.is_link  # of files that were not opened only the number is
     is_number = dtype is not None and dtype.kind in "biufc" and not tensor.is_sequence and is_known

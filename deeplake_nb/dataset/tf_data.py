@@ -52,7 +52,7 @@ def _form(tensor: Tensor, *, is_raw: bool) -> Form:
             f"tensor {tensor.name!r} has htype {tensor.htype}, which TensorFlow has no tensors for: "
             "leave it out of tensors=, or name it in tobytes="
         )
-    (_, *low), (_, *high) = tensor.shape_interval
+    (_, *low), (_, *high) = tensor.whole_interval
     return tuple(one if one == other else None for one, other in zip(low, high, strict=True)), tensor.meta.dtype
 
 

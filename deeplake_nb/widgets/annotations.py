@@ -118,5 +118,5 @@ class Annotations:
 
 def _extent(tensor: Tensor, axis: int) -> tuple[int, int] | None:
     """The fewest and the most that a sample has."""
-    interval, at = tensor.shape_interval, 1 + tensor.is_sequence + axis
+    interval, at = tensor.whole_interval, 1 + tensor.is_sequence + axis
     return (interval.lower[at], interval.upper[at]) if len(interval.upper) > at else None

@@ -475,6 +475,17 @@ def test_a_given_dtype_is_kept(store):
         x.append("word")
 
 
+def test_items_of_several_shapes_are_told_row_by_row(store):
+    x = create(store).create_tensor("x", htype="sequence[bbox]")
+    x.extend([[np.ones((count, 4), "float32") for count in counts] for counts in [(1, 2), (3,), ()]])
+    assert [rows.tolist() for rows in x.shapes()] == [[[1, 4], [2, 4]], [[3, 4]], []]
+    assert x[0:1].shapes().tolist() == [[[1, 4], [2, 4]]]
+    assert x[0].shape_interval == ((1, 2, 1, 4), (1, 2, 2, 4))
+    assert x[2:].shape_interval == ((1, 0, 0, 0), (1, 0, 0, 0))
+    assert x[0:0].shape == (0, None, None, 4)
+    assert x[1].is_dynamic is False
+
+
 def test_a_matrix_is_one_row(store):
     x = create(store).create_tensor("x")
     with pytest.warns(PendingDeprecationWarning):

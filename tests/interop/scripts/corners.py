@@ -65,6 +65,26 @@ def bounds_of_shapes(deeplake):
 
 
 @script
+def bounds_of_selections(deeplake):
+    ds = deeplake.empty("./ds")
+    ds.create_tensor("picture", htype="image", sample_compression="png").extend(
+        [np.ones((3 + row, 4, 3), "uint8") for row in range(4)]
+    )
+    ds.create_tensor("one", dtype="int32").extend(np.ones((3, 2), "int32"))
+    ds.create_tensor("boxes", htype="sequence[bbox]").extend(
+        [[np.ones((count, 4), "float32") for count in counts] for counts in [(1, 2), (1,), (3, 2)]]
+    )
+    out = []
+    for tensor in ds.tensors.values():
+        for part in (tensor[0], tensor[1], tensor[0:2], tensor[0:1], tensor[[0, 2]], tensor[0:0]):
+            bounds = part.shape_interval
+            low, high = list(map(int, bounds.lower)), list(map(int, bounds.upper))
+            shapes = part.shapes() if part.shape_interval.lower[0] else []
+            out.append([low, high, part.is_dynamic, [one.tolist() for one in shapes]])
+    return [out, list(ds.one[0:0].shape)]
+
+
+@script
 def pictures_of_few_axes(deeplake):
     picture = np.full((4, 6, 3), 9, "uint8")
     values = {
