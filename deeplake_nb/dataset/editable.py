@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import updates
+from deeplake_nb.dataset.companions import file_info
 from deeplake_nb.errors import ReadOnlyError, RowError, SampleError
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.payloads import Encoder
+from deeplake_nb.format.samples import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -63,6 +65,9 @@ class EditableTensor:
     if TYPE_CHECKING:
         numpy: Callable[..., Any]
         extend: Callable[..., None]
+
+        def rows_given(self) -> Iterator[Any]:
+            """The rows as values that can be appended."""
 
         def _selection(self) -> Selection: ...
 
@@ -120,7 +125,9 @@ class EditableTensor:
         is_one = index.is_single and len(index.sub) == 1
         if is_one and updates.update_part(writer, self._tensor.key, int(rows[0]), index.sub[0], value):
             return
-        if index.sub:
+        if self._tensor.meta.is_sequence and [len(items) for items in index.sub] == [1]:
+            values, infos = self._with_items(index, rows, value)
+        elif index.sub:
             values, infos = self._with_parts(index, rows, value)
         else:
             values = self._values(index, value)
@@ -136,6 +143,24 @@ class EditableTensor:
             value = [value]
         return value
 
+    def _with_items(self, index: Index, rows: Ints, value: Any) -> tuple[list[Any], list[dict[str, Any]] | None]:
+        """Whole rows of a sequence some of whose items are new; the others stay the files and links they are."""
+        meta = self._tensor.meta
+        whole = type(self)(self._state, self._tensor, self._writer, type(index)(rows))  # type: ignore[call-arg]
+        samples = list(whole.rows_given())
+        infos = None if meta.is_link else whole._selection().sample_infos()  # noqa: SLF001 - of this class
+        for at, (sample, part) in enumerate(zip(samples, _each_part(index, rows, value), strict=True)):
+            try:
+                chosen = np.arange(len(sample))[index.sub[0][0]]
+            except IndexError as error:
+                raise SampleError(f"tensor {meta.name!r}: the part does not fit the sample ({error})") from error
+            is_each = chosen.ndim and isinstance(part, (list, np.ndarray)) and len(part) == len(chosen)
+            for place, one in zip(chosen.flat, part if is_each else [part] * chosen.size, strict=True):
+                sample[place] = one
+                if infos is not None:
+                    infos[at][place] = file_info(one) if isinstance(one, Sample) and one.is_file else {}
+        return samples, infos and [info for row in infos for info in row]
+
     def _with_parts(self, index: Index, rows: Ints, value: Any) -> tuple[list[Any], list[dict[str, Any]] | None]:
         """Whole samples whose parts are new, and what is known of their files."""
         meta = self._tensor.meta
@@ -147,9 +172,8 @@ class EditableTensor:
             sub = tuple((slice(None), *items) for items in index.sub)  # as numpy would assign to all of them at once
             samples = list(_with_part(np.stack(samples), sub, value, meta))
         else:
-            is_listed = not index.is_single and isinstance(value, list) and len(value) == len(rows)
-            parts = value if is_listed else [value] * len(rows)
-            samples = [_with_part(one, index.sub, part, meta) for one, part in zip(samples, parts, strict=True)]
+            parts = zip(samples, _each_part(index, rows, value), strict=True)
+            samples = [_with_part(one, index.sub, part, meta) for one, part in parts]
         infos = whole._selection().sample_infos()  # noqa: SLF001 - of this class
         if infos is not None and meta.is_sequence:
             infos = [info for row in infos for info in row]
@@ -204,6 +228,12 @@ def _is_same(one: Index, other: Index, length: int) -> bool:
     if one.sub or other.sub:
         return repr(one.sub) == repr(other.sub) and np.array_equal(one.resolve(length), other.resolve(length))
     return np.array_equal(one.resolve(length), other.resolve(length))
+
+
+def _each_part(index: Index, rows: Ints, value: Any) -> list[Any]:
+    """What a part of each row becomes."""
+    is_listed = not index.is_single and isinstance(value, list) and len(value) == len(rows)
+    return value if is_listed else [value] * len(rows)
 
 
 def _copied(sample: Any) -> Any:

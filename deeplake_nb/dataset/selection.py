@@ -205,12 +205,8 @@ class Selection:
         for key, link in self.tensor.meta.links.items():
             companion = self.state.tensors.get(key)
             if link.get("extend") == "extend_info" and companion is not None:
-                spans = [self._span(row) for row in self.rows.tolist()]
-                items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
-                found = iter(Selection(self.state, companion, Index(items)).values())
-                if not self.tensor.meta.is_sequence:
-                    return self.each(list(found))
-                return self.each([[next(found) for _ in range(*span)] for span in spans])
+                spans, items = self._spans()
+                return self._grouped(Selection(self.state, companion, Index(items)).values(), spans)
         return None
 
     def shapes(self) -> NDArray[np.int64] | list[NDArray[np.int64]]:
@@ -266,8 +262,7 @@ class Selection:
         """What has the shapes that linked files had when they were linked to; lists for rows of a sequence."""
         from deeplake_nb.dataset.revalidation import known_shapes
 
-        spans = [self._span(row) for row in self.rows.tolist()]
-        items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+        spans, items = self._spans()
         shapes = known_shapes(self.state, self.tensor, items)
         if shapes is None:
             return self.whole()
@@ -276,25 +271,39 @@ class Selection:
 
     def paths(self) -> Any:
         """Paths of links, an array of one for each; lists of them for rows of a sequence."""
-        spans = [self._span(row) for row in self.rows.tolist()]
-        items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+        spans, items = self._spans()
         links = stored_links(self.state, self.tensor, items)
         if failed := next((link for link in links if isinstance(link, LakeError)), None):
             raise failed
-        found = iter([np.array([link.path if isinstance(link, Link) else ""]) for link in links])
-        if not self.tensor.meta.is_sequence:
-            return self.each(list(found))
-        return self.each([[next(found) for _ in range(*span)] for span in spans])
+        return self._grouped([np.array([link.path if isinstance(link, Link) else ""]) for link in links], spans)
 
     def creds_keys(self) -> Any:
         """The name of each link's credentials, None without; lists of them for rows of a sequence."""
-        spans = [self._span(row) for row in self.rows.tolist()]
-        items = np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
-        names = [getattr(link, "creds_key", None) for link in stored_links(self.state, self.tensor, items)]
+        spans, items = self._spans()
+        links = stored_links(self.state, self.tensor, items)
+        return self._grouped([getattr(link, "creds_key", None) for link in links], spans)
+
+    def _grouped(self, values: list[Any], spans: list[tuple[int, int]]) -> Any:
+        """What is known of each item, in lists for rows of a sequence; only of those items that are selected."""
         if not self.tensor.meta.is_sequence:
-            return self.each(names)
-        found = iter(names)
-        return self.each([[next(found) for _ in range(*span)] for span in spans])
+            return self.each(values)
+        found = iter(values)
+        rows: list[Any] = [[next(found) for _ in range(*span)] for span in spans]
+        return self.each([_part(row, self.index.sub[0][:1]) for row in rows] if self.index.sub else rows)
+
+    def _spans(self) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+        """The items of each selected row, and of all."""
+        spans = [self._span(row) for row in self.rows.tolist()]
+        return spans, np.concatenate([np.arange(0), *(np.arange(*span) for span in spans)])
+
+    def one(self) -> Stored | None:
+        """The single sample that is selected, undecoded; None where there are several."""
+        is_item = [len(items) for items in self.index.sub] == [1]
+        if not self.index.is_single or (self.tensor.meta.is_sequence and not is_item):
+            return None
+        (found,) = self.stored(self.rows)
+        one = _part(found, self.index.sub[0]) if isinstance(found, list) else found
+        return None if isinstance(one, list) else one
 
     def _span(self, row: int) -> tuple[int, int]:
         """The items of a row."""

@@ -197,18 +197,17 @@ class Tensor(EditableTensor, TensorFacts):
         return Video(data=data, embed=True, mimetype=f"video/{self.sample_compression or 'mp4'}")  # type: ignore[no-untyped-call]
 
     def tobytes(self) -> bytes:
-        """The stored bytes of a single row: the file as it was appended, or raw C-order bytes.
+        """The stored bytes of one row, or item of a sequence: the file as it was appended, or raw C-order bytes.
 
         Raises:
             RowError: several rows.
         """
-        if not self.index.is_single or self.is_sequence:
+        stored = self._selection().one()
+        if stored is None:
             raise RowError(f"tensor {self.name!r}: tobytes() takes one row, such as ds.{self.name}[0].tobytes()")
-        selection = self._selection()
-        (stored,) = selection.stored(selection.rows)
         if isinstance(stored, LakeError):
             raise stored
-        return bytes(stored.data)  # type: ignore[union-attr]
+        return bytes(stored.data)
 
     @property
     def sample_info(self) -> Any:

@@ -231,6 +231,52 @@ def test_parts_of_samples():
         text[0][0] = "x"
 
 
+@pytest.mark.parametrize(
+    ("htype", "rows", "new"),
+    [
+        ("text", [["a", "b"], ["c", "d"]], ["x", "y"]),
+        ("json", [[{"a": 1}, {}], [[1], {"b": 2}]], [{"x": 1}, {"y": 2}]),
+        ("list", [[[1], ["a"]], [[], [2]]], [["x"], [1, 2]]),
+        ("class_label", [["a", "b"], ["c", "d"]], ["x", "a"]),
+        ("bbox", [[np.ones((n, 4), "float32") for n in (1, 2)]] * 2, [np.zeros((n, 4), "float32") for n in (3, 0)]),
+    ],
+)
+def test_items_of_sequences_are_replaced(htype, rows, new):
+    storage = memory()
+    x = create(storage).create_tensor("x", htype=f"sequence[{htype}]")
+    other = create(memory()).create_tensor("x", htype=f"sequence[{htype}]")
+    x.extend(rows)
+    x[0][1] = new[0]
+    x[:, 0] = new
+    x[1][0:2] = new
+    with pytest.raises(SampleError, match="index 2 is out of bounds"):
+        x[0][2] = new[0]
+    other.extend([[new[0], new[0]], new])
+    values = [repr(one.data(aslist=True).get("text") or one.numpy(aslist=True)) for one in (load(storage).x, other)]
+    assert values[0] == values[1]
+
+
+def test_items_that_stay_are_the_files_that_they_were(tmp_path):
+    for name, seed in [("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3)]:
+        Image.fromarray(picture(seed)).save(tmp_path / name)
+    ds = create(memory())
+    x = ds.create_tensor("x", htype="sequence[image]", sample_compression="jpeg")
+    x.append([deeplake.read(tmp_path / "a.jpg"), deeplake.read(tmp_path / "b.jpg"), None])
+    x[0][1] = deeplake.read(tmp_path / "c.jpg")
+    assert [x[0][at].tobytes() for at in (0, 1)] == [(tmp_path / name).read_bytes() for name in ("a.jpg", "c.jpg")]
+    assert [info.get("filename") for info in x[0].sample_info] == ["a.jpg", "c.jpg", None]
+    assert x[0][1].sample_info["filename"] == "c.jpg"
+    with pytest.raises(RowError, match="takes one row"):
+        x[0].tobytes()
+    linked = ds.create_tensor("linked", htype="sequence[link[image]]", sample_compression="jpeg")
+    links = [deeplake.link(str(tmp_path / name)) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    linked.append(links[:2])
+    linked[0][1] = links[2]
+    assert [one.tolist() for one in linked[0].path()] == [[links[0].path], [links[2].path]]
+    assert linked[0][1].path().tolist() == [links[2].path]
+    assert linked[0][1].creds_key() is None
+
+
 def test_what_is_known_of_a_file_follows_it(tmp_path):
     for name, seed in [("a.png", 1), ("b.png", 2)]:
         Image.fromarray(picture(seed)).save(tmp_path / name)
