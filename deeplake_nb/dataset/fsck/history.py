@@ -33,6 +33,8 @@ def tree(shelf: Shelf) -> VersionTree:
         found = VersionTree.decode(data, keys.VERSION_CONTROL)
     except FormatError as error:
         return _rebuilt(shelf, nodes, str(error))
+    if not _is_rooted(found):
+        return _rebuilt(shelf, nodes, "the parents of versions form a circle")
     _check_tree(shelf, found)
     for commit, node in found.commits.items():
         key = keys.commit_info(commit)
@@ -76,12 +78,28 @@ def _rebuilt(shelf: Shelf, nodes: dict[str, Commit], message: str) -> VersionTre
     lost = sorted((named | {str(node.parent) for node in nodes.values() if node.parent}) - set(commits))
     found = VersionTree(commits, {})
     _relink(found)
-    if lost or MAIN not in found.branches:
+    if lost or MAIN not in found.branches or not _is_rooted(found):
         shelf.wrong(keys.VERSION_CONTROL, message, "the nodes of some versions are lost, too: restore it from a backup")
         return VersionTree({one: commits[one] for one in commits if one not in lost}, found.branches or {MAIN: ""})
     how = "build it from the copies of its nodes"
     shelf.mendable(keys.VERSION_CONTROL, message, how, lambda: shelf.put(keys.VERSION_CONTROL, found.encode()))
     return found
+
+
+def _is_rooted(found: VersionTree) -> bool:
+    """Whether each version's ancestors end somewhere."""
+    rooted = set[str]()
+    for commit in found.commits:
+        path = []
+        try:
+            for node in found.ancestry(commit):
+                if node.id in rooted:
+                    break
+                path.append(node.id)
+        except FormatError:
+            return False
+        rooted.update(path)
+    return True
 
 
 def _relink(found: VersionTree) -> None:
@@ -131,6 +149,10 @@ def metas(
     except FormatError as error:
         said = "the list of this version's tensors is missing" if data is None else str(error)
         meta = _dataset_meta(shelf, commit.id)
+        if not meta.tensors and commit.parent and _dataset_meta(shelf, commit.parent).tensors:
+            remedy = f"restore it from a backup, or {_RESET}" if commit.is_head else "restore it from a backup"
+            shelf.wrong(key, f"{said}, and so is what it says of each", remedy)
+            return None
         how = "build it from the tensors that are there (empty groups are not among them)"
         shelf.mendable(key, said, how, lambda: shelf.put(key, meta.encode()))
     tensors: dict[str, TensorMeta] = {}

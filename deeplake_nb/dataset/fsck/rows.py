@@ -56,8 +56,8 @@ class VersionCheck:
             Whether all tables can be used.
         """
         readable = [tensor for tensor in self.state.tensors.values() if self._tables(tensor)]
+        self._infos(readable)
         for tensor in readable:
-            self._info(tensor)
             self._chunks(tensor)
         if self.state.commit.is_head and len(readable) == len(self.state.tensors):
             for tensor in readable:
@@ -104,12 +104,20 @@ class VersionCheck:
                 self.shelf.wrong(keys.LINKED_CREDS, said, "add_creds_key() the names that are missing, in their order")
         return True
 
-    def _info(self, tensor: TensorState) -> None:
-        try:
-            self.state.tensor_info(tensor)
-        except LakeError as error:
+    def _infos(self, tensors: Iterable[TensorState]) -> None:
+        """What users say of the dataset and of its tensors."""
+        commit = self.state.commit.id
+        said: list[tuple[str, Callable[[], object], str]] = [
+            (keys.dataset_info(commit), self.state.dataset_info, "what it said is lost: set it anew in ds.info")
+        ]
+        for tensor in tensors:
             remedy = "what it said (names of classes, ...) is lost: set it anew in ds.tensor.info"
-            self.shelf.wrong(keys.tensor_info(self.state.commit.id, tensor.key), str(error), remedy)
+            said.append((keys.tensor_info(commit, tensor.key), partial(self.state.tensor_info, tensor), remedy))
+        for key, read, remedy in said:
+            try:
+                read()
+            except LakeError as error:
+                self.shelf.wrong(key, str(error), remedy)
 
     def _leftovers(self, tensors: Iterable[TensorState]) -> None:
         """Ends of tables that a writer who died did not get to count."""
