@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _LAYOUT = struct.Struct("<6sdI")
 
 _in_process: dict[tuple[str, str], WriteLock] = {}
+"""Locks that this process holds."""
 _in_process_lock = threading.RLock()
 _short_in_process = threading.RLock()
 
@@ -156,7 +157,7 @@ class WriteLock:
 
     def _take_from(self, found: Holder | None, mine: Holder) -> None:
         """Have a lock that is there; None is one that cannot be read, or was given up at this moment."""
-        is_alive = found is not None and found.until > self._clock() and not _is_gone(self._storage, found)
+        is_alive = found is not None and found.until > self._clock() and not is_gone(self._storage, found)
         if found is not None and is_alive and not self._is_ours(found):
             raise LockedError(
                 f"{self._storage.url} is being written to by process {found.process} on machine "
@@ -202,7 +203,7 @@ class WriteLock:
             return True
 
 
-def _is_gone(storage: StorageProvider, found: Holder) -> bool:
+def is_gone(storage: StorageProvider, found: Holder) -> bool:
     """Whether the holder was a process of this machine, on this machine's disk, that has ended."""
     if innermost(storage).url.scheme != "file" or found.machine != Holder.here(0).machine:
         return False
@@ -267,7 +268,7 @@ def _taken(storage: StorageProvider, key: str, mine: Holder, clock: Callable[[],
         found = Holder.decode(storage.get(key))
     except KeyNotFoundError:
         return False
-    if found is not None and found.until > clock() and not found.is_same(mine) and not _is_gone(storage, found):
+    if found is not None and found.until > clock() and not found.is_same(mine) and not is_gone(storage, found):
         return False
     return take_over(storage, key, found, mine, clock)
 
@@ -310,7 +311,7 @@ def _drop_dead(storage: StorageProvider, ticket: str, clock: Callable[[], float]
         holder = Holder.decode(storage.get(ticket))
     except KeyNotFoundError:
         return
-    if holder is None or holder.until < clock() or _is_gone(storage, holder):
+    if holder is None or holder.until < clock() or is_gone(storage, holder):
         storage.delete(ticket)
 
 
@@ -325,3 +326,17 @@ def _renew(lock: weakref.ref[WriteLock], stop: threading.Event) -> None:
             continue
         finally:
             del held
+
+
+def _forked() -> None:
+    """In a forked process, which has none of its parent's locks: else both would write over each other."""
+    global _in_process_lock, _short_in_process
+    _in_process_lock, _short_in_process = threading.RLock(), threading.RLock()  # maybe held by a thread left behind
+    for name, lock in list(_in_process.items()):
+        if lock._is_shared:  # noqa: SLF001 - of this file; a memory store's is the child's own
+            lock.is_held = False
+            del _in_process[name]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

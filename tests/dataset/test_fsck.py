@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ from PIL import Image
 import deeplake_nb as deeplake
 from deeplake_nb import session
 from deeplake_nb.dataset.fsck.examination import examine
+from deeplake_nb.dataset.lock import Holder
 from deeplake_nb.errors import LakeError, StorageError
 from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import ChunkIds
@@ -283,6 +286,20 @@ def test_locks(store):
     assert len(fsck(store, repair=True).mended) == 2
     store.put(keys.write_lock(keys.FIRST_COMMIT), struct.pack("<6sdI", b"abcdef", time.time() + 99, 7))
     assert "process 7 on machine 66:65:64:63:62:61 is writing" in repr(fsck(store))
+
+
+def test_a_lock_of_a_process_that_has_ended(tmp_path):
+    deeplake.empty(tmp_path).close()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    holder = replace(Holder.here(time.time() + 99), process=ended.pid)
+    (tmp_path / keys.write_lock(keys.FIRST_COMMIT)).write_bytes(holder.encode())
+    said = f"process {ended.pid} left its lock behind; it has ended"
+    (note,) = deeplake.fsck(tmp_path)
+    assert (note.state, note.message) == ("note", said)
+    (mend,) = deeplake.fsck(tmp_path, repair=True)
+    assert (mend.state, mend.message) == ("mended", said)
+    assert list(deeplake.fsck(tmp_path)) == []
 
 
 def test_orphans_are_kept_aside(store):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -204,3 +206,36 @@ def test_the_renewing_thread_ends_with_the_lock(tmp_path):
     lock.release()
     renewing.join(60)
     assert not renewing.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_process_does_not_write_with_the_lock_of_its_parent(place):
+    """As one of a pool would, where the dataset is a global: both would write over each other."""
+    ds = deeplake.load(place)
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+
+    def work():
+        for write in (lambda: ds.x.append(10), lambda: ds.commit("c"), lambda: deeplake.load(place).x.pop(0)):
+            try:
+                write()
+                answers.put("written")
+            except LockedError as error:
+                answers.put(str(error))
+
+    def forked():
+        worker = context.Process(target=work)
+        worker.start()
+        worker.join(60)
+        assert worker.exitcode == 0
+        return [answers.get() for _ in range(3)]
+
+    ds.x.append(2)
+    told = forked()
+    assert all(f"is being written to by process {os.getpid()}" in one for one in told)
+    assert values(place) == [0, 1, 2]
+    ds.close()
+    assert forked() == ["written"] * 3
+    assert values(place) == [1, 2, 10]
+    assert [one["message"] for one in deeplake.load(place).commits] == ["c"]

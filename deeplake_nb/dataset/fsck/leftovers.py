@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from deeplake_nb.dataset import journal
-from deeplake_nb.dataset.lock import Holder
+from deeplake_nb.dataset.lock import Holder, is_gone
 from deeplake_nb.errors import FormatError, counted
 from deeplake_nb.format import journal as journals
 from deeplake_nb.format import keys
@@ -45,8 +45,9 @@ def locks(shelf: Shelf) -> None:
         holder = Holder.decode(shelf.read(key) or memoryview(b""))
         if holder is None:
             shelf.mendable(key, "this is no lock", "take it away", partial(take_away, key), is_harmless=True)
-        elif holder.until < time.time():
-            said = f"process {holder.process} left its lock behind; it has run out"
+        elif holder.until < time.time() or is_gone(shelf.storage, holder):
+            reason = "it has run out" if holder.until < time.time() else "it has ended"
+            said = f"process {holder.process} left its lock behind; {reason}"
             shelf.mendable(key, said, "take it away", partial(take_away, key), is_harmless=True)
         elif not holder.is_same(Holder.here(0)):
             shelf.note(key, f"process {holder.process} on machine {holder.machine[::-1].hex(':')} is writing")
