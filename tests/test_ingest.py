@@ -132,6 +132,22 @@ def test_yolo_lines_that_are_none(files, line):
     refused(r"a\.txt: a line", lambda: deeplake.ingest_yolo(files / "pets/cats", files / "ds"), files / "ds")
 
 
+def test_yolo_classes_beyond_those_named(files):
+    (files / "pets/cats/a.txt").write_text("1 0.5 0.5 1 1\n2 0.5 0.5 1 1")
+    (files / "names").write_text("cat\ndog\n")
+    dest = files / "ds"
+    options = {"class_names_file": files / "names"}
+    said = r"a\.txt: a line has class number 2, but only numbers below 2 have names"
+    refused(said, lambda: deeplake.ingest_yolo(files / "pets/cats", dest, **options), dest)
+    (files / "names").write_text("cat\ndog\nfox\n")
+    assert deeplake.ingest_yolo(files / "pets/cats", dest, **options).labels[0].data()["text"] == ["dog", "fox"]
+
+
+def test_days_of_a_table_have_no_time(files):
+    table = pd.DataFrame({"t": pd.to_datetime(["2020-01-01", None, "2021-02-03"])})
+    assert deeplake.ingest_dataframe(table, files / "ds").t.text() == ["2020-01-01", "", "2021-02-03"]
+
+
 def test_tables(files):
     table = pd.DataFrame({"n": [1, 2], "mixed": ["a", 1], "t": pd.to_datetime(["2020-01-01 10:00", None])})
     dest = files / "ds"

@@ -84,7 +84,8 @@ def _values(found: Any, htype: str, read: Callable[[str], Sample], link: Callabl
     elif htype.startswith("image"):
         opened = read
     elif found.dtype.kind == "M":
-        opened = str
+        texts = iter(found.astype(str))  # days without a time, if no row has one
+        return [None if missing else text for missing, text in zip(found.isna(), texts, strict=True)]
     return [None if _is_missing(value) else opened(value) for value in found]
 
 

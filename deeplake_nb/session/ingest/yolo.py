@@ -41,7 +41,7 @@ def yolo(
         shuffle: take the images in random order.
 
     Raises:
-        SampleError: no images, an image without annotations, or a line that is none.
+        SampleError: no images, an image without annotations, a line that is none, or a class beyond those named.
     """
     picture, of_pictures = folder.images(params[0])
     of_labels = {"htype": "class_label", **(params[1] or {})}
@@ -57,21 +57,22 @@ def yolo(
                 "allow_no_annotation=True"
             )
         files |= dict.fromkeys(missing, "")
+    if class_names:
+        of_labels["class_names"] = class_names
+    count = len(of_labels.get("class_names") or ()) or None
+    some = [_lines(annotations, files[name], count) for name in found[:inspect_limit]]
     if "htype" not in of_coordinates:
-        some = [_lines(annotations, files[name]) for name in found[:inspect_limit]]
         is_boxes = all(one.size == 4 for _, shapes in some for one in shapes if one.size)  # noqa: PLR2004
         of_coordinates["htype"] = "bbox" if is_boxes else "polygon"
     is_boxes = of_coordinates["htype"] == "bbox"
     coordinates = str(of_coordinates.pop("name", "boxes" if is_boxes else "polygons"))
     if is_boxes:
         of_coordinates.setdefault("coords", _COORDS)
-    if class_names:
-        of_labels["class_names"] = class_names
     is_link = str(of_pictures["htype"]).startswith("link")
 
     def rows() -> Iterator[dict[str, Any]]:
         for name in found:
-            labels, shapes = _lines(annotations, files[name])
+            labels, shapes = _lines(annotations, files[name], count)
             yield {
                 picture: folder.picture(name, is_link=is_link),
                 label: labels,
@@ -82,7 +83,7 @@ def yolo(
     return Ingestion(tensors, in_batches(rows()), len(found))
 
 
-def _lines(folder: Folder, name: str) -> tuple[NDArray[np.uint32], list[NDArray[np.float32]]]:
+def _lines(folder: Folder, name: str, classes: int | None) -> tuple[NDArray[np.uint32], list[NDArray[np.float32]]]:
     """Labels, and the coordinates of each; none for no file."""
     lines = [line.split() for line in folder.text(name).splitlines() if line.strip()] if name else []
     try:
@@ -90,6 +91,9 @@ def _lines(folder: Folder, name: str) -> tuple[NDArray[np.uint32], list[NDArray[
         shapes = [np.array(line[1:], np.float32) for line in lines]
     except (ValueError, OverflowError) as error:
         raise SampleError(f"{folder}/{name}: a line is a class number and coordinates ({error})") from error
+    if classes is not None and labels.size and (most := int(labels.max())) >= classes:
+        said = f"class number {most}, but only numbers below {classes} have names"
+        raise SampleError(f"{folder}/{name}: a line has {said}; name the others, too")
     if any(one.size % 2 for one in shapes):
         raise SampleError(f"{folder}/{name}: a line has an odd number of coordinates")
     return labels, shapes
