@@ -201,7 +201,7 @@ class Views(Selecting):
                 info["first-index-subscriptable"] = not self.index.is_single
                 if self.index.sub:
                     info["sub-sample-index"] = self.index.sub_to_json()
-            _keep_numbers(view, rows, hidden=optimize)
+            _keep_numbers(view, rows, hidden=optimize, is_single=optimize and self.index.is_single)
             view.info.update(info)
         if path is not None:
             return str(view.path)
@@ -279,9 +279,10 @@ class Views(Selecting):
     def _loaded(self, info: dict[str, Any]) -> Any:
         storage = Below(self._state.storage, _folder(info))
         view = self.open(storage, self._state.open_links, read_only=True)
-        if not info["virtual-datasource"]:
-            return view
-        return self._selected(view, self._state, info)
+        if info["virtual-datasource"]:
+            return self._selected(view, self._state, info)
+        first, *_ = info.get("source-dataset-index") or [None]
+        return view[0] if isinstance(first, int) and len(view) == 1 else view  # of a single row, as what was saved
 
     def _selected(self, view: Self, state: State, info: dict[str, Any]) -> Self:
         """Rows of a version of a dataset, by their numbers in a view; as in v3, a query that made it is run on them."""
@@ -297,7 +298,8 @@ class Views(Selecting):
         new = {**info, "virtual-datasource": False, "path": f"{info['id']}_optimized"}
         view = self.create(Below(self._state.storage, _folder(new)), self._state.open_links)
         with _filling(view, is_ours=True):
-            _keep_numbers(view, _extract(source, view, tensors, unlink=unlink), hidden=True)
+            rows = _extract(source, view, tensors, unlink=unlink)
+            _keep_numbers(view, rows, hidden=True, is_single=source.index.is_single)
             view.info.update(new)
         self._change_list(lambda entries: [new if one["id"] == info["id"] else one for one in entries])
         delete_all(self._state.storage, _folder(info))
@@ -328,7 +330,10 @@ def _extract(
     return extract(source, view, names, unlink=unlink, skip_bad=skip_bad)
 
 
-def _keep_numbers(view: Any, rows: NDArray[np.int64], *, hidden: bool) -> None:
+def _keep_numbers(view: Any, rows: NDArray[np.int64], *, hidden: bool, is_single: bool) -> None:
+    """Note which rows a view has; that it is a single one, for the original (`_loaded` sees it in the info)."""
+    if is_single:
+        view._state.meta.default_index = [0]  # noqa: SLF001 - a dataset's own; written with the tensor
     view.create_tensor(VIEW_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
 
 

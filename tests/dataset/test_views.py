@@ -36,6 +36,24 @@ def ds():
     return ds
 
 
+def test_a_view_of_one_row_stays_one_when_it_is_optimized(ds):
+    ds[2].save_view(id="numbers")
+    ds[2].save_view(id="copied", optimize=True)
+    ds[2:3].save_view(id="rows", optimize=True)
+    first = ds.x[2].numpy().tolist()
+    assert ds.load_view("numbers").x.numpy().tolist() == ds.load_view("copied").x.numpy().tolist() == first
+    for _ in range(2):
+        assert ds.load_view("numbers", optimize=True).x.numpy().tolist() == first
+    assert ds.load_view("rows").x.numpy().tolist() == [first]
+    metas = {
+        key.split("/")[1]: json.loads(data)["default_index"]
+        for key, data in objects(ds._state.storage).items()
+        if key.startswith(".queries/") and key.endswith("dataset_meta.json")
+    }
+    assert [metas["copied"], metas["numbers_optimized"]] == [[0], [0]], "the original goes by that"
+    assert isinstance(metas["rows"][0], dict)
+
+
 def test_a_view_is_read_as_it_was_saved(ds):
     selections = {
         "slice": slice(2, 8, 2),
