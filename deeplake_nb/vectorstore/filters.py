@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def check(dataset: Dataset, wanted: Any) -> None:
 
     Raises:
         TensorNotFoundError: a name that is no tensor's.
-        VectorStoreError: neither a dictionary nor a function; or no dictionary for JSON.
+        VectorStoreError: neither a dictionary nor a function; no dictionary for JSON, or an iterator.
     """
     if wanted is None or callable(wanted):
         return
@@ -73,6 +73,10 @@ def check(dataset: Dataset, wanted: Any) -> None:
             raise VectorStoreError(
                 f"filter on JSON tensor {name!r}: expected a dictionary of keys and values, "
                 f"got a {type(value).__name__}"
+            )
+        if isinstance(value, Iterator) or (isinstance(value, np.ndarray) and tensors[name].htype == "text"):
+            raise VectorStoreError(
+                f"filter on tensor {name!r}: expected a value, or a list of values, got a {type(value).__name__}"
             )
 
 

@@ -15,7 +15,7 @@ from deeplake_nb.vectorstore.searching import Found, Search
 from deeplake_nb.vectorstore.tql import Condition, Distance, Path, Query, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -78,17 +78,26 @@ def queried(dataset: Dataset, text: str, run: Run) -> tuple[Found, list[str]]:
 
 
 def names_of(dataset: Dataset, text: str) -> list[str]:
-    """The tensors that a query names.
+    """The tensors that a query selects.
 
     Raises:
         VectorStoreError: it cannot be read.
-        TensorNotFoundError: no such tensor.
+        TensorNotFoundError: it names one that is none, anywhere.
     """
     query = parse(text)
     names = list(dataset.tensors) if query.tensors is None else list(query.tensors)
-    for name in names:
+    for name in (*names, *_mentioned(query.where), *_mentioned(query.order)):
         _known(dataset, name)
     return names
+
+
+def _mentioned(part: Any) -> Iterator[str]:
+    """The tensors that a part of a query asks."""
+    if isinstance(part, Condition):
+        for one in part.operands:
+            yield from _mentioned(one)
+    elif isinstance(part, (Path, Distance)):
+        yield part.tensor
 
 
 def _known(dataset: Dataset, name: str) -> Any:

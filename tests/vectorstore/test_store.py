@@ -475,6 +475,8 @@ def test_filters(store, given, ids):
         ({"embedding": [1, 0, 0], "filter": {"meta": {}}}, TensorNotFoundError, "'meta'"),
         ({"embedding": [1, 0, 0], "filter": {"metadata": "x"}}, VectorStoreError, "expected a dictionary"),
         ({"embedding": [1, 0, 0], "filter": 7}, VectorStoreError, "not a int"),
+        ({"filter": {"text": np.array(["a"])}}, VectorStoreError, "a list of values, got a ndarray"),
+        ({"filter": {"id": iter(["c"])}}, VectorStoreError, "a list of values, got a list_iterator"),
         ({"embedding": [1, 0, 0], "exec_option": "fast"}, VectorStoreError, "no exec_option 'fast'"),
         ({"embedding": [1, 0, 0], "deep_memory": True}, UnsupportedError, "deep_memory .* search without it"),
         ({"embedding": [1, 0, 0], "return_tql": True}, UnsupportedError, "return_tql: .* leave it out"),
