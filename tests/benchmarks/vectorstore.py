@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.measure import Scale
 
 _WIDTH, _K = 768, 10
+_METRICS = ("cos", "l2", "dot")
 _AT_ONCE = 50_000
 _PROGRAMS = Path(__file__).with_name("programs")
 _QUERIES = 50
@@ -70,36 +71,34 @@ def filled(folder: Path, count: int, **options) -> VectorStore:
 
 
 def _exact(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
+    """All metrics take turns with one product, which differs by a tenth from one moment to the next."""
     store = filled(folder, count)
     memory = _memory(folder)
     query = embeddings(1, seed=5)[0]
     whole = store.dataset.embedding.numpy()
-    what = f"exact top {_K} of {count:,} x {_WIDTH}"
-    for metric in ("cos", "l2", "dot"):
-        asked = {"embedding": query, "k": _K, "distance_metric": metric, "exec_option": "python"}
+    what, beside = f"exact top {_K} of {count:,} x {_WIDTH}", "a matrix in memory by the vector"
 
-        def very_first(_, asked=asked):
-            scan._LENGTHS.clear()
-            next_ones(_, asked)
+    def search(metric):
+        store.search(embedding=query, k=_K, distance_metric=metric, exec_option="python")
 
-        def next_ones(_, asked=asked):
-            scan.SKETCHES = Sketches(NBYTES)
-            store.search(**asked)
+    def looking(metric):
+        scan.SKETCHES = Sketches(NBYTES)
+        search(metric)
 
-        *looked, limit = alternating(
-            min(scale.repeats, 5), very_first, next_ones, lambda _: whole @ query, rest=_REST_SECONDS
-        )
-        searches = _sketched(store, asked)
-        ours = alternating(
-            min(scale.repeats, 5),
-            lambda _, asked=asked: store.search(**asked),
-            lambda _: whole @ query,
-            rest=_REST_SECONDS,
-        )
-        beside = "a matrix in memory by the vector"
-        yield Line(f"{what}, {metric}, the first", looked[0], "", beside, limit)
-        yield Line("the same, looking at all once more", looked[1], "1.25 x", beside, limit)
-        yield Line(f"the same after {searches}", ours[0], "1.25 x", beside, ours[1])
+    def very_first(metric):
+        scan._LENGTHS.clear()
+        looking(metric)
+
+    ways = {one: [lambda _, one=one, way=way: way(one) for way in (very_first, looking)] for one in _METRICS}
+    repeats = min(scale.repeats, 5)
+    *looked, limit = alternating(repeats, *itertools.chain(*ways.values()), lambda _: whole @ query, rest=_REST_SECONDS)
+    searches = _sketched(store, {"embedding": query, "k": _K, "exec_option": "python"})
+    again = [lambda _, one=one: search(one) for one in _METRICS]
+    *sketched, product = alternating(repeats, *again, lambda _: whole @ query, rest=_REST_SECONDS)
+    for metric, first, once_more, later in zip(_METRICS, looked[::2], looked[1::2], sketched, strict=True):
+        yield Line(f"{what}, {metric}, the first", first, "", beside, limit)
+        yield Line("the same, looking at all once more", once_more, "1.25 x", beside, limit)
+        yield Line(f"the same after {searches}", later, "1.25 x", beside, product)
     yield Line(f"memory of {what}", memory / 1e6, "512 MB", unit="MB")
 
 
