@@ -134,7 +134,7 @@ class DatasetMachine(RuleBasedStateMachine):
         self.ds = create(self.store)
         self.columns: dict[str, Column] = {}
         self.info: dict[str, Any] = {}
-        self.flushed_info: dict[str, Any] = {}
+        self.stored_infos: list[dict[str, Any]] = [{}]  # the last one written, and what flushes that failed may have
         self.blocks = 0
         self.closed: dict[str, dict[str, list]] = {}  # what each commit holds
 
@@ -144,7 +144,7 @@ class DatasetMachine(RuleBasedStateMachine):
         """Everything in memory is written: outside a block after every change, in one after a flush or a read."""
         for column in self.columns.values():
             column.flushed = len(column.rows)
-        self.flushed_info = dict(self.info)
+        self.stored_infos = [dict(self.info)]
 
     def changed(self):
         if not self.blocks:
@@ -347,9 +347,9 @@ class DatasetMachine(RuleBasedStateMachine):
             assert column.flushed <= length <= len(column.rows), f"{name}: {column.flushed} <= {length}"
             del column.rows[length:]
             column.flushed = length
-        assert dict(self.ds.info) in (self.flushed_info, self.info)
+        assert dict(self.ds.info) in (*self.stored_infos, self.info)
         self.info = dict(self.ds.info)
-        self.flushed_info = dict(self.info)
+        self.stored_infos = [dict(self.info)]
 
     @has_tensors
     @rule(put=st.integers(1, 30), for_good=st.booleans(), scattered=st.booleans(), data=st.data())
@@ -365,6 +365,7 @@ class DatasetMachine(RuleBasedStateMachine):
             taken = len(self.ds[name]) - before
             assert taken in {0, len(values)}, "all or nothing"
             column.rows += map(column.kind.stored, values[:taken])
+            self.stored_infos.append(dict(self.info))
         else:
             column.rows += map(column.kind.stored, values)
             self.changed()
@@ -377,6 +378,7 @@ class DatasetMachine(RuleBasedStateMachine):
             self.ds.flush()
         except StorageError:
             self.store.countdown = None
+            self.stored_infos.append(dict(self.info))
             return
         self.store.countdown = None
         self.is_flushed()
