@@ -8,7 +8,6 @@ rows of several tensors count is announced in a journal first, so that a row is 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 import weakref
@@ -27,7 +26,7 @@ from deeplake_nb.format.plans import Phase, Put, write_plan
 from deeplake_nb.format.versions import encode_chunk_set
 from deeplake_nb.garbage import when_gone
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import in_parallel, put_many, side_by_side
+from deeplake_nb.storage.provider import in_parallel, most_workers, put_many, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -325,7 +324,7 @@ def discard(storage: StorageProvider, paths: list[str]) -> None:
 
     Many files go by all cores, as the system takes their pages one by one.
     """
-    workers = storage.concurrency if len(paths) < _MANY else max(storage.concurrency, os.cpu_count() or 1)
+    workers = storage.concurrency if len(paths) < _MANY else most_workers(storage)
 
     def drop(path: str) -> None:
         with suppress(LakeError):

@@ -6,11 +6,10 @@ it is there: one that could not be written is tried again when somebody waits, w
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deeplake_nb.storage.parallel import LARGE_NBYTES
+from deeplake_nb.storage.parallel import LARGE_NBYTES, most_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,8 +88,7 @@ class Outgoing:
         from concurrent.futures import ThreadPoolExecutor
 
         if self._pool is None:
-            workers = max(self.storage.concurrency, os.cpu_count() or 1)
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="outgoing")
+            self._pool = ThreadPoolExecutor(most_workers(self.storage), thread_name_prefix="outgoing")
         self._objects[one.key] = one
         one.written = self._pool.submit(self.storage.put, one.key, one.data)
 

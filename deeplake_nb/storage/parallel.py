@@ -131,7 +131,7 @@ def put_many(
     workers = max_workers
     if workers is None:
         large = provider.concurrency == 1 and sum(_is_large(data) for _, data in puts)
-        workers = max(provider.concurrency, min(large, os.cpu_count() or 1) if large > 1 else 1)  # which takes a call
+        workers = min(large, most_workers(provider)) if large > 1 else provider.concurrency
     for _ in in_parallel(write, puts, min(workers, len(puts))):
         progress(1)
 
@@ -160,6 +160,11 @@ def side_by_side(provider: StorageProvider, *tasks: Callable[[], Any]) -> list[A
     The first error, in their order, is raised when nothing is under way any more.
     """
     return list(in_order(lambda task: task(), tasks, len(tasks) if provider.concurrency > 1 else 1))
+
+
+def most_workers(provider: StorageProvider) -> int:
+    """Threads for what keeps the system busy as well: so many answers are waited for, or there are so many cores."""
+    return max(provider.concurrency, os.cpu_count() or 1)
 
 
 def in_parallel(task: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:

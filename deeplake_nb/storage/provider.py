@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from deeplake_nb.errors import KeyNotFoundError, StorageError, UrlError
-from deeplake_nb.storage.parallel import delete_many, get_many, in_parallel, put_many, side_by_side
+from deeplake_nb.storage.parallel import delete_many, get_many, in_parallel, most_workers, put_many, side_by_side
 from deeplake_nb.storage.patches import Patched, PutsPatched, put_patched
 from deeplake_nb.storage.ranges import ByteRange, Request
 
@@ -45,6 +45,7 @@ __all__ = [
     "get_rows",
     "in_parallel",
     "is_empty",
+    "most_workers",
     "put_many",
     "put_parts",
     "put_patched",

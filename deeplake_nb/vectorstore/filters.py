@@ -30,17 +30,12 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
     """Rows that a filter lets through, of those selected and in their order; None for all where there is no filter.
 
     A dictionary asks all its tensors: of JSON, values of keys (``{"metadata": {"page": 1}}``); of any other, a value,
-    or one of a list of values (``{"id": ["a", "b"]}``). A function is called with each row.
-
-    Raises:
-        TensorNotFoundError: a name that is no tensor's.
-        VectorStoreError: neither a dictionary nor a function.
+    or one of a list of values (``{"id": ["a", "b"]}``). A function is called with each row. Callers `check` it first.
     """
     if wanted is None:
         return selected(dataset)
     if callable(wanted):
         return selected(dataset.filter(wanted))
-    check(dataset, wanted)
     among, dataset = selected(dataset), whole(dataset)
     tensors = dataset.tensors
     mask = np.ones(len(dataset), bool)

@@ -172,10 +172,17 @@ def test_cells_after_a_mistake_do_not_run_on(shell, here):
     assert "reached" not in shell.user_ns
 
 
-def test_a_verb_that_is_stopped_says_so_in_one_line(shell, here, capsys, monkeypatch):
-    def stopped(*_, **__):
-        raise KeyboardInterrupt
+def stopped(*_, **__):
+    raise KeyboardInterrupt
 
+
+def interrupt_a_copy(shell, monkeypatch):
+    monkeypatch.setattr("deeplake_nb.dataset.copies.transfer", stopped)
+    shell.user_ns["deeplake"] = deeplake_nb
+    shell.run_cell("deeplake.copy('./cars', './copied')")
+
+
+def test_a_verb_that_is_stopped_says_so_in_one_line(shell, here, capsys, monkeypatch):
     monkeypatch.setattr(Session, "load", stopped)
     outcome = shell.run_cell("%lake load ./cars as cars\nreached = True")
     assert isinstance(outcome.error_in_exec, KeyboardInterrupt)
@@ -184,12 +191,7 @@ def test_a_verb_that_is_stopped_says_so_in_one_line(shell, here, capsys, monkeyp
 
 
 def test_a_copy_that_is_interrupted_is_one_line(shell, here, capsys, monkeypatch):
-    def stopped(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("deeplake_nb.dataset.copies.transfer", stopped)
-    shell.user_ns["deeplake"] = deeplake_nb
-    shell.run_cell("deeplake.copy('./cars', './copied')")
+    interrupt_a_copy(shell, monkeypatch)
     line = "KeyboardInterrupt: copy to .*/copied: interrupted; what is there already is kept: copying again goes on .*"
     assert re.fullmatch(line, plain(capsys.readouterr().out).strip())
 
@@ -232,12 +234,7 @@ def test_why_does_not_bring_up_an_older_mistake_after_an_error_of_another_kind(s
 
 
 def test_why_shows_where_a_job_was_interrupted(shell, here, capsys, monkeypatch):
-    def stopped(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("deeplake_nb.dataset.copies.transfer", stopped)
-    shell.user_ns["deeplake"] = deeplake_nb
-    shell.run_cell("deeplake.copy('./cars', './copied')")
+    interrupt_a_copy(shell, monkeypatch)
     capsys.readouterr()
     shell.value("%lake why")
     assert "deeplake_nb/dataset/copies.py" in plain(capsys.readouterr().out)
