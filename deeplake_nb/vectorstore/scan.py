@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from deeplake_nb.vectorstore.nearest import Asked, Nearest
 from deeplake_nb.vectorstore.sketches import NBYTES, Sketches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.blocks import Block, Blocks, Span
@@ -82,12 +85,16 @@ def _looked(blocks: Blocks, asked: Asked) -> Nearest:
     metric, query, k, rows = asked
     few, spans = _few(blocks, rows)
 
-    def search(part: list[Span]) -> Nearest:
+    def search(part: Iterator[Span]) -> Nearest:
         found = Nearest(metric, query, k)
-        for span in part:
-            for block in blocks.read(span):
-                _see(found, block, rows)
-                del block  # before the storage takes its memory back
+        try:
+            for span in part:
+                for block in blocks.read(span):
+                    _see(found, block, rows)
+                    del block  # before the storage takes its memory back
+        except BaseException:
+            deque(part, maxlen=0)  # nobody takes more of it
+            raise
         return found
 
     out = Nearest(metric, query, k)
@@ -141,34 +148,16 @@ def _spans(blocks: Blocks, rows: Ints | None) -> list[Span]:
     return [span for span, low, high in zip(spans, bounds[::2], bounds[1::2], strict=True) if low < high]
 
 
-def _parts(blocks: Blocks, spans: list[Span]) -> tuple[list[list[Span]], int]:
-    """The spans as work for threads, and how many threads: neighbours together, so that each keeps its nearest.
-
-    Where whoever is free takes the next span, a search ends no sooner, and takes a twentieth more of the cores' time.
-    """
-    count = sum(span.stop - span.first for span in spans)
+def _parts(blocks: Blocks, spans: list[Span]) -> tuple[list[Iterator[Span]], int]:
+    """The spans as work for threads, and how many threads: of local files each takes the next one when it is free."""
     if not blocks.is_local:
-        return [[span] for span in spans], min(_CLOUD_THREADS, len(spans))
+        return [iter([span]) for span in spans], min(_CLOUD_THREADS, len(spans))
     workers = 1
-    if count * blocks.row_nbytes >= _LARGE_NBYTES:
+    if sum(span.stop - span.first for span in spans) * blocks.row_nbytes >= _LARGE_NBYTES:
         largest = max((span.stop - span.first for span in spans), default=1) * blocks.row_nbytes
         workers = max(min(_cores(), SKETCHES.room // largest), 1)
-    halves = [_cut(spans, count, at, workers) for at in range(workers)]
-    return [part for part in halves if part], workers
+    return [iter(spans)] * workers, workers
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _cut(spans: list[Span], count: int, at: int, of: int) -> list[Span]:
-    """The ``at``-th of ``of`` equal parts; a span that lies across a border is cut there."""
-    low, high = count * at // of, count * (at + 1) // of
-    out, passed = [], 0
-    for span in spans:
-        size = span.stop - span.first
-        start, stop = max(low - passed, 0), min(high - passed, size)
-        if start < stop:
-            out.append(span._replace(first=span.first + start, stop=span.first + stop))
-        passed += size
-    return out

@@ -71,7 +71,7 @@ class Sketches:
 
     def of(self, blocks: Blocks) -> list[Sketched]:
         """What is known of a tensor's files, as they are now."""
-        if not _is_for(blocks):
+        if not self._kept or not _is_for(blocks):
             return []
         stamps = [(span, blocks.stamp(span)) for span in blocks.spans()]
         found = []
