@@ -24,6 +24,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import CredsCodes, Sequences, encode_tiles
 from deeplake_nb.format.htypes import htype_row
 from deeplake_nb.format.labels import label_numbers, plain_numbers
+from deeplake_nb.format.meta import FLUSH, ROWS
 from deeplake_nb.format.payloads import Encoder, inferred
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
@@ -170,6 +171,11 @@ class Appender:
 
     # ------------------------------------------------------------------ flushing, and taking back
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the next flush writes its metadata."""
+        return self.is_dirty or self.is_renamed
+
     def puts(self) -> list[Put]:
         """The objects that make everything appended so far count."""
         if not self.is_dirty and not self.is_info_dirty and not self.is_renamed:
@@ -181,10 +187,23 @@ class Appender:
             puts.append(Put(Phase.TABLES, keys.tensor_info(commit, tensor.key), info))
         if self.is_dirty:
             puts += self._table_puts()
-        if self.is_dirty or self.is_renamed:
+        if self.is_written:
             phase = Phase.COMPANIONS if tensor.meta.hidden else Phase.TENSORS
             puts.append(Put(phase, keys.tensor_meta(commit, tensor.key), tensor.meta.encode()))
         return puts
+
+    def state_flush(self, flush: str | None) -> None:
+        """State in the metadata by what its readers know that all they have read is of one moment.
+
+        That is the flush that wrote several tensors, which all of them name, and how many rows a sequence has, as that
+        is stored elsewhere. What a flush (None) writes of this tensor alone is of one moment anyway.
+        """
+        meta, sequences = self.tensor.meta, self.tables.sequences
+        stated: dict[str, Any] = {} if flush is None else {FLUSH: flush}
+        if sequences is not None:
+            stated[ROWS] = len(sequences)
+        if stated:
+            self.tensor.meta = replace(meta, extra={**meta.extra, **stated})
 
     def _table_puts(self) -> list[Put]:
         """Chunks, and the tables that find their rows."""

@@ -174,6 +174,7 @@ class Flushing:
             if self._is_extending:
                 raise SampleError("values of an extend cannot flush the dataset while it is being extended")
             self._lock_for_writing()
+            self._state_flush()
             puts = [put for appender in self.appenders.values() for put in appender.puts()]
             puts += self._bookkeeping()
             self._write(puts)
@@ -182,6 +183,12 @@ class Flushing:
             for appender in self.appenders.values():
                 self._garbage += appender.flushed()
             self._info_dirty = self.is_meta_dirty = self.is_rewriting = False
+
+    def _state_flush(self) -> None:
+        shown = [one for one in self.appenders.values() if one.is_written and not one.tensor.meta.hidden]
+        flush = secrets.token_hex(4) if len(shown) > 1 else None
+        for one in shown:
+            one.state_flush(flush)
 
     def _write(self, puts: list[Put]) -> None:
         """Make the puts in as few rounds of requests as their order allows, and the last of them as one."""

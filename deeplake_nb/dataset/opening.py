@@ -16,7 +16,7 @@ from deeplake_nb.dataset.nearby import meant
 from deeplake_nb.dataset.tables import TensorState, decode_rows
 from deeplake_nb.errors import DatasetNotFoundError, FormatError, UnsupportedError
 from deeplake_nb.format import keys
-from deeplake_nb.format.meta import DatasetMeta, TensorMeta
+from deeplake_nb.format.meta import FLUSH, ROWS, DatasetMeta, TensorMeta
 from deeplake_nb.format.versions import Commit, VersionTree
 from deeplake_nb.storage.provider import exists
 
@@ -55,14 +55,18 @@ class Opened:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is of one moment for sure: a closed commit, or all tensors have as many rows.
+        """Whether it is of one moment for sure: a closed commit, or all tensors name one flush and are equally long.
 
-        Half an append would leave some of them longer. A journal that is out of date may be one whose writer goes on.
+        Half an append would leave some of them longer, or of another flush; the original writes none of these names. A
+        journal that is out of date may be one whose writer goes on.
         """
-        if self.has_journal and not self.unfinished:
-            return not self.commit.is_head
-        rows = {one.length for one in self.tensors.values() if not one.meta.hidden}
-        return len(rows) <= 1 or not self.commit.is_head
+        if not self.commit.is_head:
+            return True
+        shown = [one for one in self.tensors.values() if not one.meta.hidden]
+        flushes, lengths = {str(one.meta.extra.get(FLUSH)) for one in shown}, {one.length for one in shown}
+        is_as_stated = all(one.meta.extra.get(ROWS, one.length) == one.length for one in shown if one.meta.is_sequence)
+        is_one = len(flushes) <= 1 and len(lengths) <= 1 and is_as_stated
+        return is_one and (bool(self.unfinished) or not self.has_journal)
 
     def telling(self) -> list[str]:
         """The objects that tell how many rows there are."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+FLUSH = "flush"
+"""Our own field of a tensor's metadata: the flush that wrote several tensors last, by the same text in each of them."""
+ROWS = "rows"
+"""Our own field of a sequence's metadata: how many rows it has."""
 _T = TypeVar("_T")
 _NUMBER = re.compile(r"(bool|int|uint|float|complex)\d*|object")
 _DTYPE = re.compile(r"[<>=|]?[?biufcSUMmV]\d*(\[\w+\])?|[a-z]{3,}\d*")

@@ -145,6 +145,54 @@ def test_a_dataset_is_as_before_or_as_after(what, concurrency):
     assert found[-1] == states[0]
 
 
+def uneven(storage):
+    """Tensors of two rows and of none."""
+    ds = create(storage)
+    with ds:
+        for name in NAMES:
+            ds.create_tensor(name, htype="sequence[generic]" if name == "z" else "generic", dtype="int64")
+        ds.x.extend([1, 2])
+    ds.close()
+
+
+def to_other_lengths(ds):
+    with ds:
+        ds.x.extend([3, 4, 5])
+        ds.y.extend([6, 7])
+        ds.z.extend([[8], []])
+
+
+def by_one_each(ds):
+    """Twice, and the second time of other tensors."""
+    with ds:
+        ds.x.append(3)
+        ds.y.append(4)
+    with ds:
+        ds.y.append(5)
+        ds.z.extend([[], []])
+
+
+@pytest.mark.parametrize("concurrency", [1, 8], ids=["near", "far"])
+@pytest.mark.parametrize("act", [to_other_lengths, by_one_each])
+def test_tensors_of_different_lengths_are_of_one_moment(act, concurrency):
+    """Half of the change leaves all of them equally long: y and z get as many rows as x had."""
+
+    def change(storage):
+        ds = load(storage)
+        act(ds)
+        ds.close()
+
+    storage = memory()
+    uneven(storage)
+    states = [lengths_of(load(storage, read_only=True))]
+    change(storage)
+    states.append(lengths_of(load(storage, read_only=True)))
+    found = list(opened_meanwhile(uneven, change, lengths_of, concurrency))
+    assert not [one for one in found if one not in states]
+    assert found[0] == states[1]
+    assert found[-1] == states[0]
+
+
 # ------------------------------------------------------------------ another process
 
 WRITER = """
