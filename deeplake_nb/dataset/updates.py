@@ -185,18 +185,20 @@ def _carry_out(storage: StorageProvider, jobs: list[_Job]) -> None:
     given = [None if job.new is None else job.new.batch for job in jobs]
     batches = [batch.separate() if isinstance(batch, Joined) else batch for batch in given]
     loads = [partial(job.appender.rewriter.load, job.items, batch) for job, batch in zip(jobs, batches, strict=True)]
-    loaded = side_by_side(storage, *loads)
+    soon = [at for at, job in enumerate(jobs) if job.shapes_of is None or storage.concurrency > 1]
+    loaded = dict(zip(soon, side_by_side(storage, *(loads[at] for at in soon)), strict=True))
     as_shaped = {
-        job.appender.tensor.key
-        for job, chunks in zip(jobs, loaded, strict=True)
-        if all(isinstance(one, Overwriting) for _, one in chunks) and not job.appender.tensor.meta.is_link
+        jobs[at].appender.tensor.key
+        for at, chunks in loaded.items()
+        if all(isinstance(one, Overwriting) for _, one in chunks) and not jobs[at].appender.tensor.meta.is_link
     }
-    for job, batch, chunks in zip(jobs, batches, loaded, strict=True):
-        if job.shapes_of in as_shaped:
-            continue
+    wanted = [at for at, job in enumerate(jobs) if job.shapes_of not in as_shaped]
+    loaded |= {at: loads[at]() for at in wanted if at not in loaded}  # before anything is changed
+    for at in wanted:
+        job, batch = jobs[at], batches[at]
         appender, new = job.appender, job.new
         tables = appender.tables
-        appender.rewriter.apply(job.items, batch, chunks)
+        appender.rewriter.apply(job.items, batch, loaded[at])
         if new is not None:
             appender.count(new, job.items.growth)
         else:
