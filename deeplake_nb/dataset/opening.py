@@ -2,8 +2,8 @@
 
 Four rounds of requests at most, however many tensors there are: the dataset's own objects; those of the version, if it
 is not the first; the metadata of all tensors, with what says how many rows a sequence has; and, where tensors differ in
-length, what tells lengths once more. A writer may be adding rows to all of them meanwhile, and what was read counts
-only if nothing has changed since.
+length or in the flush that wrote them, what tells these once more. A writer may be adding rows to all of them
+meanwhile, and what was read counts only if nothing has changed since.
 """
 
 from __future__ import annotations
