@@ -257,6 +257,8 @@ class DatasetMachine(RuleBasedStateMachine):
             try:
                 self.ds[row].update({**values, bad: self.columns[bad].kind.bad})
             except SampleError:
+                self.ds.flush()  # rows that waited were written before the values were looked at
+                self.is_flushed()
                 return
             raise AssertionError("a bad value was taken")
         self.ds[row].update(values)
