@@ -45,7 +45,7 @@ class Keyed(Rows):
             CredentialsError: there is such a name already.
             MissingCredentialsError: the hub has none of that name, or no hub stands behind the dataset.
         """
-        self._write()
+        self._write(of_itself=True)
         if managed:
             self._host().try_key(creds_key)
         linked_creds.change(self._state, lambda creds: creds.add(creds_key, managed=managed))
@@ -83,7 +83,7 @@ class Keyed(Rows):
             CredentialsError: no such name, or nothing to change.
             MissingCredentialsError: the hub has no credentials of that name.
         """
-        self._write()
+        self._write(of_itself=True)
         if new_creds_key is None and managed is None:
             raise CredentialsError(f"nothing to change of key {creds_key!r}: give new_creds_key, managed, or both")
         creds = self.link_creds

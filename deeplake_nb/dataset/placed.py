@@ -44,7 +44,8 @@ class Placed(Structured):
         """Copy the dataset, all its versions, to another storage; gives the copy. As ``deeplake_nb.copy``.
 
         Of a selection of rows, of a group, or with ``tensors``, just these are copied, as they are in this version;
-        files byte for byte. So are all tensors with ``unlink``.
+        files byte for byte. So are all tensors with ``unlink``. The copy of a single row is that row for ever, as in
+        v3: ``ds[3:4]`` makes a dataset of one row in its place.
 
         Args:
             dest: where to.
@@ -78,10 +79,12 @@ class Placed(Structured):
                 extract(self, made, names, unlink=unlink)
                 if not self._group:
                     made.info.update(dict(self.info))
+                if self.index.is_single:
+                    schema.show_one_row(made._write())  # noqa: SLF001 - of this class
         except LakeError:
             made.delete(large_ok=True)  # half a copy would open as a dataset
             raise
-        return made
+        return made.as_shown()
 
     def deepcopy(
         self,
@@ -171,7 +174,7 @@ class Placed(Structured):
         self._whole("checked")
         if not repair:
             return examine(self._state.storage, self._state.open_links, quick=quick)
-        self._write()
+        self._write(of_itself=True)
         self.close()
         found = examine(self._state.storage, self._state.open_links, repair=True, quick=quick)
         self._state.refresh()
@@ -184,7 +187,7 @@ class Placed(Structured):
 
     @allow_delete.setter
     def allow_delete(self, allow: bool) -> None:
-        schema.allow_deletion(self._write(), allow=bool(allow))
+        schema.allow_deletion(self._write(of_itself=True), allow=bool(allow))
 
     def delete(self, large_ok: bool = False) -> None:
         """Remove the dataset with everything in it; as ``deeplake_nb.delete``.
@@ -194,7 +197,7 @@ class Placed(Structured):
             UnsupportedError: a selection of rows or a group; or it may have more than 1 GB, and no ``large_ok``.
         """
         host = self._whole("deleted")
-        self._write()
+        self._write(of_itself=True)
         if not large_ok and self.size_approx() > LARGE:
             raise UnsupportedError(f"{self.path} may hold more than 1 GB; pass large_ok=True to delete it all the same")
         self.close()
@@ -231,7 +234,7 @@ class Placed(Structured):
 
     def _whole(self, done: str) -> Host:
         """Whoever opened this, if it is a whole dataset, when everything is written."""
-        if self._group or self.is_view:
+        if not self._is_all:
             raise UnsupportedError(f"only a whole dataset can be {done}: load {self.path}, and take that")
         return self._opener(done)
 

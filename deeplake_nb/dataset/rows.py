@@ -75,7 +75,7 @@ class Rows:
         """
         state = State.load(storage, address, open_links)
         state.is_read_only = read_only
-        return cls(state, None if read_only else Writer(state))
+        return cls(state, None if read_only else Writer(state)).as_shown()
 
     @classmethod
     def create(cls, storage: StorageProvider, open_links: OpenLinks) -> Self:
@@ -105,7 +105,7 @@ class Rows:
 
     @read_only.setter
     def read_only(self, value: bool) -> None:
-        if self._group or self.is_view:
+        if not self._is_all:
             raise UnsupportedError("read_only is the whole dataset's: set it there, not in a selection or a group")
         if self._writer is not None and value:
             self._writer.close()
@@ -125,7 +125,7 @@ class Rows:
         """The user's own description of the dataset; may be set to another mapping."""
 
         def changed(info: dict[str, Any]) -> None:
-            self._write().set_info(None, info)
+            self._write(of_itself=True).set_info(None, info)
 
         return Info(self._state.dataset_info, changed)
 
@@ -160,6 +160,19 @@ class Rows:
     def is_view(self) -> bool:
         """Whether it is a selection of rows, or of tensors."""
         return not self.index.is_whole or self._only is not None
+
+    @property
+    def _is_all(self) -> bool:
+        """Whether it is a whole dataset; one that is a copy of a single row, too, which is a view by itself."""
+        meta = self._held.meta
+        is_shown = self.index.is_whole or (meta.shows_one_row and self.index.to_json() == meta.default_index)
+        return is_shown and not self._group and self._only is None
+
+    def as_shown(self) -> Self:
+        """A dataset as it is to be seen: one that is a copy of a single row is that row, as in v3."""
+        if not self._held.meta.shows_one_row or not self._lengths[1]:
+            return self
+        return self._view(index=Index(range(1), is_single=True))
 
     @property
     def no_view_dataset(self) -> Self:
@@ -345,13 +358,26 @@ class Rows:
         self.flush()
         return self._state.host
 
-    def _write(self) -> Writer:
-        """The writing end of the whole version.
+    def _check_several(self) -> None:
+        """Refuse what a dataset that is a copy of a single row has not.
+
+        Raises:
+            ReadOnlyError: it is one.
+        """
+        if self._is_all and self.is_view:
+            raise ReadOnlyError(
+                f"{self.path} is a copy of a single row, and stays it as in v3: neither rows nor tensors nor versions "
+                "join it; copy ds[row : row + 1] in place of ds[row] for a dataset of one row"
+            )
+
+    def _write(self, *, of_itself: bool = False) -> Writer:
+        """The writing end of the whole version; ``of_itself`` for what is no rows or tensors of it.
 
         Raises:
             ReadOnlyError: opened for reading, or a selection of rows.
         """
-        if self.is_view:
+        if self.is_view and not (of_itself and self._is_all):
+            self._check_several()
             raise ReadOnlyError(f"this is a selection of {self.path}; write to the dataset itself")
         if self._writer is None:
             raise ReadOnlyError(f"{self.path} was opened for reading; load it with read_only=False to write")

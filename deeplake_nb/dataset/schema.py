@@ -192,6 +192,13 @@ def allow_deletion(writer: Writer, *, allow: bool) -> None:
         writer.is_meta_dirty = True
 
 
+def show_one_row(writer: Writer) -> None:
+    """Say in this version that the dataset is its first row and no list of rows."""
+    with writer.changing():
+        writer.state.meta.default_index = [0]
+        writer.is_meta_dirty = True
+
+
 def _stem(name: str) -> str:
     """What the names of a tensor's companions start with."""
     group, _, base = name.rpartition("/")

@@ -251,6 +251,7 @@ class Versions(Rows):
             writer.restart()
 
     def _check_whole(self) -> None:
+        self._check_several()
         if self._group or self.is_view:
             raise UnsupportedError("versions are the whole dataset's: ask it, not a selection of rows or a group")
 

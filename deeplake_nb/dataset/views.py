@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset import schema
 from deeplake_nb.dataset.below import Below
 from deeplake_nb.dataset.extracts import extract, make_like, tensor_names
 from deeplake_nb.dataset.lock import short_lock
@@ -282,7 +283,8 @@ class Views(Selecting):
         if info["virtual-datasource"]:
             return self._selected(view, self._state, info)
         first, *_ = info.get("source-dataset-index") or [None]
-        return view[0] if isinstance(first, int) and len(view) == 1 else view  # of a single row, as what was saved
+        is_row = isinstance(first, int) and len(view) == 1 and not view.index.is_single
+        return view[0] if is_row else view  # of a single row, as what was saved
 
     def _selected(self, view: Self, state: State, info: dict[str, Any]) -> Self:
         """Rows of a version of a dataset, by their numbers in a view; as in v3, a query that made it is run on them."""
@@ -333,7 +335,7 @@ def _extract(
 def _keep_numbers(view: Any, rows: NDArray[np.int64], *, hidden: bool, is_single: bool) -> None:
     """Note which rows a view has; that it is a single one, for the original (`_loaded` sees it in the info)."""
     if is_single:
-        view._state.meta.default_index = [0]  # noqa: SLF001 - a dataset's own; written with the tensor
+        schema.show_one_row(view._write())  # noqa: SLF001 - a dataset's own
     view.create_tensor(VIEW_ROWS, dtype="uint64", hidden=hidden, **_BARE).extend(rows.astype(np.uint64))
 
 

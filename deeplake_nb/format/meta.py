@@ -174,6 +174,11 @@ class DatasetMeta:
         record = {name: getattr(self, name) for name in _stored_fields(self)}
         return encode_json(self.extra | record | {"version": FORMAT_VERSION}, is_sorted=True)
 
+    @property
+    def shows_one_row(self) -> bool:
+        """Whether the dataset is a copy of a single row, and is seen as that row."""
+        return self.default_index == [0]
+
 
 @dataclass(frozen=True, slots=True)
 class TensorMeta:

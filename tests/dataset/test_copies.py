@@ -264,3 +264,22 @@ def test_tensors_like_those_of_links_hold_files_when_asked(linked):
     assert deeplake_nb.like(place(), linked.path, unlink=False).images.htype == "link[image]"
     with pytest.raises(UnsupportedError, match=r"copy\(unlink=True\)"):
         deeplake_nb.load(linked.path, unlink=True)
+
+
+def test_a_copy_of_one_row_is_that_row_and_says_why_nothing_joins_it(ds, tmp_path):
+    ds[1].copy(tmp_path / "row", progressbar=False)
+    row = deeplake_nb.load(tmp_path / "row")
+    assert (len(row), row.is_view, row.index.is_single) == (1, True, True)
+    assert row.x.shape == (3,)
+    assert is_same(row, ds[1])
+    for refused in (lambda: row.create_tensor("new"), lambda: row.commit("no"), lambda: row.pop(0)):
+        with pytest.raises(ReadOnlyError, match=r"a copy of a single row.*copy ds\[row : row \+ 1\]"):
+            refused()
+    row.read_only = True
+    row.read_only = False
+    row.allow_delete = True
+    assert row.fsck(), "what is the whole dataset's goes on"
+    deep = row.deepcopy(tmp_path / "deep", progressbar=False)
+    assert is_same(deep, ds[1])
+    row.delete()
+    assert not deeplake_nb.exists(tmp_path / "row")

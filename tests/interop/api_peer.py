@@ -10,14 +10,14 @@ import answering
 import deeplake
 from deeplake.core.dataset import Dataset
 from deeplake.core.tensor import Tensor
-from scripts import SCRIPTS
+from scripts import SCRIPTS, STEPS
 
 deeplake.constants.SPINNER_ENABLED = False
 
 
 def script(name):
     """Run a script in the working folder; what it saw."""
-    return SCRIPTS[name](deeplake)
+    return (SCRIPTS | STEPS)[name](deeplake)
 
 
 def names():

@@ -6,6 +6,7 @@ They are run by our interpreter and by that of the original, so they import noth
 from __future__ import annotations
 
 from . import corners, datasets, guides, habits
+from .handed import HANDED, STEPS
 from .pieces import SCRIPTS
 
-__all__ = ["SCRIPTS", "corners", "datasets", "guides", "habits"]
+__all__ = ["HANDED", "SCRIPTS", "STEPS", "corners", "datasets", "guides", "habits"]
