@@ -23,9 +23,10 @@ from deeplake_nb.errors import SampleError
 from deeplake_nb.format import keys
 from deeplake_nb.format.encoders import CredsCodes, Sequences, encode_tiles
 from deeplake_nb.format.htypes import htype_row
+from deeplake_nb.format.inference import inferred
 from deeplake_nb.format.labels import label_numbers, plain_numbers
 from deeplake_nb.format.meta import FLUSH, ROWS
-from deeplake_nb.format.payloads import Encoder, inferred
+from deeplake_nb.format.payloads import Encoder
 from deeplake_nb.format.plans import Phase, Put
 from deeplake_nb.format.samples import Sample
 

@@ -80,7 +80,7 @@ class Placed(Structured):
                 if not self._group:
                     made.info.update(dict(self.info))
                 if self.index.is_single:
-                    schema.show_one_row(made._write())  # noqa: SLF001 - of this class
+                    schema.show_one_row(made._write())
         except LakeError:
             made.delete(large_ok=True)  # half a copy would open as a dataset
             raise

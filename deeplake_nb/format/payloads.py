@@ -7,7 +7,6 @@ over the tiling threshold are cut into tiles.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from deeplake_nb.format.codecs import TABLE as COMPRESSIONS
 from deeplake_nb.format.codecs import images, lz4
 from deeplake_nb.format.encoders import Tiling
 from deeplake_nb.format.grids import Grid
-from deeplake_nb.format.htypes import NEVER_TILED, TEXT_LIKE, Htype, check_compression, htype_row
+from deeplake_nb.format.htypes import NEVER_TILED, TEXT_LIKE, Htype, htype_row
 from deeplake_nb.format.meta import Records, encode_json, encode_records
 from deeplake_nb.format.packing import is_canvas, packing
 from deeplake_nb.format.samples import Link, PartialSample, Sample, are_files, as_bytes, encode_polygons
@@ -34,38 +33,6 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 TILING_THRESHOLD = 16_000_000
 """Bytes, where a tensor's metadata has no other."""
-
-
-def inferred(meta: TensorMeta, first: Any) -> TensorMeta:
-    """The metadata with htype and dtype as the first sample has them, where the user left them open.
-
-    Raises:
-        SampleError: a sample that is neither numbers nor text nor a JSON object.
-        HtypeError: text or JSON for a tensor that was made with a compression for arrays.
-    """
-    if first is None:
-        return meta
-    if meta.htype is None:
-        kind = "text" if isinstance(first, str) else "json" if isinstance(first, dict) else "generic"
-        kind = "generic" if meta.dtype is not None else kind
-        check_compression(kind, meta.sample_compression, meta.chunk_compression)
-        meta = replace(meta, htype=kind, dtype=meta.dtype or htype_row(kind).dtype)
-    if meta.dtype is None:
-        if meta.is_link:
-            return replace(meta, dtype="uint8", typestr="|u1")
-        packed = meta.sample_compression
-        if packed and COMPRESSIONS[packed].kind == "media" and not (isinstance(first, Sample) and first.is_file):
-            return meta  # the encoder says what is expected
-        try:
-            dtype = np.dtype(first.dtype) if isinstance(first, (Sample, PartialSample)) else np.asarray(first).dtype
-        except ValueError as error:
-            raise SampleError(f"tensor {meta.name!r}: the sample is no regular array ({error})") from error
-        if dtype.kind not in "biufc" and not (isinstance(first, Sample) and first.is_file):
-            raise SampleError(
-                f"tensor {meta.name!r}: cannot store a {type(first).__name__} of dtype {dtype} as numbers"
-            )
-        meta = replace(meta, dtype=dtype.name, typestr=np.dtype(dtype.name).str)
-    return meta
 
 
 class Encoder:

@@ -450,7 +450,8 @@ def test_many_names_do_not_take_long(store):
     [
         ([1, 2], "generic", "int64", [[1], [2]]),
         ([1.5, 2], "generic", "float64", [[1.5], [2]]),
-        ([True, False], "generic", "bool", [[True], [False]]),
+        ([True, False], "generic", "int64", [[1], [0]]),
+        ([np.True_, np.False_], "generic", "bool", [[True], [False]]),
         (["a", "b"], "text", "<U0", [["a"], ["b"]]),
         ([{"a": 1}, {}], "json", "object", [[{"a": 1}], [{}]]),
         (np.ones((2, 3), "float16"), "generic", "float16", [[1, 1, 1], [1, 1, 1]]),

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deeplake_nb.errors import HtypeError, SampleError
+from deeplake_nb.errors import SampleError
 from deeplake_nb.format.batch import Uniform, Varied
 from deeplake_nb.format.codecs import images
 from deeplake_nb.format.creation import TensorSpec
 from deeplake_nb.format.labels import label_numbers, plain_numbers
 from deeplake_nb.format.meta import TensorMeta
-from deeplake_nb.format.payloads import Encoder, inferred, is_text_like
+from deeplake_nb.format.payloads import Encoder, is_text_like
 from deeplake_nb.format.samples import Link, Sample, StoredSample
 
 
@@ -408,47 +408,6 @@ def test_a_link_is_its_path():
     enc = encoder("link[image]", sample_compression="png")
     assert enc.one(Link("dir/ä.png")) == ("dir/ä.png".encode(), (1,))
     assert enc.one(None) == (b"", (1,))
-
-
-# ------------------------------------------------------------------ what is found out from the first sample
-
-
-@pytest.mark.parametrize(
-    ("fields", "first", "htype", "dtype"),
-    [
-        ({}, "word", "text", "str"),
-        ({}, {"a": 1}, "json", "Any"),
-        ({}, 1, "generic", "int64"),
-        ({}, [1, 2.5], "generic", "float64"),
-        ({}, True, "generic", "bool"),
-        ({}, np.zeros(3, ">i4"), "generic", "int32"),
-        ({}, None, None, None),
-        ({"dtype": "float32"}, [1, 2], "generic", "float32"),
-        ({"htype": "image"}, np.zeros((2, 2), "uint16"), "image", "uint16"),
-        ({"htype": "bbox", "dtype": "float32"}, [[1, 2, 3, 4]], "bbox", "float32"),
-        ({"htype": "image", "is_link": True}, Link("a.png"), "image", "uint8"),
-    ],
-)
-def test_htype_and_dtype_of_the_first_sample(fields, first, htype, dtype):
-    found = inferred(TensorMeta("x", **fields), first)
-    assert (found.htype, found.dtype) == (htype, dtype)
-    assert found.typestr in {None, np.dtype(dtype).str if dtype not in {None, "str", "Any"} else None}
-
-
-def test_the_dtype_of_a_file_is_in_its_head():
-    assert inferred(TensorMeta("x", "image"), file(np.zeros((2, 2), "uint16"))).dtype == "uint16"
-
-
-@pytest.mark.parametrize("first", [[[1], [2, 3]], ["a", "b"], object(), [None], np.array(["a"]), b"bytes"])
-def test_a_first_sample_that_is_nothing_we_can_store(first):
-    with pytest.raises(SampleError, match=r"^tensor 'x': "):
-        inferred(TensorMeta("x"), first)
-
-
-def test_a_first_sample_that_does_not_go_with_the_compression():
-    with pytest.raises(HtypeError, match="png does not go with htype text"):
-        inferred(TensorMeta("x", sample_compression="png"), "word")
-    assert inferred(TensorMeta("x", sample_compression="lz4"), "word").htype == "text"
 
 
 # ------------------------------------------------------------------ labels

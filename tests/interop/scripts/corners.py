@@ -164,3 +164,27 @@ def only_read(deeplake):
         lambda: deeplake.dataset("./nothing", read_only=True, verbose=False),
     ]
     return [[fails(one) for one in refused], deeplake.exists("./nothing"), seen(ds)["rows"], deeplake.exists("./ds")]
+
+
+@script
+def numbers_of_python(deeplake):
+    """Which dtype the first one gives a tensor, and which ones a tensor takes."""
+    ds = deeplake.empty("./ds")
+    given = {
+        "bool": [True, False],
+        "bools": [[True, False], [False, False]],
+        "nested": [[[True], [False]]],
+        "numpy": [np.True_, np.False_],
+        "in_list": [[np.True_, np.False_]],
+        "array": [np.array([True, False])],
+        "then_number": [True, 3],
+    }
+    out = {}
+    for name, values in given.items():
+        for value in values:
+            (ds[name] if name in ds else ds.create_tensor(name)).append(value)
+        ds.create_tensor(f"{name}_at_once").extend(values)
+        ds.create_tensor(f"{name}_sequence", htype="sequence").append(values)
+        for found in (name, f"{name}_at_once", f"{name}_sequence"):
+            out[found] = [str(ds[found].dtype), plain(ds[found].numpy(aslist=True))]
+    return out
