@@ -250,7 +250,7 @@ class Encoder:
         return images.converted(self.cast(array, exact=True), self.row.mode, self.what) if self.row.mode else array
 
     def cast(self, array: NDArray[Any], *, exact: bool) -> NDArray[Any]:
-        """To the tensor's dtype, where no value changes; one number, or Python's (not ``exact``), may lose digits."""
+        """To the tensor's dtype, where no value changes; a fraction alone, or of Python (not ``exact``), is rounded."""
         target = np.dtype(self.meta.dtype)
         if array.dtype == target or np.can_cast(array.dtype, target, "safe") or not array.size:
             return array.astype(target, copy=False)
@@ -262,7 +262,7 @@ class Encoder:
             elif target.kind in "fc" and array.dtype.kind in "iu":
                 rounded = array.astype(target).real
                 is_same = (rounded < np.iinfo(array.dtype).max + 1.0) & (rounded.astype(array.dtype) == array)
-                fits = bool((np.isfinite(rounded) & (is_same | (not exact))).all())
+                fits = bool((np.isfinite(rounded) & is_same).all())
             elif target.kind in "fc" and array.dtype.kind in "fc" and not (exact and array.size > 1):
                 is_narrower = target.kind == "c" or array.dtype.kind == "f"
                 fits = is_narrower and bool((np.isfinite(array.astype(target)) == np.isfinite(array)).all())

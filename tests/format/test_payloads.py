@@ -85,7 +85,7 @@ def test_what_is_cast_keeps_its_values(source, target):
     ("dtype", "value", "stored"),
     [
         ("float32", 0.1, np.float32(0.1)),
-        ("float32", 2**24 + 1, np.float32(2**24)),
+        ("float32", 2**40, np.float32(2**40)),
         ("float32", [1, 2.5], np.array([1, 2.5], "float32")),
         ("float32", float("inf"), np.float32(np.inf)),
         ("uint8", 255, np.uint8(255)),
@@ -98,7 +98,7 @@ def test_what_is_cast_keeps_its_values(source, target):
         ("float32", np.array([0.1]), np.float32(0.1)),
     ],
 )
-def test_numbers_of_python_may_be_rounded(dtype, value, stored):
+def test_fractions_of_python_may_be_rounded_and_whole_numbers_are_kept(dtype, value, stored):
     enc = encoder(dtype=dtype)
     payload, shape = enc.one(value)
     found = back(enc, payload, shape).array()
@@ -112,6 +112,10 @@ def test_numbers_of_python_may_be_rounded(dtype, value, stored):
     ("dtype", "value"),
     [
         ("float32", 1e300),
+        ("float32", 2**24 + 1),
+        ("float32", [1, 2**24 + 1]),
+        ("float32", np.int64(2**24 + 1)),
+        ("float16", 2049),
         ("float16", 70_000),
         ("float16", [1.0, -1e9]),
         ("uint8", 256),

@@ -187,4 +187,8 @@ def numbers_of_python(deeplake):
         ds.create_tensor(f"{name}_sequence", htype="sequence").append(values)
         for found in (name, f"{name}_at_once", f"{name}_sequence"):
             out[found] = [str(ds[found].dtype), plain(ds[found].numpy(aslist=True))]
+    whole = [2**24 + 1, [1, 2**24 + 1], np.int64(2**24 + 1), np.array([1, 2**24 + 1]), 2**25 + 1]
+    for at, value in enumerate(whole):
+        tensor = ds.create_tensor(f"whole_{at}", dtype="float32")
+        out[f"whole {at}"] = [fails(lambda tensor=tensor, value=value: tensor.append(value)), len(tensor)]
     return out
