@@ -218,7 +218,9 @@ class Appender:
         if tables.sequences is not None:
             puts.append(Put(Phase.COMPANIONS, keys.sequences(commit, tensor.key), tables.sequences.encode()))
         if tables.creds is not None:
-            note_used(self.state, tables.creds.codes)
+            before = self.flushed_tensor.tables if self.flushed_tensor is not None else None
+            known = before.creds.codes if before is not None and before.creds is not None else ()
+            note_used(self.state, np.setdiff1d(tables.creds.codes, known))  # asked for only where there are others
             puts.append(Put(Phase.TABLES, keys.creds_keys(commit, tensor.key), tables.creds.encode()))
         return puts
 

@@ -41,9 +41,10 @@ def make_like(source: Any, target: Any, tensors: Sequence[str], *, unlink: bool,
     Raises:
         TensorExistsError: ``target`` has such a tensor, and ``overwrite`` is not given.
     """
-    creds = source.link_creds
-    if creds.creds_keys and not unlink and any(source[name].is_link for name in tensors):
-        linked_creds.change(target._state, lambda known: _join(known, creds))  # noqa: SLF001 - of this package
+    if not unlink and any(source[name].is_link for name in tensors):
+        creds = source.link_creds
+        if creds.creds_keys:
+            linked_creds.change(target._state, lambda known: _join(known, creds))  # noqa: SLF001 - of this package
     for name in tensors:
         if overwrite and name in target:
             target.delete_tensor(name, large_ok=True)

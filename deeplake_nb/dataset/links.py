@@ -10,7 +10,7 @@ from deeplake_nb.dataset import linked_grids
 from deeplake_nb.dataset.companions import file_info, has_copies
 from deeplake_nb.dataset.linked_files import linked, open_all
 from deeplake_nb.dataset.reader import stored_items
-from deeplake_nb.errors import LakeError
+from deeplake_nb.errors import FormatError, LakeError, LinkError
 from deeplake_nb.format import keys
 from deeplake_nb.format.grids import Grid
 from deeplake_nb.format.meta import LinkedCreds
@@ -87,25 +87,62 @@ def stored_links(
     return _stored(state, tensor, items)[0]
 
 
+def link_paths(state: State, tensor: TensorState, items: NDArray[np.int64]) -> list[str]:
+    """Where links point to, whatever opens that; nothing for an empty one and for a grid.
+
+    Raises:
+        LakeError: one cannot be read.
+    """
+    tiles, out = state.tables(tensor).tiles, []
+    for item, stored in zip(items.tolist(), stored_items(state, tensor, items), strict=True):
+        if isinstance(stored, LakeError):
+            raise stored
+        out.append("" if item in tiles else str(stored.data, "utf-8", "replace"))
+    return out
+
+
 def _stored(
     state: State, tensor: TensorState, items: NDArray[np.int64]
 ) -> tuple[list[Link | LinkTiled | LakeError | None], list[str]]:
     """The links, and the credentials keys among theirs that a hub manages."""
     tables = state.tables(tensor)
     codes = tables.creds.at(items).tolist() if tables.creds is not None and len(tables.creds) else [0] * len(items)
-    creds = state.linked_creds() if any(codes) else None
+    names, managed = _names(state, set(codes))
     out: list[Link | LinkTiled | LakeError | None] = []
     for item, code, stored in zip(items.tolist(), codes, stored_items(state, tensor, items), strict=True):
+        name = names[code]
         if isinstance(stored, LakeError):
             out.append(stored)
+        elif isinstance(name, LakeError):
+            what = f"tensor {tensor.meta.name!r} row {item}"
+            is_grid = item in tables.tiles
+            path = "of its grid" if is_grid else redact(str(stored.data, "utf-8", "replace"))
+            broken = LinkError(f"{what}: which credentials open the linked file {path} is not known: {name}")
+            broken.__cause__ = name
+            out.append(broken)
         elif item in tables.tiles:
-            name = creds.name(code, keys.LINKED_CREDS) if creds is not None else None
             out.append(linked_grids.stored(stored, name))
         else:
             path = str(stored.data, "utf-8", "replace")
-            name = creds.name(code, keys.LINKED_CREDS) if creds is not None else None
             out.append(Link(path, name) if path else None)
-    return out, creds.managed_creds_keys if creds is not None else []
+    return out, managed
+
+
+def _names(state: State, codes: set[int]) -> tuple[dict[int, str | FormatError | None], list[str]]:
+    """The names of credentials by their codes, or why there is none; and those that a hub manages."""
+    names: dict[int, str | FormatError | None] = {0: None}
+    if codes <= {0}:
+        return names, []
+    try:
+        creds = state.linked_creds()
+    except FormatError as error:
+        return names | dict.fromkeys(codes - {0}, error), []
+    for code in codes - {0}:
+        try:
+            names[code] = creds.name(code, keys.LINKED_CREDS)
+        except FormatError as error:
+            names[code] = error
+    return names, creds.managed_creds_keys
 
 
 def linked_items(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.dataset import decoding, reader
-from deeplake_nb.dataset.links import linked_items, stored_links
+from deeplake_nb.dataset.links import link_paths, linked_items, stored_links
 from deeplake_nb.dataset.media import frames, is_film
 from deeplake_nb.dataset.texts import read_texts
 from deeplake_nb.dataset.tiled import TiledSample
 from deeplake_nb.errors import DynamicShapeError, LakeError, LinkError, RowError, there_are
 from deeplake_nb.format.htypes import TEXT_LIKE, htype_row
 from deeplake_nb.format.index import Index
-from deeplake_nb.format.samples import Link, StoredSample
+from deeplake_nb.format.samples import StoredSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -272,15 +272,14 @@ class Selection:
     def paths(self) -> Any:
         """Paths of links, an array of one for each; lists of them for rows of a sequence."""
         spans, items = self._spans()
-        links = stored_links(self.state, self.tensor, items)
-        if failed := next((link for link in links if isinstance(link, LakeError)), None):
-            raise failed
-        return self._grouped([np.array([link.path if isinstance(link, Link) else ""]) for link in links], spans)
+        return self._grouped([np.array([path]) for path in link_paths(self.state, self.tensor, items)], spans)
 
     def creds_keys(self) -> Any:
         """The name of each link's credentials, None without; lists of them for rows of a sequence."""
         spans, items = self._spans()
         links = stored_links(self.state, self.tensor, items)
+        if failed := next((link for link in links if isinstance(link, LakeError)), None):
+            raise failed
         return self._grouped([getattr(link, "creds_key", None) for link in links], spans)
 
     def _grouped(self, values: list[Any], spans: list[tuple[int, int]]) -> Any:

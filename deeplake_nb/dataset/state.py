@@ -177,9 +177,19 @@ class State:
         return info
 
     def linked_creds(self) -> LinkedCreds:
-        """Names of the credentials that links mention; read each time, as other versions share it."""
+        """Names of the credentials that links mention; read each time, as other versions share it.
+
+        Raises:
+            FormatError: they cannot be understood. All that needs none of them goes on.
+        """
         data = fetch(self.storage, [keys.LINKED_CREDS])[keys.LINKED_CREDS]
-        return LinkedCreds() if data is None else LinkedCreds.decode(data, keys.LINKED_CREDS)
+        try:
+            return LinkedCreds() if data is None else LinkedCreds.decode(data, keys.LINKED_CREDS)
+        except FormatError as error:
+            raise FormatError(
+                f"the names of the credentials keys of {self.storage.url} cannot be read: {error}; restore that file "
+                "from a backup (ds.fsck() says whether links need it)"
+            ) from error
 
     def _json_object(self, path: str) -> dict[str, Any]:
         data = self._fetch([path])[path]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import deeplake_nb as deeplake
+from deeplake_nb.dataset.fsck.examination import examine
 from deeplake_nb.errors import (
     DatasetExistsError,
     DatasetNotFoundError,
@@ -235,6 +236,41 @@ def test_links_without_a_table_of_credentials_need_none(store, tmp_path):
     assert ds.linked[3].numpy()[0, 0].tolist() == [7, 7, 7]
     ds.linked.append(deeplake.link(str(tmp_path / "a.png")))
     assert len(load(store).linked.numpy()) == 5
+
+
+CREDS = "linked_creds.json"
+
+
+@pytest.mark.parametrize("why", [*JSON_DAMAGE, "names of others"])
+def test_damaged_names_of_credentials_harm_those_links_alone_that_need_them(store, tmp_path, why):
+    ds = load(store)
+    ds.add_creds_key("own")
+    ds.linked.append(deeplake.link(str(tmp_path / "a.png"), creds_key="own"))
+    ds.close()
+    data = bytes(store.get(CREDS))
+    damage, message = JSON_DAMAGE.get(why, (lambda _: b'{"creds_keys": []}', "credentials code 1 of 0"))
+    store.put(CREDS, damage(data))
+    ds = load(store)
+    *others, broken = ds.linked.numpy(aslist=True)
+    assert [one[0, 0].tolist() for one in others] == [[7, 7, 7]] * 4
+    message = rf"tensor 'linked' row 4: which credentials open .*a\.png is not known: .*{CREDS}.*{message}"
+    refused(LinkError, message, lambda: np.asarray(broken))
+    refused(LinkError, message, ds.linked[4].numpy)
+    refused(LinkError, message, ds.linked[4].creds_key)
+    assert ds.linked[4].path()[0].endswith("a.png")
+    assert ds.linked[3].creds_key() is None
+    ds.linked.append(deeplake.link(str(tmp_path / "a.png")))
+    assert len(ds.linked) == 6
+    assert ds.x.numpy().tolist() == [list(range(at, at + 3)) for at in range(4)]
+    if why != "names of others":
+        refused(FormatError, rf"credentials keys of mem://.* cannot be read: {CREDS}: .*fsck\(\)", ds.get_creds_keys)
+        refused(FormatError, CREDS, lambda: ds.add_creds_key("more"))
+        refused(FormatError, CREDS, lambda: ds.linked.append(deeplake.link("a.png", creds_key="own")))
+        before = bytes(store.get(CREDS))
+        assert [one.key for one in examine(store, ds._state.open_links).wrong if "link" not in one.message] == [CREDS]
+        assert bytes(store.get(CREDS)) == before
+    store.put(CREDS, data)
+    assert ds.linked[4].creds_key() == "own"
 
 
 ROWS = ["x", "varied", "packed", "each", "text", "js", "image", "seq", "linked", "polygon"]
