@@ -11,6 +11,7 @@ import numpy as np
 
 from deeplake_nb.dataset import companions
 from deeplake_nb.dataset.companions import Added
+from deeplake_nb.dataset.fsck import companion_chunks
 from deeplake_nb.dataset.links import linked_items
 from deeplake_nb.dataset.reader import stored_items
 from deeplake_nb.dataset.writer import Writer
@@ -47,6 +48,7 @@ class VersionCheck:
         self.state = state
         self.used: set[str] = set()
         self._done = done
+        self._quick = False
         self._creds = creds
 
     def check(self, *, quick: bool) -> bool:
@@ -55,6 +57,7 @@ class VersionCheck:
         Returns:
             Whether all tables can be used.
         """
+        self._quick = quick
         readable = [tensor for tensor in self.state.tensors.values() if self._tables(tensor)]
         self._infos(readable)
         for tensor in readable:
@@ -194,6 +197,8 @@ class VersionCheck:
             if path in self.shelf.sizes:
                 continue
             holder = self._holder(tensor, chunk)
+            if holder is None and self._companion_chunk(tensor, chunk, path, "this chunk is missing"):
+                continue
             if holder is None:
                 rows = f"rows of tensor {tensor.meta.name!r} in version {self.state.commit.id[:12]} are lost"
                 self.shelf.wrong(path, f"this chunk is missing: {rows}", "restore it from a backup, or pop() the rows")
@@ -204,6 +209,20 @@ class VersionCheck:
             )
             mend = partial(self._list, tensor, chunk, holder)
             self.shelf.mendable(keys.chunk_set(holder, tensor.key), said, "list it", mend)
+
+    def _companion_chunk(self, tensor: TensorState, chunk: int, path: str, what: str) -> bool:
+        """Make a chunk of a hidden tensor anew, if that can be: whether it is one of those."""
+        found = companion_chunks.owner_of(self.state, tensor)
+        if found is None or self._quick:
+            return False
+        said = f"{what}: it is one of tensor {tensor.meta.name!r}, which goes along with tensor {found[0].meta.name!r}"
+
+        def mend() -> None:
+            self.shelf.put(path, companion_chunks.made_anew(self.state, tensor, chunk))
+            self.state.chunks.drop(path)
+
+        self.shelf.mendable(path, said, f"make it anew from tensor {found[0].meta.name!r}", mend)
+        return True
 
     def _holder(self, tensor: TensorState, chunk: int) -> str | None:
         name = keys.chunk_name(chunk)
@@ -242,14 +261,14 @@ class VersionCheck:
                 continue
             if path not in self._done:
                 first, last = int(firsts[some[0]]), int(ids.lasts[some[0]])
-                self._done[path] = self._decoded(tensor, path, first, last + 1)
+                self._done[path] = self._decoded(tensor, int(ids.ids[some[0]]), path, first, last + 1)
             if (found := self._done[path]) is not None:
                 bounds.append(found)
         if not tensor.meta.is_link and len({len(one) for pair in bounds for one in pair}) == 1:
             lows, highs = zip(*bounds, strict=True)
             self._bounds(tensor, tuple(np.min(lows, 0).tolist()), tuple(np.max(highs, 0).tolist()))
 
-    def _decoded(self, tensor: TensorState, path: str, first: int, stop: int) -> tuple[Shape, Shape] | None:
+    def _decoded(self, tensor: TensorState, chunk: int, path: str, first: int, stop: int) -> tuple[Shape, Shape] | None:
         """Bounds of the shapes of a chunk's samples; None where one cannot be decoded, or they differ in rank."""
         shapes = []
         try:
@@ -268,6 +287,8 @@ class VersionCheck:
             return None
         except (LakeError, UnicodeDecodeError) as error:
             said = f"tensor {tensor.meta.name!r}: a sample cannot be read: {error}"
+            if self._companion_chunk(tensor, chunk, path, str(error)):
+                return None
             self.shelf.wrong(path, said, "restore the chunk from a backup, or assign other values to its rows")
             return None
         if len({len(shape) for shape in shapes}) != 1:
