@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import pickle
 import subprocess
@@ -18,11 +19,15 @@ from deeplake_nb.errors import (
     DatasetNotFoundError,
     FormatError,
     LinkError,
+    PermissionDeniedError,
     ReadOnlyError,
     UrlError,
 )
+from deeplake_nb.format import keys
 from deeplake_nb.format.samples import Link
 from deeplake_nb.session import Session, default
+from deeplake_nb.storage.local import LocalStorage
+from deeplake_nb.storage.memory import MemoryStorage
 from deeplake_nb.urls import parse
 
 
@@ -154,6 +159,83 @@ def test_reading_leaves_no_trace(place):
 
 
 # ------------------------------------------------------------------ deleting
+
+
+class Dying:
+    """Kills whoever makes the ``steps``-th change of a storage in memory."""
+
+    def __init__(self, monkeypatch, steps):
+        self.left = steps
+        for name in ("put", "delete"):
+            monkeypatch.setattr(MemoryStorage, name, self._counted(getattr(MemoryStorage, name)))
+
+    def _counted(self, real):
+        def change(storage, *given, **options):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            return real(storage, *given, **options)
+
+        return change
+
+
+def left_of(path):
+    """What is there: the dataset that was, another one, what opens no more, or nothing."""
+    try:
+        ds = deeplake.load(path)
+    except FormatError as error:
+        assert "is being deleted or replaced, or that broke off" in str(error)  # noqa: PT017
+        assert deeplake.exists(path)
+        return "refused"
+    except DatasetNotFoundError:
+        return "nothing"
+    if not ds.tensors:
+        return "new"
+    assert (ds.x.numpy().ravel().tolist(), len(ds["group/y"])) == ([1, 2, 3], 2)
+    return "whole"
+
+
+@pytest.mark.parametrize("how", ["delete", "replace"])
+def test_what_a_killed_deletion_leaves_is_the_whole_dataset_or_opens_no_more(monkeypatch, how):
+    """Killed before each of its steps; and whatever is left, asking again goes on."""
+
+    def ask(path):
+        deeplake.delete(path) if how == "delete" else deeplake.empty(path, overwrite=True)
+
+    seen = []
+    for steps in range(1, 100):
+        path = f"mem://killed-{how}-{steps}"
+        with deeplake.empty(path) as ds:
+            ds.create_tensor("x").extend([1, 2])
+            ds.create_tensor("group/y").extend(["a", "b"])
+            ds.commit("one")
+            ds.x.append(3)
+        ds.close()
+        with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+            dying = Dying(patched, steps)
+            ask(path)
+        seen.append(left_of(path))
+        if how == "replace" or deeplake.exists(path):
+            ask(path)
+        assert left_of(path) == ("nothing" if how == "delete" else "new")
+        if dying.left > 0:
+            break  # it was over before
+    names = {entry.key for entry in default().storage(path).list()}
+    assert names == ({keys.DATASET_META, keys.VERSION_CONTROL} if how == "replace" else set())
+    assert list(dict.fromkeys(seen))[:2] == ["whole", "refused"]
+    assert seen.count("refused") > 10
+
+
+def test_nothing_is_marked_where_nothing_may_be_deleted(monkeypatch, place):
+    before = files(place)
+
+    def refused(storage, key):
+        raise PermissionDeniedError(f"may not delete {key}")
+
+    monkeypatch.setattr(LocalStorage, "delete", refused)
+    with pytest.raises(PermissionDeniedError):
+        deeplake.delete(place)
+    assert files(place) == before
 
 
 def test_a_dataset_is_deleted_whole(place):

@@ -69,6 +69,10 @@ class Commit:
         }
 
 
+BEING_DELETED = b'{"being_deleted": true}'
+"""In place of the commit tree of a dataset whose objects go: from then on nobody opens what is left of it."""
+
+
 @dataclass(slots=True)
 class VersionTree:
     """``version_control_info.json``: commits by id, and the head of each branch."""
@@ -84,6 +88,11 @@ class VersionTree:
             FormatError: not a tree from the first commit, or a branch without a head.
         """
         record = decode_json(data, what)
+        if bytes(data) == BEING_DELETED:
+            raise FormatError(
+                f"{what}: this dataset is being deleted or replaced, or that broke off, and a part of it is gone: "
+                "delete() it again, or make another in its place with empty(path, overwrite=True)"
+            )
         try:
             commits = {id_: _commit(id_, node) for id_, node in record["commits"].items()}
             branches = dict(record["branches"].items())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from deeplake_nb.dataset.commits import read_tree
 from deeplake_nb.dataset.journal import fetch
 from deeplake_nb.errors import LakeError, ReadOnlyError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import DatasetMeta
+from deeplake_nb.format.versions import BEING_DELETED, VersionTree
 from deeplake_nb.progress import Progress
-from deeplake_nb.storage.provider import delete_all, exists
+from deeplake_nb.storage.provider import delete_all, exists, in_parallel
 
 if TYPE_CHECKING:
     from deeplake_nb.storage.provider import StorageProvider
@@ -35,18 +35,40 @@ def take_back(store: StorageProvider) -> None:
 def delete_dataset(store: StorageProvider, *, check: bool = True, is_shown: bool = True) -> None:
     """Delete everything there; ``is_shown`` shows how far it is, where that is far away.
 
+    Whoever is stopped in the middle leaves what opens no more, and says so: the commit tree is replaced by a mark
+    first, and that goes last.
+
     Raises:
         ReadOnlyError: with ``check``, the dataset's owner forbade it, in the first version or the newest of a branch.
     """
-    if check:
-        paths = {keys.DATASET_META, *map(keys.dataset_meta, read_tree(store).branches.values())}
-        metas = [
-            DatasetMeta.decode(data, path) for path, data in fetch(store, sorted(paths)).items() if data is not None
-        ]
-        if not all(meta.allow_delete for meta in metas):
-            raise ReadOnlyError(f"the dataset at {store.url} is protected (allow_delete is false); nothing was deleted")
-    undone = "a part of it is gone, so delete it again, with force=True"
+    tree = fetch(store, [keys.VERSION_CONTROL])[keys.VERSION_CONTROL]
+    if check and (tree is None or bytes(tree) != BEING_DELETED):
+        _check_allowed(store, VersionTree() if tree is None else VersionTree.decode(tree, keys.VERSION_CONTROL))
+    undone = "a part of it is gone: delete it again"
     with Progress(f"delete {store.url}", "objects", undone=undone, is_shown=is_shown) as progress:
         if store.concurrency > 1:
             progress.total = sum(1 for _ in store.list())
+        store.delete(keys.write_lock(keys.FIRST_COMMIT))  # which tells, where nothing may be deleted
+        if tree is not None or exists(store, keys.DATASET_META):
+            store.put(keys.VERSION_CONTROL, BEING_DELETED)
+            store.delete(keys.DATASET_META)  # which alone the original would open, as the first version
+        places = [entry.key for entry in store.list("", delimiter="/") if entry.key != keys.VERSION_CONTROL]
+        for _ in in_parallel(lambda place: _delete(store, place, progress), places, store.concurrency):
+            pass
         delete_all(store, progress=progress)
+
+
+def _delete(store: StorageProvider, place: str, progress: Progress) -> None:
+    """Delete a folder, or a single object."""
+    if place.endswith("/"):
+        delete_all(store, place, progress=progress)
+        return
+    store.delete(place)
+    progress()
+
+
+def _check_allowed(store: StorageProvider, tree: VersionTree) -> None:
+    paths = {keys.DATASET_META, *map(keys.dataset_meta, tree.branches.values())}
+    metas = [DatasetMeta.decode(data, path) for path, data in fetch(store, sorted(paths)).items() if data is not None]
+    if not all(meta.allow_delete for meta in metas):
+        raise ReadOnlyError(f"the dataset at {store.url} is protected (allow_delete is false); nothing was deleted")

@@ -173,7 +173,7 @@ def test_a_cancelled_deletion_goes_on_when_it_is_asked_for_again(monkeypatch, ds
     with pytest.raises(CancelledError, match=r"^delete mem://.*: cancelled; a part of it is gone"):
         session.delete(path)
     assert len(list(session.storage(path).list())) > 0
-    session.delete(path, force=True, verbose=False)
+    session.delete(path, verbose=False)
     assert not session.exists(path)
     assert list(session.storage(path).list()) == []
 
