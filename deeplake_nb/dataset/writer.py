@@ -62,12 +62,12 @@ class Writer(Flushing):
         """Store tables without what a writer that died left at their ends: the original takes that for damage."""
         state = self.state
         state.load_all_tables()
-        lengths = {key: tensor.length for key, tensor in state.tensors.items()}
+        lengths = {key: tensor.meta.length for key, tensor in state.tensors.items()}  # of a sequence its items
         for tensor in state.tensors.values():
             for companion, link in tensor.meta.links.items():
                 if companion in lengths:
                     lengths[companion] = tensor.meta.length if link.get("flatten_sequence") else tensor.length
-        longer = [key for key, tensor in state.tensors.items() if tensor.length > lengths[key]]
+        longer = [key for key, tensor in state.tensors.items() if tensor.meta.length > lengths[key]]
         cut = {key for key, tensor in state.tensors.items() if state.tables(tensor).is_cut}
         for key, appender in self.touch(sorted({*longer, *cut})).items():
             appender.cut(lengths[key])

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import random
+from contextlib import suppress
 from itertools import count
 
 import numpy as np
 import pytest
 
 import deeplake_nb as deeplake
+from deeplake_nb.dataset.fsck.examination import examine
 from deeplake_nb.errors import DatasetNotFoundError, StorageError
 from tests.eventually import collected
 from tests.fakes.killed import killed
 
-from .stores import Failing, create, dies, lengths, load, memory
+from .stores import Dying, Failing, Killed, create, dies, lengths, load, memory
 
 # ------------------------------------------------------------------ what is written
 
@@ -42,7 +44,7 @@ def row(at):
         "words": f"row {at} " * (at % 7),
         "label": f"class {at % 5}",
         "image": np.full((2 + at % 3, 3, 3), at % 256, "uint8"),
-        "steps": [np.full((1, 4), at + step, "float32") for step in range(at % 3)],
+        "steps": [np.full((1, 4), at + step, "float32") for step in range(at % 5)],
         "group/json": {"at": at, "list": list(range(at % 4))},
     }
 
@@ -163,6 +165,39 @@ def _check_unborn(storage):
     go_on(ds, 5)
     check(load(storage), 6, 6)
     check_companions(load(storage))
+
+
+@pytest.mark.parametrize("mend", ["commit", "fsck"])
+def test_what_cuts_leftovers_away_keeps_rows_of_several_items(mend):
+    """Of sequences there are more items than rows: what is cut is counted in items."""
+    items = [["a", "b", "c"], ["d", "e"], ["f", "g"], ["h", "i", "j"]]
+    cut = 0
+    for change in count(1):
+        storage = Dying(memory())
+        ds = create(storage)
+        ds.create_tensor("seq", htype="sequence[text]").extend(items[:2])
+        ds.commit("one")
+        ds.seq.append(items[2])
+        storage.kill_at(change)
+        with suppress(Killed):
+            ds.seq.append(items[3])
+        is_over = storage.left > 0
+        del ds
+        ds = load(storage.inner)
+        before = [ds.seq[at].text() for at in range(len(ds.seq))]
+        assert before in (items, items[:3])
+        cut += ds._state.tables(ds._state.tensor("seq")).is_cut
+        if mend == "commit":
+            ds.commit("two")
+        else:
+            assert examine(storage.inner, ds._state.open_links, repair=True)
+        again = load(storage.inner)
+        assert [again.seq[at].text() for at in range(len(again.seq))] == before
+        again.seq.append(["k"])
+        assert load(storage.inner).seq[-1].text() == ["k"]
+        if is_over:
+            break
+    assert cut
 
 
 def test_leftovers_of_a_tensor_that_was_never_finished_do_not_show_up():
