@@ -1,7 +1,9 @@
 """Two versions joined: what another one has changed since both were one is done here too, and committed.
 
 Rows are known by their ids, which a companion tensor keeps; names of tensors are followed by their keys. Everything
-that can stand in the way is looked for before anything changes.
+that can stand in the way is looked for before anything changes. Then there are at most three steps, each of which a
+flush makes whole, in all tensors or in none: new rows; names, changed rows and new tensors; deleted ones. Whoever is
+killed between two of them merges again, which does the rest: what was taken over is known by its id or its value.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+_Joined = tuple["TensorState", "TensorState", "_Rows"]
+"""A tensor here and there, and its rows to take over."""
 RESOLUTIONS = (None, "ours", "theirs")
 
 
@@ -74,10 +78,18 @@ def merge(
             f"both versions have changed the same rows of {', '.join(map(repr, conflicting))}; "
             "merge with conflict_resolution='ours' or 'theirs'"
         )
-    schema.rename(writer, names.renamed)
-    for name, rows in plan.items():
-        taken = rows.updated + (rows.conflicts if resolution == "theirs" else [])
-        _join(writer, theirs, ours.tensor(name), theirs.tensor(name), replace(rows, updated=taken))
+    joined = [
+        (
+            ours.tensor(before.get(name, name)),
+            theirs.tensor(name),
+            replace(rows, updated=rows.updated + (rows.conflicts if resolution == "theirs" else [])),
+        )
+        for name, rows in plan.items()
+    ]
+    _append(writer, theirs, joined)
+    if names.renamed:
+        schema.rename(writer, names.renamed)
+    _update(writer, theirs, joined)
     schema.adopt(writer, theirs, names.new)
     if delete_removed:
         schema.delete(writer, [name for name in names.deleted if name in ours.meta.tensor_names])
@@ -226,17 +238,29 @@ def _is_same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _join(writer: Writer, theirs: State, mine: TensorState, other: TensorState, rows: _Rows) -> None:
-    if len(rows.new):
-        known = Known(_ids(theirs, other)[rows.new], _infos(theirs, other, rows.new))
-        writer.extend({mine.key: values_of(theirs, other, rows.new)}, known={mine.key: known})
-    if rows.updated:
-        places = np.array([row for row, _ in rows.updated], np.int64)
-        taken = np.array([row for _, row in rows.updated], np.int64)
-        order = np.argsort(places)
-        values = list(values_of(theirs, other, taken[order]))
-        infos = _infos(theirs, other, taken[order])
-        updates.update(writer, {mine.key: (places[order], values)}, infos={mine.key: infos} if infos else None)
+def _append(writer: Writer, theirs: State, joined: list[_Joined]) -> None:
+    """Append what is new there, to all tensors or to none."""
+    columns, known = {}, {}
+    for mine, other, rows in joined:
+        if len(rows.new):
+            columns[mine.key] = values_of(theirs, other, rows.new)
+            known[mine.key] = Known(_ids(theirs, other)[rows.new], _infos(theirs, other, rows.new))
+    if columns:
+        writer.extend(columns, known=known)
+
+
+def _update(writer: Writer, theirs: State, joined: list[_Joined]) -> None:
+    """Take the values over that were changed there, in all tensors or in none."""
+    columns, infos = {}, {}
+    for mine, other, rows in joined:
+        if rows.updated:
+            places = np.array([row for row, _ in rows.updated], np.int64)
+            taken = np.array([row for _, row in rows.updated], np.int64)
+            order = np.argsort(places)
+            columns[mine.key] = places[order], list(values_of(theirs, other, taken[order]))
+            infos[mine.key] = _infos(theirs, other, taken[order])
+    if columns:
+        updates.update(writer, columns, infos={key: info for key, info in infos.items() if info is not None})
 
 
 def _infos(state: State, tensor: TensorState, rows: Ints) -> list[dict[str, Any]] | None:

@@ -179,7 +179,8 @@ class Versions(Rows):
         """Do here what another branch or commit has changed since both were one, and commit it.
 
         New rows are appended, changed rows updated, new and renamed tensors taken over. A branch with changes that
-        are not committed is committed first. Rows removed there stay here.
+        are not committed is committed first. Rows removed there stay here. New rows join all tensors at once, and so do
+        changed ones; a merge that was killed in between is done by merging again.
 
         Args:
             target_id: the branch or commit.
@@ -205,7 +206,7 @@ class Versions(Rows):
         if base == theirs.commit.id:
             return
         message = f"Merge {theirs.commit.id} into {self.branch}"
-        undone = "what was taken over so far is not committed, and reset() forgets it"
+        undone = "what was taken over so far is not committed: merging again does the rest, and reset() forgets it"
         with Progress(f"merge {target_id} into {self.branch}", "samples", undone=undone):
             writer.begin()
             try:

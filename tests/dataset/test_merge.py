@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from deeplake_nb.errors import MergeError, ReadOnlyError, VersionNotFoundError
 
-from .stores import create, load, memory, objects
+from .stores import Dying, Killed, create, load, memory, objects
 
 COLUMNS = ("x", "text", "label", "image", "seq")
 
@@ -247,3 +249,57 @@ def test_a_branch_whose_chunks_are_in_use_stays(ds):
     with pytest.raises(ReadOnlyError, match="it was merged"):
         ds.delete_branch("dev")
     assert load(ds._state.storage).new.numpy().reshape(-1).tolist() == [1, 2, 3]
+
+
+def changed_in_every_way(ds):
+    """Rows that are new and rows that are changed on `dev`, a tensor renamed and one that is new there."""
+    ds[1].update(row(31))
+    ds[4].update(row(34))
+    ds.extend({name: [row(at)[name] for at in (10, 11, 12)] for name in row(0)})
+    ds.create_tensor("more/new").extend([1, 2])
+    ds.commit("dev")
+    ds.checkout("main")
+    ds.append(row(20))
+    ds.commit("main")
+    return objects(ds._state.storage)
+
+
+BEFORE, NEW, ALL = [0, 1, 2, 3, 4, 5, 20], [0, 1, 2, 3, 4, 5, 20, 10, 11, 12], [0, 31, 2, 3, 34, 5, 20, 10, 11, 12]
+
+
+def test_a_merge_that_is_killed_anywhere_left_all_tensors_alike_and_is_done_again(ds):
+    stored, seen, is_over = changed_in_every_way(ds), [], False
+    for steps in range(1, 300):
+        storage = Dying(memory())
+        for key, data in stored.items():
+            storage.put(key, data)
+        merging = load(storage)
+        storage.kill_at(steps)
+        with suppress(Killed):
+            merging.merge("dev")
+            is_over = True
+        del merging
+        for key in [key for key in objects(storage.inner) if key.endswith(".lock")]:
+            storage.inner.delete(key)  # as when they have run out
+        found = load(storage.inner)
+        seen.append(seeds(found))
+        assert ("more/new" in found) == (seen[-1] == ALL)
+        found.merge("dev")
+        assert seeds(found) == ALL
+        assert not found.has_head_changes
+        if is_over:
+            break
+    assert is_over
+    assert [rows for at, rows in enumerate(seen) if rows not in seen[:at]] == [BEFORE, NEW, ALL]
+
+
+@pytest.mark.parametrize("change", [lambda ds: ds[1].update(row(31)), lambda ds: ds.append(row(10))])
+def test_one_kind_of_change_is_merged_in_one_step(ds, change):
+    change(ds)
+    ds.commit("dev")
+    ds.checkout("main")
+    writer, flushes = ds._writer, []
+    real = writer._write
+    writer._write = lambda puts: flushes.append(len(puts)) or real(puts)
+    ds.merge("dev")
+    assert len(flushes) == 1
