@@ -184,6 +184,12 @@ def _changed_ids(state: State, base: State, key: str) -> set[int]:
     return found
 
 
+def _removed_ids(state: State, base: State, key: str) -> NDArray[np.uint64]:
+    """Ids of rows that were removed since ``base``."""
+    diffs = [read_diffs(state.storage, commit, [key])[key] for commit in _since(state, base)]
+    return np.concatenate([np.empty(0, np.uint64), *(diff.removed_ids for diff in diffs if diff is not None)])
+
+
 def modified_rows(state: State, tensor: TensorState, since: str | None) -> list[int]:
     """Numbers of the rows that were added or changed since a version, the last commit if none is named.
 
@@ -211,7 +217,8 @@ def _rows(ours: State, theirs: State, base: State, mine: TensorState, other: Ten
     known = np.empty(0, np.uint64) if old is None else _ids(base, old)
     changed_there, changed_here = _changed_ids(theirs, base, other.key), _changed_ids(ours, base, mine.key)
     is_back = np.isin(there, np.array(sorted(changed_there), np.uint64))  # deleted here, but changed there
-    new = np.flatnonzero(~np.isin(there, here) & (~np.isin(there, known) | is_back))
+    lost = np.concatenate([known, _removed_ids(ours, base, mine.key)])  # removed rows may have come by a merge
+    new = np.flatnonzero(~np.isin(there, here) & (~np.isin(there, lost) | is_back))
     my_rows = {one: row for row, one in enumerate(here.tolist())} if changed_there else {}
     both = [(my_rows[one], row) for row, one in enumerate(there.tolist()) if one in changed_there and one in my_rows]
     different = _different(ours, theirs, mine, other, both)

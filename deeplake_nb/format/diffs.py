@@ -86,6 +86,11 @@ class CommitDiff:
         self.info_updated, self.cleared = False, True
 
     @property
+    def removed_ids(self) -> NDArray[np.uint64]:
+        """What the companion knew removed rows by."""
+        return np.frombuffer(self.deleted_ids, ">u8", count=len(self.deleted_ids) // 8).astype(np.uint64)
+
+    @property
     def has_changes(self) -> bool:
         """Whether anything is different from the commit before."""
         return bool(

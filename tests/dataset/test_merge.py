@@ -128,6 +128,30 @@ def test_rows_removed(ds):
     assert seeds(ds) == [0, 3, 4, 5, 31, 10], "what was changed there is back, what was not stays away"
 
 
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_rows_that_came_by_a_merge_and_were_removed_stay_gone(ds, is_committed):
+    ds.extend({name: [row(at)[name] for at in (10, 11)] for name in row(0)})
+    ds.commit("dev")
+    ds.checkout("main")
+    ds.merge("dev")
+    ds.pop(6)
+    ds.pop(0)
+    if is_committed:
+        ds.commit("popped")
+    ds.checkout("dev")
+    ds.append(row(12))
+    ds.commit("dev again")
+    ds.checkout("main")
+    ds.merge("dev")
+    assert seeds(ds) == [1, 2, 3, 4, 5, 11, 12]
+    ds.checkout("dev")
+    ds[6].update(row(16))
+    ds.commit("changed")
+    ds.checkout("main")
+    ds.merge("dev")
+    assert seeds(ds) == [1, 2, 3, 4, 5, 11, 12, 16], "what was changed there is back"
+
+
 def test_tensors_added_renamed_and_deleted(ds):
     ds.create_tensor("group/new", htype="class_label", class_names=["p"]).extend(["p", "q"])
     ds.rename_tensor("text", "words")
