@@ -10,14 +10,18 @@ import answering
 import deeplake
 from deeplake.core.dataset import Dataset
 from deeplake.core.tensor import Tensor
+from locks import release
 from scripts import SCRIPTS, STEPS
 
 deeplake.constants.SPINNER_ENABLED = False
 
 
 def script(name):
-    """Run a script in the working folder; what it saw."""
-    return (SCRIPTS | STEPS)[name](deeplake)
+    """Run a script in the working folder; what it saw. Its locks are given up, as at the end of a process."""
+    try:
+        return (SCRIPTS | STEPS)[name](deeplake)
+    finally:
+        release()
 
 
 def names():
