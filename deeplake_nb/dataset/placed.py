@@ -73,6 +73,8 @@ class Placed(Structured):
             return copied
         names = tensor_names(self, tensors)
         made: Self = host.empty(dest, overwrite=overwrite, creds=creds, options=options)
+        own = made._state.open_links
+        made._state.open_links = self._state.open_links  # with the credentials that links have here
         try:
             with made:
                 make_like(self, made, names, unlink=unlink, overwrite=False)
@@ -84,6 +86,8 @@ class Placed(Structured):
         except LakeError:
             made.delete(large_ok=True)  # half a copy would open as a dataset
             raise
+        finally:
+            made._state.open_links = own
         return made.as_shown()
 
     def deepcopy(

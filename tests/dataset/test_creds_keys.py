@@ -142,6 +142,21 @@ def test_each_sample_has_its_own_key(lake, ds, s3):
     assert [isinstance(one, LakeError) for one in found] == [True, False, False, True]
 
 
+def test_rows_are_copied_with_the_keys_that_were_given_here(lake, ds, s3, tmp_path):
+    for name, user in zip(("a", "b"), s3, strict=True):
+        ds.add_creds_key(name)
+        ds.populate_creds(name, user)
+    ds.images.extend([linked(lake, at, "ab"[at % 2]) for at in range(4)])
+    for at, source in enumerate([ds[1:3], ds[["images"]][1:3]]):
+        made = source.copy(tmp_path / f"{at}", progressbar=False)
+        assert [one.creds_key() for one in (made.images[0], made.images[1])] == ["b", "a"]
+        with pytest.raises(LinkError, match="credentials key 'b' has no credentials in this session"):
+            made.images[0].numpy()
+        for name, user in zip(("a", "b"), s3, strict=True):
+            made.populate_creds(name, user)
+        assert grey(made.images) == [60, 120]
+
+
 def test_a_missing_key_fails_its_samples_alone(lake, ds, s3, tmp_path):
     (tmp_path / "local.jpg").write_bytes(picture(200))
     ds.add_creds_key("k")
