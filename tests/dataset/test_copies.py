@@ -16,6 +16,7 @@ from deeplake_nb.errors import (
     CredentialsError,
     DatasetExistsError,
     DatasetNotFoundError,
+    FormatError,
     LinkError,
     ReadOnlyError,
     StorageError,
@@ -283,3 +284,12 @@ def test_a_copy_of_one_row_is_that_row_and_says_why_nothing_joins_it(ds, tmp_pat
     assert is_same(deep, ds[1])
     row.delete()
     assert not deeplake_nb.exists(tmp_path / "row")
+
+
+def test_rows_without_links_are_copied_though_the_names_of_credentials_are_damaged(linked, tmp_path):
+    linked.add_creds_key("key")
+    (tmp_path / "linked" / "linked_creds.json").write_bytes(b"{")
+    assert len(linked.copy(tmp_path / "labels", tensors=["label"], progressbar=False)) == 3
+    with pytest.raises(FormatError, match=r"linked_creds\.json"):
+        linked.copy(tmp_path / "all", tensors=["images", "label"], progressbar=False)
+    assert not deeplake_nb.exists(tmp_path / "all"), "half a copy would open as a dataset"
