@@ -5,7 +5,8 @@
 ``dataset.blocks`` (files as they lie in memory, where that can be had) through ``nearest``, which asks ``metrics``
 twice, once fast (``products``) and once exactly. Of large local files ``sketches`` are kept from the second search on,
 four bits a number (``sketch``): they tell which few rows are worth a look (``narrowing``). ``graph`` is an HNSW graph
-by faiss, ``index`` keeps one in step with a tensor and beside the dataset, and ``engines`` chooses between the two.
+by faiss, ``index`` keeps one in step with a tensor and beside the dataset, ``ranking`` puts what it finds in the order
+of an exact search, and ``engines`` chooses between the two.
 ``tql`` reads queries, and ``querying`` carries them out. ``client`` is the store under the original's name, lenient
 where its clients count on that.
 

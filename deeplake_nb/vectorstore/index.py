@@ -9,7 +9,6 @@ of them are such, the graph is made anew. A stored graph that cannot be used is 
 from __future__ import annotations
 
 import logging
-import math
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from deeplake_nb.format import keys
 from deeplake_nb.format.meta import decode_json, encode_json
 from deeplake_nb.vectorstore.graph import Graph
 from deeplake_nb.vectorstore.products import FARTHEST, parts
-from deeplake_nb.vectorstore.searching import Found
+from deeplake_nb.vectorstore.ranking import GONE, Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
     from deeplake_nb.dataset.tensor import Tensor
     from deeplake_nb.format.encoders import ChunkIds
     from deeplake_nb.storage.provider import StorageProvider
-    from deeplake_nb.vectorstore.metrics import Metric
-    from deeplake_nb.vectorstore.searching import Search
+    from deeplake_nb.vectorstore.searching import Found, Search
 
     Place = Callable[[], StorageProvider | None]
     Ints = NDArray[np.int64]
@@ -48,9 +46,6 @@ _STALE = 1 / 3
 _LOST = 0.1
 _SAVED_GROWTH = 0.1
 _VERSION = 1
-_GONE = -1
-_CLOSE = 1e-5
-"""Apart of the largest key, or of 1 by angle: sums of thousands of numbers in single precision are better than that."""
 
 
 class VectorIndex:
@@ -60,9 +55,9 @@ class VectorIndex:
         self._metric = search.metric
         self._params = params
         self._graph: Graph | None = None
-        self._rows = np.empty(0, np.int64)  # of each node; _GONE where its vector is no more
+        self._rows = np.empty(0, np.int64)  # of each node; GONE where its vector is no more
         self._digests = np.empty(0, np.uint64)
-        self._odd = np.empty(0, np.int64)  # rows whose vectors have no place: NaN, no direction, or too far
+        self._lost = self._far = np.empty(0, np.int64)  # rows whose vectors have no node
         self._seen: ChunkIds | None = None  # the chunk table that all this is of; nobody changes one, but makes another
         self._has_gone = False
         self._saved = 0
@@ -93,7 +88,7 @@ class VectorIndex:
             _log.warning("an index could not be made: %s", error)
 
     def search(self, tensor: Tensor, search: Search, place: Place | None = None) -> Found:
-        """The rows nearest to a vector, among all or among ``search.rows``; those of no place come last.
+        """The rows nearest to a vector, among all or among ``search.rows``.
 
         ``place`` gives where to keep the index; by default beside the dataset, if that may be written.
 
@@ -104,10 +99,11 @@ class VectorIndex:
             self._follow(tensor, place)
             with self._counting:
                 self._searches += 1
-            graph, rows, odd, has_gone = self._graph, self._rows, self._odd, self._has_gone
-        assert graph is not None
+            assert self._graph is not None
+            lists = self._rows, self._digests, self._lost, self._far
+            nodes = Nodes(self._graph, *lists, self._has_gone)
         try:
-            return _found(graph, rows, odd, search, has_gone=has_gone)
+            return nodes.nearest(search, tensor)
         finally:
             with self._counting:
                 self._searches -= 1
@@ -137,7 +133,7 @@ class VectorIndex:
             new = self._match(blocks) if known is None else np.arange(known, blocks.rows)
         self._add_all(blocks, new)
         self._seen = now
-        gone = int((self._rows == _GONE).sum())
+        gone = int((self._rows == GONE).sum())
         if gone > _STALE * len(self._rows):
             self._clear(blocks)
             self._add_all(blocks, np.arange(blocks.rows))
@@ -163,23 +159,34 @@ class VectorIndex:
             return
         for start in range(0, len(new), _BATCH_ROWS):
             rows = new[start : start + _BATCH_ROWS]
-            self._add(rows, np.asarray(blocks.chosen(rows), np.float32))
+            self._add(rows, blocks.chosen(rows))
 
-    def _add(self, rows: Ints, vectors: Singles) -> None:
+    def _add(self, rows: Ints, given: NDArray[Any]) -> None:
         assert self._graph is not None
+        vectors = _singles(given)
         with np.errstate(all="ignore"):
             good = np.isfinite(vectors).all(axis=1)
             squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
             good &= squares > 0 if self._metric.is_by_angle else squares <= FARTHEST
+            is_lost = self._is_lost(given[~good])
         if good.any():
             self._graph.add(vectors[good])
         self._rows = np.concatenate([self._rows, rows[good]])
         self._digests = np.concatenate([self._digests, _digests(vectors[good])])
-        self._odd = np.concatenate([self._odd, rows[~good]])
+        self._lost = np.concatenate([self._lost, rows[~good][is_lost]])
+        self._far = np.concatenate([self._far, rows[~good][~is_lost]])
+
+    def _is_lost(self, vectors: NDArray[Any]) -> NDArray[np.bool_]:
+        """Of vectors without a node, which have no score by any query: by angle those without a direction, too."""
+        numbers = vectors.astype(np.float64)
+        is_lost = np.asarray(np.isnan(numbers).any(axis=1))
+        if self._metric.is_by_angle:
+            is_lost |= ~(np.isfinite(numbers).all(axis=1) & (numbers != 0).any(axis=1))
+        return is_lost
 
     def _clear(self, blocks: Blocks) -> None:
         self._graph = Graph(self._metric, blocks.width, self._params)
-        self._rows, self._odd = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._rows = self._lost = self._far = np.empty(0, np.int64)
         self._digests = np.empty(0, np.uint64)
         self._saved = 0
 
@@ -187,12 +194,13 @@ class VectorIndex:
         """Find each row's node by its vector, which goes into the ``room``; gives the rows (rising) that have none."""
         order = np.argsort(self._digests, kind="stable")
         free = np.ones(len(order), bool)
-        self._rows = np.full(len(order), _GONE, np.int64)
-        self._odd = np.empty(0, np.int64)
-        new = [self._odd]
-        for first, vectors in _batches(blocks, 0):
+        self._rows = np.full(len(order), GONE, np.int64)
+        self._lost = self._far = np.empty(0, np.int64)
+        new = [self._far]
+        for first, given in _batches(blocks, 0):
+            vectors = _singles(given)
             nodes = _taken(self._digests, order, free, _digests(vectors))
-            found = nodes != _GONE
+            found = nodes != GONE
             rows = np.arange(first, first + len(vectors))
             self._rows[nodes[found]] = rows[found]
             if room is not None:
@@ -213,7 +221,7 @@ class VectorIndex:
         vectors, self._digests = self._graph.room(len(digests)), digests
         new = self._match(blocks, vectors)
         places = np.flatnonzero(digests == 0)  # of those that were gone already
-        missing = self._rows == _GONE
+        missing = self._rows == GONE
         missing[places] = False
         if len(places) * blocks.width == len(gone) and missing.sum() <= _LOST * len(digests):
             vectors[places] = gone.reshape(len(places), blocks.width)
@@ -260,7 +268,7 @@ class VectorIndex:
         """Store it under new names, then the head that names them; then the old ones go."""
         token = secrets.token_hex(8)
         edges = memoryview(graph.dump())
-        is_gone = self._rows == _GONE
+        is_gone = self._rows == GONE
         digests = np.where(is_gone, np.uint64(0), self._digests)
         gone = graph.vectors(np.flatnonzero(is_gone))
         parts = {
@@ -284,53 +292,14 @@ class VectorIndex:
                 storage.delete(entry.key)
 
 
-def _found(graph: Graph, rows: Ints, odd: Ints, search: Search, *, has_gone: bool) -> Found:
-    """The nearest by a graph whose nodes are of ``rows``; ``odd`` ones, of no place, come last.
-
-    Their scores are computed in 32 bits, in 64 where some are too close to be told apart by that: equal rows are to
-    come in their order, and faiss adds up four vectors at once in another order than one.
-    """
-    wanted = search.rows
-    among = None
-    if wanted is not None:
-        mask = np.zeros(len(rows) + len(odd) + 1, bool)
-        mask[wanted] = True
-        among = mask[rows] & (rows != _GONE)
-        odd = odd[mask[odd]]
-    elif has_gone:
-        among = rows != _GONE
-    nodes, keys = graph.search(search.query, search.k, among)
-    nearest = rows[nodes]
-    scores = search.metric.score(keys).tolist()
-    if not _are_apart(keys.tolist(), search.metric):
-        exact = graph.keys(search.query, nodes)
-        order = np.lexsort((nearest, exact))
-        nearest, scores = nearest[order], search.metric.score(exact[order]).tolist()
-    more = odd[: search.k - len(scores)]
-    if not len(more):
-        return Found(nearest, scores)
-    return Found(np.concatenate([nearest, more]), scores + [float("nan")] * len(more))
-
-
-def _are_apart(keys: list[float], metric: Metric) -> bool:
-    """Whether rising keys are farther from each other than single precision may get them wrong; none is infinite."""
-    least = _CLOSE if metric.is_by_angle or not keys else _CLOSE * keys[-1]
-    before = -math.inf
-    for key in keys:
-        if not key - before > least:
-            return False
-        before = key
-    return before < math.inf
-
-
 def _are_same(one: ChunkIds, other: ChunkIds) -> bool:
     """Whether two chunk tables tell of one version of a tensor."""
     return np.array_equal(one.ids, other.ids) and np.array_equal(one.lasts, other.lasts)
 
 
 def _batches(blocks: Blocks, start: int) -> Any:
-    """``(first row, vectors)`` from row ``start`` on, some thousands at a time."""
-    waiting: list[Singles] = []
+    """``(first row, vectors)`` from row ``start`` on, some thousands at a time, of the tensor's own numbers."""
+    waiting: list[NDArray[Any]] = []
     first = count = 0
     for span in blocks.spans():
         if span.stop <= start:
@@ -338,13 +307,19 @@ def _batches(blocks: Blocks, start: int) -> Any:
         span = span._replace(first=max(span.first, start))  # noqa: PLW2901 - what is left of it
         for block in blocks.read(span):
             first = block.first if not count else first
-            waiting.append(np.array(block.vectors, np.float32))
+            waiting.append(np.array(block.vectors))
             count += len(block.vectors)
             if count >= _BATCH_ROWS:
                 yield first, np.concatenate(waiting)
                 waiting, count = [], 0
     if count:
         yield first, np.concatenate(waiting)
+
+
+def _singles(vectors: NDArray[Any]) -> Singles:
+    """In single precision; infinite, what that does not hold."""
+    with np.errstate(over="ignore"):
+        return np.asarray(vectors, np.float32)
 
 
 def _digests(vectors: Singles) -> Digests:
@@ -359,14 +334,14 @@ def _digests(vectors: Singles) -> Digests:
 
 
 def _taken(known: Digests, order: Ints, free: NDArray[np.bool_], wanted: Digests) -> Ints:
-    """For each digest a node that has it and is free, which is free no more then; `_GONE` where there is none.
+    """For each digest a node that has it and is free, which is free no more then; `GONE` where there is none.
 
     ``order`` sorts ``known``, ``free`` is in that order. Equal vectors take one node each.
     """
     sort = np.argsort(wanted, kind="stable")
     low = np.searchsorted(known, wanted[sort], sorter=order)
     high = np.searchsorted(known, wanted[sort], sorter=order, side="right")
-    nodes = np.full(len(wanted), _GONE, np.int64)
+    nodes = np.full(len(wanted), GONE, np.int64)
     unique = (
         (high - low == 1) & np.append(np.diff(wanted[sort]) != 0, True) & np.append(True, np.diff(wanted[sort]) != 0)
     )

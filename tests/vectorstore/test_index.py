@@ -13,7 +13,7 @@ import pytest
 import deeplake_nb as deeplake
 from deeplake_nb.dataset import blocks
 from deeplake_nb.errors import MissingDependencyError, StorageError, VectorStoreError
-from deeplake_nb.vectorstore import graph, index
+from deeplake_nb.vectorstore import graph, index, ranking
 from deeplake_nb.vectorstore.graph import Graph
 from deeplake_nb.vectorstore.index import VectorIndex
 from deeplake_nb.vectorstore.metrics import metric_named
@@ -227,24 +227,45 @@ def test_distances_too_small_for_single_precision(path):
     ],
 )
 def test_which_keys_are_apart(keys, apart):
-    assert index._are_apart(keys, metric_named("cos")) is apart
+    assert ranking.are_apart(keys, metric_named("cos")) is apart
 
 
 def test_apart_is_by_the_size_of_distances():
-    assert index._are_apart([1e-9, 2e-9], metric_named("l2"))
-    assert not index._are_apart([1e9, 1e9 + 100], metric_named("l2"))
+    assert ranking.are_apart([1e-9, 2e-9], metric_named("l2"))
+    assert not ranking.are_apart([1e9, 1e9 + 100], metric_named("l2"))
 
 
-def test_rows_without_a_place_come_last(path):
-    store = VectorStore(path, verbose=False, index_params=PARAMS)
-    given = vectors(200)
-    given[[5, 9]] = 0
-    given[7] = np.nan
-    store.add(**rows(200), embedding=given)
-    near = store.search(embedding=given[0], k=200, exec_option="compute_engine")
-    exact = store.search(embedding=given[0], k=200, exec_option="python")
-    assert near["id"][-3:] == exact["id"][-3:] == ["0.5", "0.7", "0.9"]
-    assert np.isnan(near["score"][-3:]).all()
+def agree(store, **asked):
+    """Both ways to search give the same rows, and scores but for single precision."""
+    near, exact = (
+        store.search(exec_option=option, return_tensors=["id"], **asked) for option in ("compute_engine", "python")
+    )
+    assert near["id"] == exact["id"], asked
+    assert near["score"] == pytest.approx(exact["score"], rel=1e-5, abs=1e-5, nan_ok=True), asked
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("metric", ["cos", "l2"])
+def test_vectors_that_have_no_node_stand_where_an_exact_search_has_them(path, metric, dtype):
+    params = [{"name": "text", "htype": "text"}, {"name": "embedding", "htype": "embedding", "dtype": dtype}]
+    store = VectorStore(path, tensor_params=params, verbose=False, index_params=PARAMS)
+    given = vectors(200).astype(dtype)
+    given[[5, 9, 60]] = 0
+    given[[7, 61], [0, 3]] = np.nan
+    given[[11, 62], [1, 2]] = np.inf
+    given[12, 4] = -np.inf
+    given[13, 4:6] = np.inf, np.nan
+    far = [14, 15, 63]
+    given[far] = np.eye(3, WIDTH) * (5.1e18 if dtype == "float32" else 1e200)
+    ids = [f"{at}" for at in range(200)]
+    store.add(text=ids, embedding=given, id=ids)
+    some = {"id": ids[60:] + ids[:8]}
+    for k in (1, 190, 195, 200):
+        agree(store, embedding=given[0], k=k, distance_metric=metric)
+    agree(store, embedding=given[0], k=148, distance_metric=metric, filter=some)
+    agree(store, embedding=np.eye(3, WIDTH)[1] * 4.9e18, k=1, distance_metric=metric, filter={"id": ["0", "15", "63"]})
+    again = VectorStore(path, index_params=PARAMS)
+    agree(again, embedding=given[0], k=200, distance_metric=metric)
 
 
 def test_other_versions_have_their_own_rows(path):
