@@ -1,7 +1,7 @@
 """What a graph finds, as rows in the order of an exact search.
 
-A graph knows nodes, and their keys in single precision. Equal vectors are to come in the order of their rows;
-vectors that have no node are to stand where an exact search has them.
+A graph knows nodes, and their keys in single precision. Equal vectors are to come in the order of their rows, and the
+first of them where not all can; vectors that have no node are to stand where an exact search has them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GONE = -1
 _CLOSE = 1e-5
 """Apart of the largest key, or of 1 by angle: sums of thousands of numbers in single precision are better than that."""
+_WIDER = 4
+"""So many times as many nodes are asked for, where the last one is as near as one that was left out."""
 
 
 class Nodes(NamedTuple):
@@ -70,14 +72,34 @@ class Nodes(NamedTuple):
         return _merged(search, found, Found(more, [math.nan] * len(more)))
 
     def _placed(self, search: Search, among: Mask | None) -> Found:
-        """Of the rows that have a node."""
-        nodes, keys = self.graph.search(search.query, search.k, among)
-        rows, metric = self.rows[nodes], search.metric
+        """Of the rows that have a node. One node more is asked for, which tells whether the last one is one of many."""
+        k, metric = search.k, search.metric
+        nodes, keys = self.graph.search(search.query, k + 1, among)
         if are_apart(keys.tolist(), metric):
-            return Found(rows, metric.score(keys).tolist())
+            return Found(self.rows[nodes[:k]], metric.score(keys[:k]).tolist())
+        nodes, exact = self._ordered(search, nodes)
+        if (tied := np.append(False, exact[1:] == exact[:-1])).any():
+            more = [self._equal(search, among, nodes[tied])]
+            if tied[k:].any():
+                more.append(self.graph.search(search.query, _WIDER * k, among)[0])
+            nodes, exact = self._ordered(search, np.unique(np.concatenate([nodes, *more])))
+        return Found(self.rows[nodes[:k]], metric.score(exact[:k]).tolist())
+
+    def _ordered(self, search: Search, nodes: Ints) -> tuple[Ints, NDArray[np.float64]]:
         exact = self.graph.keys(search.query, nodes)
-        order = np.lexsort((rows, exact))
-        return Found(rows[order], metric.score(exact[order]).tolist())
+        order = np.lexsort((self.rows[nodes], exact))
+        return nodes[order], exact[order]
+
+    def _equal(self, search: Search, among: Mask | None, tied: Ints) -> Ints:
+        """Nodes whose vectors equal those of some, nearest first: of these those of the first rows, as many as count.
+
+        A graph shows few of many equal vectors, as all that they lead to may be each other.
+        """
+        digests, nearness = np.unique(self.digests[tied], return_index=True)
+        is_equal = np.isin(self.digests, digests)
+        equal = np.flatnonzero(is_equal if among is None else is_equal & among)
+        order = nearness[np.searchsorted(digests, self.digests[equal])]
+        return equal[np.lexsort((self.rows[equal], order))[: search.k]]
 
 
 def are_apart(keys: list[float], metric: Metric) -> bool:

@@ -234,9 +234,9 @@ class VectorStore:
             filter: ``{"metadata": {"key": value}}``, ``{"id": [...]}``, or a function of a row.
             exec_option: how to search; the store's own by default. ``python`` looks at every vector;
                 ``compute_engine`` asks an index (from 10,000 rows on, for ``COS`` and ``L2``) that is kept with the
-                dataset, may miss some, and scores in 32 bits; ``tensor_db`` asks the hub to do that. ``auto`` is
-                ``tensor_db`` for a store made so, asks an index where ``index_params`` has a threshold, and else looks
-                at every vector.
+                dataset, may miss some, and scores in 32 bits, by which different vectors that are as near may come in
+                another order; ``tensor_db`` asks the hub to do that. ``auto`` is ``tensor_db`` for a store made so,
+                asks an index where ``index_params`` has a threshold, and else looks at every vector.
             embedding_tensor: where to search.
             return_tensors: tensors to give; all but the embeddings by default, ``"*"`` for all.
             return_view: give the rows as a view of the dataset.

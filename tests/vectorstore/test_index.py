@@ -268,6 +268,32 @@ def test_vectors_that_have_no_node_stand_where_an_exact_search_has_them(path, me
     agree(again, embedding=given[0], k=200, distance_metric=metric)
 
 
+@pytest.mark.parametrize("metric", ["cos", "l2"])
+def test_of_many_equal_rows_the_first_are_found(path, metric):
+    store = VectorStore(path, verbose=False, index_params=PARAMS)
+    given = vectors(3000)
+    given[7::10] = given[7]
+    given[1001::1000] = given[1001]
+    store.add(**rows(3000), embedding=given)
+    for at, k in ((7, 1), (7, 50), (7, 299), (7, 300), (1001, 1), (1001, 2)):
+        agree(store, embedding=given[at], k=k, distance_metric=metric)
+        agree(store, embedding=given[at], k=k, distance_metric=metric, filter={"metadata": {"even": False}})
+    store.delete(row_ids=[7, 27, 1001])
+    for k in (1, 4, 100):
+        agree(store, embedding=given[7], k=k, distance_metric=metric)
+
+
+@pytest.mark.parametrize("metric", ["cos", "l2"])
+def test_of_others_that_are_as_near_the_first_are_found(path, metric):
+    store = VectorStore(path, verbose=False, index_params=PARAMS)
+    given = vectors(1200)
+    given[::100] = np.eye(12, WIDTH) * (2.0 ** np.arange(12)[:, None] if metric == "cos" else 1)
+    store.add(**rows(1200), embedding=given)
+    for k in (1, 3, 12):
+        agree(store, embedding=[1] * 12 + [0] * 12, k=k, distance_metric=metric, filter={"metadata": {"tenth": 0}})
+        agree(store, embedding=[1] * 12 + [-9] * 12, k=k, distance_metric=metric)
+
+
 def test_other_versions_have_their_own_rows(path):
     store = filled(path, 400)
     store.commit()
