@@ -8,7 +8,7 @@ import numpy as np
 
 from deeplake_nb.errors import VectorStoreError
 from deeplake_nb.vectorstore import managed
-from deeplake_nb.vectorstore.filters import check, matching
+from deeplake_nb.vectorstore.filters import checked, matching
 from deeplake_nb.vectorstore.part import nearest, whole
 from deeplake_nb.vectorstore.products import FARTHEST
 from deeplake_nb.vectorstore.querying import names_of, queried
@@ -50,7 +50,7 @@ class Engines:
         """
         if search is not None and wanted is not None:  # before rows are looked at for nothing
             search.check_width(embeddings(dataset, search.tensor))
-        check(dataset, wanted)
+        wanted = checked(dataset, wanted)
         hub = self._hub(option, dataset, is_plain=not callable(wanted))
         if hub is not None:
             if search is not None:

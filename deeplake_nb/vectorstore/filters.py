@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
     """Rows that a filter lets through, of those selected and in their order; None for all where there is no filter.
 
     A dictionary asks all its tensors: of JSON, values of keys (``{"metadata": {"page": 1}}``); of any other, a value,
-    or one of a list of values (``{"id": ["a", "b"]}``). A function is called with each row. Callers `check` it first.
+    or one of a list of values (``{"id": ["a", "b"]}``). A function is called with each row. Callers have it `checked`.
     """
     if wanted is None:
         return selected(dataset)
@@ -44,35 +45,82 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
     return passing(mask, among)
 
 
-def check(dataset: Dataset, wanted: Any) -> None:
-    """Refuse what is no filter, whoever is to carry it out.
+def checked(dataset: Dataset, wanted: Any) -> Any:
+    """A filter as whoever is to carry it out takes it: with plain values, as JSON has them.
 
     Raises:
         TensorNotFoundError: a name that is no tensor's.
-        VectorStoreError: neither a dictionary nor a function; no dictionary for JSON, or an iterator.
+        VectorStoreError: neither a dictionary nor a function; no dictionary for JSON, or one for another tensor; a
+            value that nothing stored can equal.
     """
     if wanted is None or callable(wanted):
-        return
+        return wanted
     if not isinstance(wanted, Mapping):
         raise VectorStoreError(
             f"a filter is a dictionary such as {{'metadata': {{'page': 1}}}}, or a function of a row, "
             f"not a {type(wanted).__name__}"
         )
     tensors = dataset.tensors
+    out = {}
     for name, value in wanted.items():
         if name not in tensors:
             raise TensorNotFoundError(
                 f"no tensor {name!r} in {dataset.path}{did_you_mean(name, tensors)}; filter by {', '.join(tensors)}"
             )
-        if tensors[name].htype == "json" and not isinstance(value, Mapping):
-            raise VectorStoreError(
-                f"filter on JSON tensor {name!r}: expected a dictionary of keys and values, "
-                f"got a {type(value).__name__}"
-            )
-        if isinstance(value, Iterator) or (isinstance(value, np.ndarray) and tensors[name].htype == "text"):
-            raise VectorStoreError(
-                f"filter on tensor {name!r}: expected a value, or a list of values, got a {type(value).__name__}"
-            )
+        out[name] = _value(tensors[name], value)
+    return out
+
+
+def _value(tensor: Tensor, value: Any) -> Any:
+    """What is asked of one tensor: of JSON a dictionary, of any other a list of values, of which it is to be one."""
+    is_json, is_text = tensor.htype == "json", tensor.htype == "text"
+    where = f"filter on tensor {tensor.name!r}"
+    if is_json and not isinstance(value, Mapping):
+        raise VectorStoreError(
+            f"filter on JSON tensor {tensor.name!r}: expected a dictionary of keys and values, "
+            f"got a {type(value).__name__}"
+        )
+    if not is_json and (isinstance(value, (Iterator, Mapping)) or (is_text and isinstance(value, np.ndarray))):
+        raise VectorStoreError(f"{where}: expected a value, or a list of values, got a {type(value).__name__}")
+    if is_json:
+        return _plain(value, where)
+    is_listed = isinstance(value, (list, tuple, set, frozenset) if is_text else list)
+    plain = [_plain(one, where) for one in (value if is_listed else [value])]
+    return plain if is_text or tensor.htype in {"list", "tag"} else [_number(one) for one in plain]
+
+
+def _plain(value: Any, where: str) -> Any:
+    """A value as JSON has it.
+
+    Raises:
+        VectorStoreError: it has no such value.
+    """
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and not math.isnan(value)):
+        return value
+    if isinstance(value, str) and _is_text(value):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(one, where) for one in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) and _is_text(key) for key in value):
+        return {key: _plain(one, where) for key, one in value.items()}
+    raise VectorStoreError(
+        f"{where}: nothing that is stored equals {value!r:.60}; give texts, numbers, and lists and dictionaries of "
+        "them with keys that are texts"
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written: half a character cannot."""
+    return value.isascii() or value == value.encode(errors="replace").decode()
+
+
+def _number(value: Any) -> Any:
+    """The number in a list of one, as arrays of one number are that number here."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value
 
 
 def numbered(dataset: Dataset, rows: Any) -> Ints:
@@ -140,26 +188,23 @@ def _json_test(tensor: Tensor, wanted: Any) -> Mask:
 
 
 def _has(value: Any, pairs: list[tuple[Any, Any]]) -> bool:
-    return isinstance(value, dict) and all(key in value and _is_equal(value[key], one) for key, one in pairs)
+    return not pairs or (isinstance(value, dict) and all(key in value and value[key] == one for key, one in pairs))
 
 
 def _text_test(tensor: Tensor, wanted: Any) -> Mask:
-    listed = wanted if isinstance(wanted, (list, tuple, set)) else [wanted]
-    known = {one.encode() for one in listed if isinstance(one, str)}
+    known = {one.encode(errors="surrogatepass") for one in wanted if isinstance(one, str)}
     return np.array([one in known for chunk in payloads(tensor) for one in chunk], bool)
 
 
 def _any_test(tensor: Tensor, wanted: Any) -> Mask:
-    listed = wanted if isinstance(wanted, list) else [wanted]
     values = tensor.data(aslist=True)["value"]
-    return np.array([any(_is_equal(value, one) for one in listed) for value in values], bool)
+    return np.array([any(_is_equal(value, one) for one in wanted) for value in values], bool)
 
 
 def _is_equal(value: Any, wanted: Any) -> bool:
-    """Whether two values are the same; an array of one number is that number."""
-    if isinstance(value, np.ndarray) or isinstance(wanted, np.ndarray):
-        one, other = np.asarray(value), np.asarray(wanted)
-        same: bool = np.array_equal(one, other) if one.size != 1 else other.size == 1 and one.item() == other.item()
+    """Whether a value is the one that is wanted; an array of one number is that number."""
+    if isinstance(value, np.ndarray):
+        same: bool = value.item() == wanted if value.size == 1 else np.array_equal(value, wanted)
         return same
     return bool(value == wanted)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -78,7 +79,7 @@ def run(hub: RunsQueries, dataset: Dataset, text: str) -> Found:
 
 
 def written(search: Search | None, wanted: Any) -> str:
-    """A search as a query; ``wanted`` is its filter.
+    """A search as a query; ``wanted`` is its filter, as ``filters.checked`` gives it.
 
     Raises:
         VectorStoreError: a filter that queries have no words for.
@@ -104,17 +105,18 @@ def _conditions(wanted: Any) -> list[str]:
         tensor = named(name)
         if isinstance(value, dict):
             out += [f"{tensor}[{_literal(key)}] == {_literal(one)}" for key, one in value.items()]
-        elif isinstance(value, list):
-            out.append(f"{tensor} in ({', '.join(map(_literal, value))})" if value else f"not {tensor} == {tensor}")
         else:
-            out.append(f"{tensor} == {_literal(value)}")
+            out.append(f"{tensor} in ({', '.join(map(_literal, value))})" if value else f"not {tensor} == {tensor}")
     return out
 
 
 def _literal(value: Any) -> str:
-    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, str):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and np.isfinite(value)):
-        return json.dumps(value)
-    raise VectorStoreError(f"a filter with {value!r:.60} cannot run on the hub: use texts and numbers, or 'python'")
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(key)}: {_literal(one)}' for key, one in value.items())}}}"
+    if isinstance(value, float) and math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"
+    return json.dumps(value)

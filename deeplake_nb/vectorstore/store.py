@@ -16,7 +16,7 @@ from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
 from deeplake_nb.vectorstore.embedding import Embedder, query_vector
 from deeplake_nb.vectorstore.engines import Engines
-from deeplake_nb.vectorstore.filters import check, having_ids, matching, numbered
+from deeplake_nb.vectorstore.filters import checked, having_ids, matching, numbered
 from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
 from deeplake_nb.vectorstore.part import whole
@@ -369,8 +369,7 @@ class VectorStore:
         searching.check_not_empty(self._dataset)
         if query is not None:
             return np.sort(self._engines.query(option, self._dataset, query)[0].rows)
-        check(self._dataset, filter)
-        rows = matching(self._dataset, filter)
+        rows = matching(self._dataset, checked(self._dataset, filter))
         assert rows is not None  # there is a filter
         return rows
 

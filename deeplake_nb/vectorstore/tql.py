@@ -2,9 +2,9 @@
 
 ``SELECT *|names [, L2_NORM(embedding - ARRAY[...]) AS score] [FROM (query)] [WHERE condition]
 [ORDER BY name|metric|score [ASC|DESC]] [LIMIT n [OFFSET m]]``. A condition has names of tensors, ``metadata['key']``,
-texts, numbers, ``true``, ``false`` and ``null``, compared by ``== != < <= > >= in``, with ``contains(text, 'word')``,
-``and``, ``or``, ``not`` and brackets. A name that would be read as something else stands in backquotes, as in
-```my-tensor` == 'x'``.
+texts, numbers, ``true``, ``false``, ``null``, and lists ``['a', 1]`` and dictionaries ``{'a': 1}`` of them, compared by
+``== != < <= > >= in``, with ``contains(text, 'word')``, ``and``, ``or``, ``not`` and brackets. A name that would be
+read as something else stands in backquotes, as in ```my-tensor` == 'x'``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(
     r"""\s*(?:`(?P<quoted>[^`]+)`|(?P<number>-?\d+\.?\d*(?:[eE][-+]?\d+)?|-?\.\d+(?:[eE][-+]?\d+)?)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-    r"""|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>==|!=|<>|<=|>=|[-=<>(),*\[\]])|(?P<end>$))"""
+    r"""|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>==|!=|<>|<=|>=|[-=<>(),*\[\]{}:])|(?P<end>$))"""
 )
 _PLAIN = re.compile(r"[A-Za-z_][\w/]*")
 _FUNCTIONS = {metric.tql.lower(): metric.name for metric in METRICS.values()}
-_WORDS = {"true": True, "false": False, "null": None}
+_WORDS = {"true": True, "false": False, "null": None, "none": None}
 _KEYWORDS = {"select", "from", "where", "order", "by", "limit", "offset", "and", "or", "not", "in", "as", "asc", "desc"}
 _MOST_CHARS = 1_000_000
 _MOST_DEPTH = 40
+_MOST_DIGITS = 4000
+"""Fewer than Python reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,12 @@ class _Parser:
         value = self._take("number")
         if not value.isdigit():
             self._wrong(f"expected a whole number, not {value}")
-        return int(value)
+        return self._whole(value)
+
+    def _whole(self, digits: str) -> int:
+        if len(digits) > _MOST_DIGITS:
+            self._wrong(f"a number of {len(digits)} digits")
+        return int(digits)
 
     def _distance(self) -> Distance:
         metric = _FUNCTIONS[self._value.lower()]
@@ -285,29 +292,56 @@ class _Parser:
         return Condition(sign, (left, self._operand()))
 
     def _operand(self) -> Any:
-        return self._literal() if self._kind in {"number", "text"} or self._is(*_WORDS) else self._path()
+        is_literal = self._kind in {"number", "text"} or self._is(*_WORDS, "[", "{")
+        return self._literal() if is_literal else self._path()
 
     def _path(self) -> Path:
         tensor, keys = self._take("name"), []
         while self._took("["):
-            keys.append(self._literal())
+            keys.append(self._word())
             self._expect("]")
         return Path(tensor, tuple(keys))
 
     def _literal(self) -> Any:
+        self._nest(1)
+        found: Any
+        if self._took("["):
+            found = []
+            while not self._took("]"):
+                found.append(self._literal())
+                self._between("]")
+        elif self._took("{"):
+            found = {}
+            while not self._took("}"):
+                key = self._take("text")
+                self._expect(":")
+                found[_unquoted(key)] = self._literal()
+                self._between("}")
+        else:
+            found = self._word()
+        self._nest(-1)
+        return found
+
+    def _between(self, end: str) -> None:
+        """A comma, or nothing before the end."""
+        if not self._took(",") and not self._is(end):
+            self._wrong(f"expected a comma or {end}")
+
+    def _word(self) -> Any:
         if self._kind == "number":
-            value = self._value
-            self._next()
-            return float(value) if set(value) & set(".eE") else int(value)
+            value = self._take("number")
+            return float(value) if set(value) & set(".eE") else self._whole(value)
         if self._kind == "text":
-            text = re.sub(r"\\(.)", r"\1", self._value[1:-1])
-            self._next()
-            return text
+            return _unquoted(self._take("text"))
         if not self._is(*_WORDS):
             self._wrong("expected a text in quotes or a number")
         word = _WORDS[self._value.lower()]
         self._next()
         return word
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
 COMPARISONS: Sequence[str] = ("==", "!=", "<=", ">=", "<", ">")

@@ -440,6 +440,7 @@ FILTERS = [
     ({}, "cdfb"),
     (lambda row: "i" in row.text.data()["value"], "fb"),
     ({"embedding": VECTORS[2]}, "f"),
+    ({"embedding": [[[1], [1, 2]], VECTORS[2]]}, "f"),
 ]
 
 
@@ -475,6 +476,12 @@ def test_filters(store, given, ids):
         ({"embedding": [1, 0, 0], "filter": {"meta": {}}}, TensorNotFoundError, "'meta'"),
         ({"embedding": [1, 0, 0], "filter": {"metadata": "x"}}, VectorStoreError, "expected a dictionary"),
         ({"embedding": [1, 0, 0], "filter": 7}, VectorStoreError, "not a int"),
+        ({"filter": {"text": {"a": 1}}}, VectorStoreError, "a list of values, got a dict"),
+        ({"filter": {"metadata": {"page": {1, 2}}}}, VectorStoreError, r"nothing that is stored equals \{1, 2\}"),
+        ({"filter": {"metadata": {"page": [1, np.nan]}}}, VectorStoreError, "'metadata': nothing .* equals nan"),
+        ({"filter": {"text": "\ud800"}}, VectorStoreError, "'text': nothing that is stored equals"),
+        ({"filter": {"metadata": {1: 2}}}, VectorStoreError, "keys that are texts"),
+        ({"filter": {"embedding": object()}}, VectorStoreError, "'embedding': nothing that is stored equals <object"),
         ({"filter": {"text": np.array(["a"])}}, VectorStoreError, "a list of values, got a ndarray"),
         ({"filter": {"id": iter(["c"])}}, VectorStoreError, "a list of values, got a list_iterator"),
         ({"embedding": [1, 0, 0], "exec_option": "fast"}, VectorStoreError, "no exec_option 'fast'"),

@@ -15,6 +15,7 @@ from deeplake_nb.errors import (
     UnsupportedError,
     VectorStoreError,
 )
+from deeplake_nb.vectorstore.filters import checked
 from deeplake_nb.vectorstore.managed import MARK, written
 from deeplake_nb.vectorstore.metrics import METRICS
 from deeplake_nb.vectorstore.searching import Search
@@ -24,7 +25,12 @@ from tests.fakes.hub import hub_server
 
 ROLE = "arn:aws:iam::123456789012:role/hub"
 TEXTS = ["cat", 'it\'s a "dog"', "fish\\", "bird"]
-PAGES = [{"page": 1, "of": "a"}, {"page": 2.5, "of": "it's"}, {"page": 1, "of": None}, {"draft": True}]
+PAGES = [
+    {"page": 1, "of": "a", "tags": "a", "in": {"deep": {"of": [1, {"a\\'": "b"}]}}},
+    {"page": 2.5, "of": "it's", "tags": [], "in": {"deep": {}}},
+    {"page": 1, "of": None, "tags": ["a"], "in": {}},
+    {"draft": True, "tags": ["a", 'it\'s a "b"', 2.5, None, [True]], "in": float("inf")},
+]
 VECTORS = np.array([[1, 0, 0.1], [0, 2, 0], [0, 0, 3], [1, 1, 0]], "float32")
 MANAGED = {"verbose": False, "runtime": {"tensor_db": True}}
 
@@ -80,6 +86,23 @@ FILTERS = [
     ({"id": []}, ""),
     ({"metadata": {"draft": None}}, ""),  # the others have no such key
     ({"metadata": {"of": None}}, "f"),
+    ({"metadata": {}}, "cdfb"),
+    ({"metadata": {"draft": True, "tags": ["a", 'it\'s a "b"', 2.5, None, [True]]}}, "b"),
+    ({"metadata": {"tags": ("a", 'it\'s a "b"', np.float32(2.5), None, (True,))}}, "b"),
+    ({"metadata": {"tags": ["a"]}}, "f"),
+    ({"metadata": {"tags": np.array(["a"])}}, "f"),
+    ({"metadata": {"tags": "a"}}, "c"),
+    ({"metadata": {"tags": []}}, "d"),
+    ({"metadata": {"in": {"deep": {"of": [1, {"a\\'": "b"}]}}}}, "c"),
+    ({"metadata": {"in": {"deep": {}}}}, "d"),
+    ({"metadata": {"in": {}}}, "f"),
+    ({"metadata": {"in": float("inf")}}, "b"),
+    ({"text": ("cat", "bird")}, "cb"),
+    ({"text": {"cat"}}, "c"),
+    ({"text": [5, None, "cat"]}, "c"),
+    ({"embedding": VECTORS[2]}, "f"),
+    ({"embedding": VECTORS[2].tolist()}, ""),  # a list: one of these numbers
+    ({"embedding": [VECTORS[3], (1, 2), [0, 2, 0]]}, "db"),
 ]
 
 
@@ -104,6 +127,15 @@ def test_filters_and_queries_run_there(place, nothing_here):
     found = store.search(query=f"select id, score from (select *, {near} as score order by score desc limit 1)")
     assert found == {"score": [1.0], "id": ["d"]}
     assert store.search(embedding=[0, 0, 1], k=1, return_view=True).id.data()["value"] == ["f"]
+
+
+def test_filters_mean_the_same_here_and_there(place):
+    """That of the hub is also what is found by a filter of another store."""
+    store = filled(place)
+    for given, ids in FILTERS:
+        if given is not None:
+            for option in ("tensor_db", "python", "compute_engine"):
+                assert "".join(store.search(filter=given, exec_option=option)["id"]) == ids, (given, option)
 
 
 def test_what_is_written_is_found_at_once(place, nothing_here):
@@ -135,7 +167,6 @@ def test_auto_knows_a_store_that_was_made_so(place, monkeypatch):
     [
         ({"embedding": [1, 0]}, VectorStoreError, "has 2 numbers"),
         ({"embedding": [1, 0, 0], "filter": {"txt": "a"}}, TensorNotFoundError, "did you mean 'text'"),
-        ({"embedding": [1, 0, 0], "filter": {"metadata": {"page": [1]}}}, VectorStoreError, "cannot run on the hub"),
         ({"embedding": [1, 0, 0], "filter": lambda _: True}, VectorStoreError, "a function cannot filter on the hub"),
         ({"embedding": [1, 0, 0], "filter": {"metadata": "a"}}, VectorStoreError, "expected a dictionary"),
         ({"filter": [{"id": "a"}]}, VectorStoreError, "not a list"),
@@ -231,8 +262,9 @@ def test_other_stores_have_no_hub(tmp_path):
 @pytest.mark.parametrize(("given", "_"), FILTERS)
 def test_a_search_reads_as_it_was_written(given, _):
     query = np.array([0.1, -2e-7, 1e20], "float32")
-    found = parse(written(Search("embedding", query, 7, METRICS["cos"]), given))
+    known = filled("mem://read-as-it-was-written", runtime=None).dataset
+    found = parse(written(Search("embedding", query, 7, METRICS["cos"]), checked(known, given)))
     assert found.limit == 7
     assert found.is_descending
     assert np.array(found.order.vector, "float32").tolist() == query.tolist()
-    assert (found.where is None) == (not given)
+    assert (found.where is None) == (not given or given == {"metadata": {}})
