@@ -242,8 +242,9 @@ def test_a_dataset_is_deleted_whole(place):
     deeplake.delete(place)
     assert not deeplake.exists(place)
     assert not place.exists()
-    with pytest.raises(DatasetNotFoundError, match="nothing was deleted"):
-        deeplake.delete(place)
+    for force in (False, True):
+        with pytest.raises(DatasetNotFoundError, match="nothing was deleted"):
+            deeplake.delete(place, force=force)
 
 
 def test_other_files_are_not_deleted(tmp_path):

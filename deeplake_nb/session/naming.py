@@ -109,7 +109,7 @@ def delete(places: Places, place: Place, *, force: bool, is_shown: bool = True) 
             stacklevel=3,
         )
         return
-    if not force and entry is None and not is_dataset(store):
+    if entry is None and not is_dataset(store) and not (force and any(True for _ in store.list())):
         raise DatasetNotFoundError(f"no dataset at {store.url}{meant(store)}; nothing was deleted")
     delete_dataset(store, check=not force, is_shown=is_shown)
     if hub is not None and entry is not None:

@@ -72,7 +72,8 @@ def addition(
     limited(rate_limiter)
     function, data, target = embedding
     tensors = {name: listed(f"values of tensor {name!r}", values) for name, values in tensors.items()}
-    made = _embedded(dataset, tensors, function, listed("embedding_data", data), target, default)
+    data = [data] if isinstance(data, str) else listed("embedding_data", data)
+    made = _embedded(dataset, tensors, function, data, target, default)
     if len({one.tensor for one in made}) < len(made):
         raise VectorStoreError(f"embedding_tensor names one tensor twice: {[one.tensor for one in made]}")
     paired = {one.tensor for one in made if isinstance(tensors.get(one.tensor), tuple)}

@@ -99,9 +99,9 @@ def _rehearse(tensors: list[dict[str, Any]], making: Making, branch: str) -> Non
 
 
 def _fill(dataset: Dataset, tensors: list[dict[str, Any]], making: Making, branch: str) -> None:
-    if branch != dataset.branch:
-        dataset.checkout(branch, create=True)
     schema.create(dataset, tensors, making.embedding_function)
+    if branch != dataset.branch:  # the one that it starts from is a store, too
+        dataset.checkout(branch, create=True)
 
 
 def emptied(dataset: Dataset) -> Dataset:

@@ -178,7 +178,7 @@ class VectorStore:
         Args:
             embedding_function: makes embeddings of ``embedding_data``; by default the store's own. A list of them for
                 several tensors.
-            embedding_data: texts to embed; a list of lists for several tensors.
+            embedding_data: texts to embed, or one; a list of lists for several tensors.
             embedding_tensor: where the embeddings go; needed if there are several such tensors.
             return_ids: give back the ids of the rows.
             rate_limiter: ``{"enabled": True, "bytes_per_minute": ..., "batch_byte_size": ...}`` spreads the calls of

@@ -195,7 +195,10 @@ def test_branches_and_commits(store, path):
     store.checkout("main")
     assert len(store) == 4
     assert len(VectorStore(path, branch="side", read_only=True)) == 3
-    assert VectorStore(path + "2", branch="first", verbose=False).dataset.branch == "first"
+    other = VectorStore(path + "2", branch="first", verbose=False)
+    assert other.dataset.branch == "first"
+    other.add(text=TEXTS, metadata=PAGES, embedding=VECTORS)
+    assert [len(VectorStore(path + "2", branch=one, read_only=True)) for one in ("first", "main")] == [4, 0]
 
 
 def test_what_the_model_is_is_kept_and_not_its_key(path):
@@ -255,6 +258,8 @@ def test_embedding_while_adding(path):
         text=["ab"], metadata=[{}], embedding_data=["abc"], embedding_function=Model(), embedding_tensor="embedding"
     )
     assert store.dataset.embedding[-2:].numpy().tolist() == embed(["ab", "abc"])
+    store.add(text=["fig"], metadata=[{}], embedding_data="fig")
+    assert store.dataset.embedding[-1].numpy().tolist() == embed(["fig"])[0]
 
 
 def test_several_embeddings(path):
