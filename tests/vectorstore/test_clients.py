@@ -13,6 +13,7 @@ import pytest
 
 from tests import environments, machine
 from tests.fakes import moto
+from tests.fakes.hub import hub_server
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = Path(__file__).with_name("clients")
@@ -23,8 +24,9 @@ LLAMAINDEX = ("llama-index-core>=0.10.1,<0.11",)
 LLAMAINDEX_STORE = "llama-index-vector-stores-deeplake==0.1.6"
 
 
-def run(bin_folder, *arguments, cwd, check=True):
-    env = machine.environ() | {"PYTHONPATH": f"{ROOT}:{CLIENTS}", "HOME": str(cwd), "PYTHONWARNINGS": "ignore"}
+def run(bin_folder, *arguments, cwd, check=True, **environ):
+    environ |= {"PYTHONPATH": f"{ROOT}:{CLIENTS}", "HOME": str(cwd), "PYTHONWARNINGS": "ignore"}
+    env = machine.environ() | environ
     done = subprocess.run(
         [bin_folder / "python", *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=280
     )
@@ -50,17 +52,34 @@ def s3():
         yield moto.ADMIN | {"endpoint_url": endpoint}
 
 
-@pytest.fixture(params=["local", "s3"])
-def place(request, tmp_path):
-    """`[path, creds]` of a store to be."""
-    if request.param == "local":
-        return [str(tmp_path / "store"), None]
-    return ["s3://stores/" + re.sub(r"\W", "-", request.node.name), request.getfixturevalue("s3")]
+@pytest.fixture(scope="module")
+def hub():
+    with hub_server() as server:
+        server.client().create_org("stores")
+        yield server
 
 
-def test_langchain(langchain, place, tmp_path):
-    done = run(langchain, CLIENTS / "langchain_flow.py", json.dumps(place), cwd=tmp_path)
-    assert json.loads(done.stdout.splitlines()[-1]) == {
+@pytest.fixture(params=["local", "s3", "hub", "tensor_db"])
+def flow(request, tmp_path):
+    """Runs a client's program on a store to be; gives its answer."""
+    name, environ = re.sub(r"\W+", "-", request.node.name).strip("-"), {}
+    place = {"path": str(tmp_path / "store")}
+    if request.param == "s3":
+        place = {"path": f"s3://stores/{name}", "creds": request.getfixturevalue("s3")}
+    elif request.param != "local":
+        hub = request.getfixturevalue("hub")
+        environ = {"DEEPLAKE_NB_HUB": hub.url, "DEEPLAKE_NB_TOKEN": hub.token.reveal()}
+        place = {"path": f"hub://stores/{name}"} | ({"runtime": {"tensor_db": True}} if request.param != "hub" else {})
+
+    def program(python, file):
+        done = run(python, CLIENTS / file, json.dumps(place), cwd=tmp_path, **environ)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return program
+
+
+def test_langchain(langchain, flow):
+    assert flow(langchain, "langchain_flow.py") == {
         "ids": ["id0", "id1", "id2", "id3", "id4"],
         "most similar": ["cabbage", "a cat on a mat"],
         "scores rise": True,
@@ -92,9 +111,8 @@ def test_langchains_own_tests(langchain, tmp_path):
     assert re.search(r"\b24 passed\b", done.stdout), done.stdout[-2000:]
 
 
-def test_llamaindex(llamaindex, place, tmp_path):
-    done = run(llamaindex, CLIENTS / "llamaindex_flow.py", json.dumps(place), cwd=tmp_path)
-    answer = json.loads(done.stdout.splitlines()[-1])
+def test_llamaindex(llamaindex, flow):
+    answer = flow(llamaindex, "llamaindex_flow.py")
     first, second = answer.pop("scores")
     assert 1 > first > second > 0
     assert answer == {

@@ -1,4 +1,4 @@
-"""LangChain's `DeepLake` as its users have it, run by its own interpreter: `path creds` as JSON, one line of answer."""
+"""LangChain's `DeepLake` as its users have it, in its own interpreter: arguments of the store as JSON, one answer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Letters(Embeddings):
         return self.embed_documents([text])[0]
 
 
-def main(path, creds):
-    made = DeepLake(path, embedding=Letters(), creds=creds, verbose=False, overwrite=True)
+def main(path, **options):
+    made = DeepLake(path, embedding=Letters(), verbose=False, overwrite=True, **options)
     pages = [{"page": at, "even": at % 2 == 0} for at in range(len(TEXTS))]
     ids = made.add_texts(TEXTS, pages, ids=[f"id{at}" for at in range(len(TEXTS))])
     out = {"ids": ids, "most similar": [one.page_content for one in made.similarity_search("cab", k=2)]}
 
-    store = DeepLake(path, embedding=Letters(), creds=creds, verbose=False, read_only=True)
+    store = DeepLake(path, embedding=Letters(), verbose=False, read_only=True, **options)
     scored = store.similarity_search_with_score("cab", k=5, distance_metric="L2")
     out["scores rise"] = [score for _, score in scored] == sorted(score for _, score in scored)
     out["even"] = sorted(
@@ -50,4 +50,4 @@ def main(path, creds):
     sys.stdout.write(json.dumps(out))
 
 
-main(*json.loads(sys.argv[1]))
+main(**json.loads(sys.argv[1]))

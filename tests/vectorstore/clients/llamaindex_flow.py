@@ -1,4 +1,4 @@
-"""LlamaIndex's `DeepLakeVectorStore` below an index, run by its own interpreter: `path creds` as JSON, one answer."""
+"""LlamaIndex's `DeepLakeVectorStore` below an index, in its own interpreter: arguments as JSON, one answer."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def texts(nodes):
     return sorted(node.get_content() for node in nodes)
 
 
-def main(path, creds):
-    store = DeepLakeVectorStore(dataset_path=path, overwrite=True, verbose=False, creds=creds)
+def main(path, **options):
+    store = DeepLakeVectorStore(dataset_path=path, overwrite=True, verbose=False, **options)
     nodes = [TextNode(text=text, id_=f"n{at}", metadata={"page": at}) for at, text in enumerate(TEXTS)]
     model = Letters()
     VectorStoreIndex(nodes, storage_context=StorageContext.from_defaults(vector_store=store), embed_model=model)
 
-    again = DeepLakeVectorStore(dataset_path=path, read_only=True, verbose=False, creds=creds)
+    again = DeepLakeVectorStore(dataset_path=path, read_only=True, verbose=False, **options)
     index = VectorStoreIndex.from_vector_store(again, embed_model=model)
     found = index.as_retriever(similarity_top_k=2).retrieve("cab")
     out = {"retrieved": [one.node.get_content() for one in found], "scores": [one.score for one in found]}
@@ -61,4 +61,4 @@ def main(path, creds):
     sys.stdout.write(json.dumps(out))
 
 
-main(*json.loads(sys.argv[1]))
+main(**json.loads(sys.argv[1]))
