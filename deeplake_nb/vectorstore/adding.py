@@ -206,7 +206,10 @@ def _vectors(tensor: Tensor, values: Any) -> Any:
     if isinstance(values, np.ndarray):
         return _narrowed(tensor, values, dtype) if values.dtype == np.float64 else values
     try:
-        return _narrowed(tensor, values, dtype)
+        found = _narrowed(tensor, values, dtype)
+        if found.ndim > 1 or not any(one is None for one in values):  # of which numpy makes NaN, where all are
+            return found
+        return list(values)
     except SampleError:
         raise
     except (TypeError, ValueError) as error:

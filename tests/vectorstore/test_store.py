@@ -510,6 +510,15 @@ def test_an_empty_store(path):
     assert "add() some" in caught.value.__notes__[0]
 
 
+def test_rows_of_which_none_has_an_embedding(path):
+    store = VectorStore(path, verbose=False)
+    for _ in range(2):  # there are no others yet, and some
+        store.add(text=["a", "b"], metadata=None, embedding=[None, None], id=["a", "b"])
+        store.add(text=["c"], metadata=None, embedding=[[1, 2]], id=["c"])
+        store.add(text=["d"], metadata=None, embedding=None, id=["d"])
+    assert store.search(embedding=[1, 2], k=8)["id"] == list("ccabdabd")
+
+
 def test_rows_without_an_embedding_come_last(path):
     store = VectorStore(path, verbose=False)
     store.add(text=TEXTS, metadata=PAGES, embedding=[[1, 0], None, [0, 1], [np.nan, 0]], id=list("abcd"))
