@@ -210,12 +210,16 @@ class Search(Call):
     store: str = argument("STORE", "a variable that holds a VectorStore with an embedding function", "store")
     text: str = argument("WORDS", "what to look for; quotes go around spaces", "text")
     k: str | None = argument("K", "how many rows, 12 if not said", "text", "--k", default=None)
+    tensor: str | None = argument(
+        "TENSOR", "the embeddings to search in, where a row has several", "text", "--tensor", default=None
+    )
 
     @property
     def python(self) -> str:
         """``search(...)``."""
         k = "" if self.k is None else f", {self.k}"
-        return f"deeplake_nb.widgets.search_result.search({self.store}, {self.text!r}{k})"
+        tensor = "" if self.tensor is None else f", embedding_tensor={self.tensor!r}"
+        return f"deeplake_nb.widgets.search_result.search({self.store}, {self.text!r}{k}{tensor})"
 
 
 @dataclass(frozen=True, slots=True)

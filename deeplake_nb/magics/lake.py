@@ -182,7 +182,7 @@ class LakeMagics(Magics):
             raise CommandError(f"--k is how many rows to show, such as --k 20, not {command.k}")
         k = {} if command.k is None else {"k": int(command.k)}
         store = self._evaluate(command.store, scope, "vector store", _STORE_FIRST)
-        return search(store, command.text, **k)
+        return search(store, command.text, **k, embedding_tensor=command.tensor)
 
     @run.register
     def _cors(self, command: Cors, _scope: Mapping[str, Any]) -> object:

@@ -60,15 +60,18 @@ class SearchResult:
         return f"nearest to {self.words!r}: {counted(len(self), 'row')} of {self.view.path}"
 
 
-def search(store: VectorStore, words: str, k: int | None = None) -> SearchResult:
+def search(store: VectorStore, words: str, k: int | None = None, embedding_tensor: str | None = None) -> SearchResult:
     """The ``k`` rows of a vector store nearest to ``words``, which its own embedding function embeds.
 
-    ``k`` is 12 unless said otherwise, or all rows of a smaller store.
+    ``k`` is 12 unless said otherwise, or all rows of a smaller store; ``embedding_tensor`` the only
+    one, or ``embedding`` among several.
 
     Raises:
-        CommandError: it has no embedding function, or is no vector store.
+        CommandError: it has no embedding function, or is no vector store; or it has several embeddings of a row.
+        TensorNotFoundError: no such tensor.
         VectorStoreError: it has no rows, or fewer than ``k``.
     """
+    from deeplake_nb.vectorstore import schema
     from deeplake_nb.vectorstore.part import whole
     from deeplake_nb.vectorstore.store import VectorStore
 
@@ -82,11 +85,19 @@ def search(store: VectorStore, words: str, k: int | None = None) -> SearchResult
             f"{store.path} was opened without an embedding_function, which makes a vector of the words: "
             "open it with VectorStore(path, embedding_function=...)"
         )
-    rows, scores = store.nearest(words, min(_SHOWN, max(len(store), 1)) if k is None else k)
+    several = schema.embedding_tensors(store.dataset)
+    usual = several[0] if len(several) == 1 else "embedding"
+    if embedding_tensor is None and usual not in several:
+        raise CommandError(
+            f"{store.path} has {len(several)} embeddings of each row ({', '.join(several)}): "
+            f"say where to search, as in --tensor {several[0]}"
+        )
+    k = min(_SHOWN, max(len(store), 1)) if k is None else k
+    rows, scores = store.nearest(words, k, embedding_tensor or usual)
     view = whole(store.dataset)[rows]
-    text = next(name for name, tensor in store.tensors().items() if tensor.htype == "text")  # ids are, at the least
-    texts = view[text].data(aslist=True)["value"]
-    return SearchResult(words, view, tuple(scores), tuple(_shortened(one) for one in texts))
+    texts = [name for name, tensor in store.tensors().items() if tensor.htype == "text"]
+    shown = view[texts[0] if texts else schema.id_tensor(store.dataset)].data(aslist=True)["value"]
+    return SearchResult(words, view, tuple(scores), tuple(_shortened(str(one)) for one in shown))
 
 
 def _cell(text: str) -> str:
@@ -94,5 +105,5 @@ def _cell(text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deeplake_nb import VectorStore
-from deeplake_nb.errors import CommandError, VectorStoreError
+from deeplake_nb.errors import CommandError, TensorNotFoundError, VectorStoreError
 from deeplake_nb.magics.complete import complete
 from deeplake_nb.widgets.search_result import SearchResult
 
@@ -17,7 +17,7 @@ def letters(texts):
 @pytest.fixture
 def docs(shell):
     store = VectorStore("mem://docs", embedding_function=letters, verbose=False)
-    texts = ["a cat", "a dog", "<b>bold</b>\nand " + "long " * 40]
+    texts = ["a cat", "a dog", "<b>bold</b>\n\x1b[31mand " + "long " * 40]
     store.add(text=texts, metadata=[{"page": at} for at in range(3)], embedding_data=texts)
     shell.user_ns["docs"] = store
     return store
@@ -41,7 +41,7 @@ def test_what_is_shown(shell, docs, capsys):
     assert "nearest to 'a cat': 3 rows" in shown
     assert "embedding" in shown  # the summary of the rows, as a dataset is shown
     html = shell.value("%lake search docs cat")._repr_html_()
-    assert "&lt;b&gt;bold&lt;/b&gt; and long" in html
+    assert "&lt;b&gt;bold&lt;/b&gt; [31mand long" in html  # nothing that speaks to a terminal
     assert "<b>" not in html
     assert "…" in html
 
@@ -68,6 +68,33 @@ def test_mistakes(shell, docs, line, error, message):
     shell.user_ns["plain"] = VectorStore(dataset=docs.dataset)
     with pytest.raises(error, match=message):
         shell.value(f"%lake {line}")
+
+
+def several(shell, **tensors):
+    params = [{"name": name, **params} for name, params in tensors.items()]
+    shell.user_ns["several"] = VectorStore(
+        "mem://several", tensor_params=params, embedding_function=letters, verbose=False
+    )
+    return shell.user_ns["several"]
+
+
+def test_embeddings_of_another_name_and_rows_without_texts(shell):
+    several(shell, vectors={"htype": "embedding"}, id={}).add(vectors=letters(["a cat", "a dog"]), id=[7, 8])
+    found = shell.value("%lake search several dog --k 1")
+    assert (found.texts, found.view.id.numpy().tolist()) == (("[8]",), [[8]])
+
+
+def test_several_embeddings_of_a_row(shell, capsys):
+    htype = {"htype": "embedding"}
+    store = several(shell, one=htype, two=htype, text={"htype": "text"})
+    store.add(one=letters(["cat", "dog"]), two=letters(["dog", "cat"]), text=["x", "y"])
+    with pytest.raises(CommandError, match=r"2 embeddings of each row \(one, two\): .* --tensor one"):
+        shell.value("%lake search several dog")
+    with pytest.raises(TensorNotFoundError, match="no embedding tensor 'too'"):
+        shell.value("%lake search several dog --tensor too")
+    assert [shell.value(f"%lake search several dog --tensor {name}").texts[0] for name in ("one", "two")] == ["y", "x"]
+    shell.run_cell("%lake search several dog --tensor two --k 1 --code")
+    assert ".search(several, 'dog', 1, embedding_tensor='two')" in capsys.readouterr().out
 
 
 def test_completion_names_stores(docs):
