@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from deeplake_nb.vectorstore.embedding import Embedder, limited
 from deeplake_nb.vectorstore.searching import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ class Addition:
         """
         columns = {name: _values(dataset, name, values, len(self.ids)) for name, values in self.given.items()}
         for one in self.made:
-            columns[one.tensor] = one.embedder.documents(one.data, batch, rate_limiter)
+            columns[one.tensor] = one.embedder.documents(one.data, batch, rate_limiter, narrowing(dataset[one.tensor]))
         for name, values in columns.items():
             if schema.is_embedding(dataset[name]):
                 check_width(dataset, name, values)
@@ -202,11 +203,11 @@ def _values(dataset: Dataset, name: str, values: Any, count: int) -> Any:
 
 def _vectors(tensor: Tensor, values: Any) -> Any:
     """Embeddings as one array of the tensor's numbers; as a list where some rows have none."""
-    dtype = np.dtype(tensor.meta.dtype or np.float32)
+    narrow = narrowing(tensor)
     if isinstance(values, np.ndarray):
-        return _narrowed(tensor, values, dtype) if values.dtype == np.float64 else values
+        return narrow(values) if values.dtype.kind == "f" else values
     try:
-        found = _narrowed(tensor, values, dtype)
+        found = narrow(values)
         if found.ndim > 1 or not any(one is None for one in values):  # of which numpy makes NaN, where all are
             return found
         return list(values)
@@ -214,8 +215,13 @@ def _vectors(tensor: Tensor, values: Any) -> Any:
         raise
     except (TypeError, ValueError) as error:
         if any(one is None for one in values):
-            return [None if one is None else _narrowed(tensor, one, dtype) for one in values]
+            return [None if one is None else narrow(one) for one in values]
         raise VectorStoreError(f"tensor {tensor.name!r}: embeddings are vectors of one width ({error})") from error
+
+
+def narrowing(tensor: Tensor) -> Callable[[Any], NDArray[Any]]:
+    """Makes the tensor's numbers of others."""
+    return partial(_narrowed, tensor, dtype=np.dtype(tensor.meta.dtype or np.float32))
 
 
 def _narrowed(tensor: Tensor, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

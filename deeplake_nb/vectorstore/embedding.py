@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Narrow = Callable[[NDArray[Any]], NDArray[Any]]
+
 RATE_LIMITER: Mapping[str, Any] = {"enabled": False, "bytes_per_minute": 1_800_000.0, "batch_byte_size": 10_000}
 """v3's: nine tenths of what a common service of embeddings takes in a minute."""
 
@@ -40,20 +42,20 @@ class Embedder:
         return vector(self._method("embed_query")(text))
 
     def documents(
-        self, texts: Sequence[Any], batch: int, rate_limiter: Mapping[str, Any] | None
-    ) -> NDArray[np.float32]:
-        """Vectors ``(n, width)`` of texts, a batch at a time.
+        self, texts: Sequence[Any], batch: int, rate_limiter: Mapping[str, Any] | None, narrow: Narrow
+    ) -> NDArray[Any]:
+        """Vectors ``(n, width)`` of texts, a batch at a time; ``narrow`` makes a tensor's numbers of each batch.
 
         Raises:
             VectorStoreError: vectors of several widths, or another number of them.
         """
         limits = limited(rate_limiter)
         embed = self._method("embed_documents")
-        made: list[NDArray[np.float32]] = []
+        made: list[NDArray[Any]] = []
         parts = _by_bytes(texts, limits) if limits["enabled"] else _by_count(texts, batch)
         for part in parts:
             begun = time.monotonic()
-            made.append(matrix(embed(part), len(part)))
+            made.append(narrow(matrix(embed(part), len(part))))
             if limits["enabled"]:
                 least = 60 * limits["batch_byte_size"] / limits["bytes_per_minute"]
                 time.sleep(max(least - (time.monotonic() - begun), 0))
@@ -75,7 +77,8 @@ def vector(value: Any) -> NDArray[np.float32]:
         VectorStoreError: not one vector of finite numbers.
     """
     try:
-        found = np.asarray(value, np.float32)
+        with np.errstate(over="ignore"):  # what is too large is infinite
+            found = np.asarray(value, np.float32)
     except (TypeError, ValueError) as error:
         raise VectorStoreError(f"the embedding to search for is no list of numbers ({error})") from error
     if found.ndim > 1 and len(found) == 1:
@@ -85,7 +88,9 @@ def vector(value: Any) -> NDArray[np.float32]:
             f"the embedding to search for has shape {found.shape}; expected one vector, such as (768,) or (1, 768)"
         )
     if not np.isfinite(found).all():
-        raise VectorStoreError("the embedding to search for holds NaN or infinity; nothing is near to that")
+        raise VectorStoreError(
+            "the embedding to search for holds NaN, or infinity (as any number beyond 3.4e38); nothing is near to that"
+        )
     return found
 
 
@@ -112,14 +117,15 @@ def query_vector(given: Any, data: Any, function: Any, default: Embedder | None)
     return embedder.query(texts[0])
 
 
-def matrix(value: Any, count: int) -> NDArray[np.float32]:
-    """What an embedding function gave for ``count`` texts.
+def matrix(value: Any, count: int) -> NDArray[Any]:
+    """What an embedding function gave for ``count`` texts, in the numbers that it gave.
 
     Raises:
         VectorStoreError: vectors of several widths, no numbers, or another number of them.
     """
     try:
-        found = np.asarray(value, np.float32)
+        found = np.asarray(value)
+        found = found if found.dtype.kind in "fiu" else found.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise VectorStoreError(
             f"the embedding function gave no vectors of one width for {counted(count, 'text')} ({error})"

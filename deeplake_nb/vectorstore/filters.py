@@ -152,9 +152,11 @@ def having_ids(dataset: Dataset, name: str, ids: Any) -> Ints:
     """
     if not isinstance(ids, Iterable):
         raise VectorStoreError(f"ids is a list of ids, got {ids!r:.60}")
-    wanted = [ids] if isinstance(ids, str) else list(map(str, ids))
+    listed = [ids] if isinstance(ids, str) else list(ids)
     every = whole(dataset)
-    return passing(_test(every[name], wanted)[: len(every)], selected(dataset))
+    tensor = every[name]
+    wanted = list(map(str, listed)) if tensor.htype == "text" else _value(tensor, listed)
+    return passing(_test(tensor, wanted)[: len(every)], selected(dataset))
 
 
 def json_values(tensor: Tensor) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
+from deeplake_nb.vectorstore.embedding import vector
 from deeplake_nb.vectorstore.filters import json_values, texts
 from deeplake_nb.vectorstore.metrics import METRICS
 from deeplake_nb.vectorstore.part import nearest, passing, selected, whole
@@ -118,7 +119,7 @@ def _nearest(dataset: Dataset, query: Query, by: Distance, rows: Any, run: Run) 
     most = len(dataset) if query.limit is None else query.limit + query.offset
     if not most:
         return Found(np.empty(0, np.int64), [])
-    return nearest(Search(by.tensor, np.array(by.vector, np.float32), most, metric, rows), run)
+    return nearest(Search(by.tensor, vector(by.vector), most, metric, rows), run)
 
 
 def _sorted(dataset: Dataset, by: Path, rows: NDArray[np.int64], *, is_descending: bool) -> NDArray[np.int64]:

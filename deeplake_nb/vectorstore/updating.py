@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
-from deeplake_nb.vectorstore.adding import check_width, only_embedding
+from deeplake_nb.vectorstore.adding import check_width, narrowing, only_embedding
 from deeplake_nb.vectorstore.embedding import Embedder
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def updated(  # noqa: PLR0917 - one place calls it
         assert embedder is not None  # looked at above
         if len(rows):
             texts = dataset[rows][origin].data(aslist=True)["value"]
-            out[target] = embedder.documents(texts, batch, None)
+            out[target] = embedder.documents(texts, batch, None, narrowing(known[target]))
             check_width(dataset, target, out[target], is_all=len(np.unique(rows)) == len(dataset[target]))
     return out
 

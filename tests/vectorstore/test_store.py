@@ -262,6 +262,26 @@ def test_embedding_while_adding(path):
     assert store.dataset.embedding[-1].numpy().tolist() == embed(["fig"])[0]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8"])
+def test_embeddings_that_are_made_keep_what_digits_their_tensor_has(path, dtype):
+    params = [{"name": "text", "htype": "text"}, {"name": "embedding", "htype": "embedding", "dtype": dtype}]
+    store = VectorStore(path, tensor_params=params, verbose=False, embedding_function=lambda texts: [made] * len(texts))
+    made = [1, 2, -3] if dtype == "int8" else [0.1, 0.2, 1 / 3]
+    store.add(text=["a", "b"], embedding_data=["a", "b"])
+    store.add(text=["c"], embedding=np.array([made]))
+    assert store.dataset.embedding.numpy().tolist() == [np.array(made, dtype).tolist()] * 3
+    made = [4, 5, 6] if dtype == "int8" else [0.3, 0.4, 2 / 3]
+    store.update_embedding(row_ids=[0])
+    assert store.dataset.embedding[0].numpy().tolist() == np.array(made, dtype).tolist()
+    assert store.search("x", k=2, distance_metric="l2")["score"] == pytest.approx(
+        [0, np.linalg.norm(np.subtract(*store.dataset.embedding[:2].numpy(aslist=True)))], abs=1e-3
+    )
+    made = [1e300] * 3 if dtype != "int8" else [300] * 3
+    if dtype != "float64":
+        with pytest.raises(SampleError, match=r"numbers beyond|do not fit dtype int8"):
+            store.update_embedding(row_ids=[0])
+
+
 def test_several_embeddings(path):
     params = [{"name": name, "htype": "embedding"} for name in ("one", "two")]
     store = VectorStore(path, tensor_params=[*params, {"name": "text", "htype": "text"}], verbose=False)
@@ -467,6 +487,7 @@ def test_filters(store, given, ids):
         ({"embedding": []}, VectorStoreError, r"shape \(0,\)"),
         ({"embedding": ["a"]}, VectorStoreError, "no list of numbers"),
         ({"embedding": [1, 0, np.nan]}, VectorStoreError, "NaN"),
+        ({"embedding": [1, 0, 1e300]}, VectorStoreError, "any number beyond"),
         ({"embedding": [1, 0, 0], "k": 0}, VectorStoreError, "1 or more, got 0"),
         ({"embedding": [1, 0, 0], "k": 5}, VectorStoreError, "k=5 is more than the 4 rows of the store"),
         ({"embedding": [1, 0, 0], "k": 5, "exec_option": "compute_engine"}, VectorStoreError, "more than the 4 rows"),
@@ -574,6 +595,15 @@ def test_rows_are_named_in_any_form(store, rows):
     assert contents(store)["id"] == ["d", "b"]
     assert store.delete(row_ids=[])
     assert len(store) == 2
+
+
+def test_ids_that_are_numbers(path):
+    params = [{"name": "embedding", "htype": "embedding"}, {"name": "id", "htype": "generic", "dtype": "int64"}]
+    store = VectorStore(path, tensor_params=params, verbose=False)
+    store.add(embedding=VECTORS, id=[7, 8, 9, 10])
+    store.delete(ids=[8, 11])
+    store.delete(ids=np.array([10]))
+    assert store.dataset.id.numpy().ravel().tolist() == [7, 9]
 
 
 def test_deleting_by_id_where_nothing_is_left(store, path):

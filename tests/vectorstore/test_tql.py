@@ -131,6 +131,7 @@ def test_removing_and_embedding_anew_by_query(tmp_path):
         ("select * order by L2_NORM(embedding-ARRAY[1, 2, 3]) desc", "nearest first with ASC"),
         ("select * order by COSINE_SIMILARITY(embedding, ARRAY[1, 2, 3])", "nearest first with DESC"),
         ("select * order by L2_NORM(embedding-ARRAY[1, 2])", "has 2 numbers"),
+        ("select * order by L2_NORM(embedding-ARRAY[1, 2, 1e39])", "any number beyond 3.4e38"),
         ("select * order by metadata", "no order"),
         ("x" * 1_000_001, "at most"),
     ],
