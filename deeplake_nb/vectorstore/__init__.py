@@ -1,7 +1,8 @@
 """A vector store: a dataset of texts, their embeddings and metadata, that answers what is nearest to a vector.
 
 ``store`` is the façade with v3's names; ``schema`` makes and checks its tensors, ``adding`` turns the arguments of
-``add`` into columns, ``filters`` finds the rows that a filter means. ``scan`` is the exact search: it runs blocks of
+``add`` into columns, ``filters`` finds the rows that a filter means, ``changing`` sees to it that they still are these
+rows when they are changed. ``scan`` is the exact search: it runs blocks of
 ``dataset.blocks`` (files as they lie in memory, where that can be had) through ``nearest``, which asks ``metrics``
 twice, once fast (``products``) and once exactly. Of large local files ``sketches`` are kept from the second search on,
 four bits a number (``sketch``): they tell which few rows are worth a look (``narrowing``). ``graph`` is an HNSW graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from deeplake_nb.errors import UnsupportedError, VectorStoreError
 from deeplake_nb.urls import DiscreetText
 from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
+from deeplake_nb.vectorstore.changing import change
 from deeplake_nb.vectorstore.embedding import Embedder, query_vector
 from deeplake_nb.vectorstore.engines import Engines
 from deeplake_nb.vectorstore.filters import checked, having_ids, matching, numbered
@@ -21,7 +23,7 @@ from deeplake_nb.vectorstore.metrics import metric_named
 from deeplake_nb.vectorstore.opening import Making, emptied, opened
 from deeplake_nb.vectorstore.part import whole
 from deeplake_nb.vectorstore.searching import Search
-from deeplake_nb.vectorstore.updating import updated
+from deeplake_nb.vectorstore.updating import update
 
 if TYPE_CHECKING:
     import os
@@ -314,9 +316,8 @@ class VectorStore:
         if delete_all:
             self._dataset = emptied(self._dataset)
             return True
-        rows = self._chosen(row_ids, ids, filter, query, exec_option)
-        if len(rows):
-            self._dataset.pop(rows.tolist())
+        chosen = partial(self._chosen, row_ids, ids, filter, query, exec_option)
+        change(self._dataset, chosen, lambda rows: self._dataset.pop(rows.tolist()) if len(rows) else None)
         return True
 
     def update_embedding(  # noqa: PLR0917 - v3's signature
@@ -346,12 +347,10 @@ class VectorStore:
             VectorStoreError: it is not said which rows, or arguments that contradict each other; nothing changed.
             ReadOnlyError: opened for reading.
         """
-        rows = self._chosen(row_ids, ids, filter, query, exec_option)
         names = embedding_source_tensor, embedding_tensor
         functions = embedding_function if embedding_function is not None else self.embedding_function
-        values = updated(whole(self._dataset), rows, functions, *names, self.ingestion_batch_size)
-        if len(rows):
-            whole(self._dataset)[rows].update(values)
+        chosen = partial(self._chosen, row_ids, ids, filter, query, exec_option)
+        update(whole(self._dataset), chosen, functions, *names, self.ingestion_batch_size)
 
     def _chosen(self, row_ids: Any, ids: Any, filter: Any, query: str | None, exec_option: str | None) -> Ints:  # noqa: A002
         """Numbers in the whole dataset of the rows that one of the four ways names."""

@@ -8,18 +8,40 @@ import numpy as np
 
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.vectorstore.adding import check_width, narrowing, only_embedding
+from deeplake_nb.vectorstore.changing import change
 from deeplake_nb.vectorstore.embedding import Embedder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from deeplake_nb.dataset.dataset import Dataset
 
+    Ints = NDArray[np.int64]
 
-def updated(  # noqa: PLR0917 - one place calls it
-    dataset: Dataset, rows: NDArray[np.int64], functions: Any, sources: Any, tensors: Any, batch: int
+
+def update(  # noqa: PLR0917 - one place calls it
+    dataset: Dataset, chosen: Callable[[], Ints], functions: Any, sources: Any, tensors: Any, batch: int
+) -> None:
+    """Make embeddings of the rows ``chosen`` anew; each of ``functions``, ``sources``, ``tensors`` is one or a list.
+
+    Raises:
+        VectorStoreError: no function, different numbers of the three, or embeddings of another width; nothing changed.
+        TensorNotFoundError: no such tensor.
+    """
+
+    def made() -> tuple[Ints, dict[str, Any]]:
+        rows = chosen()
+        return rows, _updated(dataset, rows, functions, sources, tensors, batch)
+
+    change(dataset, made, lambda new: dataset[new[0]].update(new[1]) if len(new[0]) else None)
+
+
+def _updated(  # noqa: PLR0917 - one place calls it
+    dataset: Dataset, rows: Ints, functions: Any, sources: Any, tensors: Any, batch: int
 ) -> dict[str, Any]:
-    """New values of embedding tensors for ``rows``; each of ``functions``, ``sources``, ``tensors`` is one or a list.
+    """New values of embedding tensors for ``rows``.
 
     Raises:
         VectorStoreError: no function, different numbers of the three, or embeddings of another width.
