@@ -21,7 +21,7 @@ from deeplake_nb.storage.open import open_storage
 from deeplake_nb.storage.presigned import PresignedStorage
 from deeplake_nb.urls import parse
 from deeplake_nb.vectorstore.engines import Engines
-from deeplake_nb.vectorstore.querying import queried
+from deeplake_nb.vectorstore.querying import numbered_by, queried
 from deeplake_nb.vectorstore.searching import answer, check_not_empty, index_params
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Queries:
     def run(self, hub: Hub, org: str, name: str, query: str, version: str | None) -> dict[str, Any]:
         """``indices``, the rows found, and ``data``, the values of what the query selects.
 
+        ``numbered_by`` is ours: it tells in which version the rows have these numbers.
+
         Raises:
             DatasetNotFoundError: none that the user may see.
             VectorStoreError: the query cannot be read, or carried out.
@@ -63,7 +65,8 @@ class Queries:
             return None if most.mode == "r" else self._storage(hub, most)
 
         found, names = queried(dataset, query, lambda search: engines.run("compute_engine", dataset, search, own))
-        return {"indices": found.rows.tolist(), "data": _plain(answer(dataset, found, names))}
+        said = {"indices": found.rows.tolist(), "data": _plain(answer(dataset, found, names))}
+        return said | {"numbered_by": numbered_by(dataset, query)}
 
     def _storage(self, hub: Hub, found: Resolved) -> StorageProvider:
         place, given = parse(found.url), dict(found.creds)

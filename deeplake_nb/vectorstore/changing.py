@@ -45,7 +45,7 @@ def change(dataset: Dataset, plan: Callable[[], T], do: Callable[[T], None]) -> 
 def numbering(dataset: Dataset, names: Iterable[str]) -> str:
     """What tells the rows of tensors, and so their numbers, from those of other versions: by where they are stored."""
     digest = hashlib.sha256()
-    for name in names:
+    for name in sorted(names):
         selection = dataset[name]._selection()  # noqa: SLF001 - as `Blocks` have it
         ids = selection.state.tables(selection.tensor).ids
         digest.update(f"{name} {selection.tensor.length} {len(ids.ids)} ".encode())

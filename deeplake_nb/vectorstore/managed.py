@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from deeplake_nb.errors import HubError, VectorStoreError
+from deeplake_nb.errors import HubError, StorageError, VectorStoreError
 from deeplake_nb.format import keys
 from deeplake_nb.storage.provider import exists
+from deeplake_nb.vectorstore.querying import numbered_by
 from deeplake_nb.vectorstore.searching import Found
 from deeplake_nb.vectorstore.tql import named
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MARK = f"{keys.BESIDE}tensor_db"
 """Is there where a store was made with ``runtime={"tensor_db": True}``."""
+
+_ATTEMPTS = 3
 
 
 @runtime_checkable
@@ -60,13 +63,41 @@ def place_of(dataset: Dataset) -> tuple[str, str]:
 
 
 def run(hub: RunsQueries, dataset: Dataset, text: str) -> Found:
-    """What the hub finds in this version of the store.
+    """What the hub finds in this version of the store, as it is now: others may have changed it since it was opened.
 
     Raises:
-        LakeError: the hub refuses, or cannot be reached.
+        LakeError: the hub refuses, or cannot be reached, or the store changes all the time.
     """
     dataset.flush()
-    said = hub.query(*place_of(dataset), text, dataset.pending_commit_id)
+    version = dataset._state.address  # noqa: SLF001 - the newest of its branch
+    for _ in range(_ATTEMPTS):
+        said = hub.query(*place_of(dataset), text, version)
+        wanted = said.get("numbered_by")  # None by a hub that does not know of this yet
+        if wanted is None or _is_of(dataset, text, wanted):
+            return _found(said, dataset)
+        now = _opened_anew(dataset, version)
+        if _is_of(now, text, wanted):
+            return _found(said, now)._replace(dataset=now)
+    raise HubError(f"{dataset.path} changes faster than it can be searched: search it again")
+
+
+def _opened_anew(dataset: Dataset, version: str) -> Dataset:
+    state = dataset._state  # noqa: SLF001 - which knows where it lies
+    now = type(dataset).open(state.storage, state.open_links, address=version, read_only=True)
+    if state.host is not None:
+        now.hosted_by(state.host)
+    return now
+
+
+def _is_of(dataset: Dataset, text: str, wanted: Any) -> bool:
+    """Whether rows are numbered as this dataset has them."""
+    try:
+        return bool(numbered_by(dataset, text) == wanted)
+    except StorageError:  # what it knows of them is no more
+        return False
+
+
+def _found(said: Mapping[str, Any], dataset: Dataset) -> Found:
     try:
         rows = np.array(said["indices"], np.int64).reshape(-1)
         scores = said["data"].get("score")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplake_nb.errors import TensorNotFoundError, VectorStoreError, did_you_mean
+from deeplake_nb.vectorstore.changing import numbering
 from deeplake_nb.vectorstore.embedding import vector
 from deeplake_nb.vectorstore.filters import json_values, texts
 from deeplake_nb.vectorstore.metrics import METRICS
@@ -90,6 +91,18 @@ def names_of(dataset: Dataset, text: str) -> list[str]:
     for name in (*names, *_mentioned(query.where), *_mentioned(query.order)):
         _known(dataset, name)
     return names
+
+
+def numbered_by(dataset: Dataset, text: str) -> str:
+    """What tells whether a query, carried out elsewhere, found rows of the same version: see ``changing.numbering``.
+
+    Raises:
+        VectorStoreError: it cannot be read.
+        TensorNotFoundError: it names one that is none.
+    """
+    query = parse(text)
+    selected = dataset.tensors if query.tensors is None else query.tensors
+    return numbering(dataset, {*selected, *_mentioned(query.where), *_mentioned(query.order)})
 
 
 def _mentioned(part: Any) -> Iterator[str]:

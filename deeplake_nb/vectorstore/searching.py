@@ -31,10 +31,14 @@ EXEC_OPTIONS = ("auto", "python", "compute_engine", "tensor_db")
 
 
 class Found(NamedTuple):
-    """Rows in the order in which they are given; ``scores`` where they were found by an embedding."""
+    """Rows in the order in which they are given; ``scores`` where they were found by an embedding.
+
+    They are rows of ``dataset``, if that is not the one that was asked: others may have changed it since.
+    """
 
     rows: Ints
     scores: list[float] | None = None
+    dataset: Dataset | None = None
 
 
 class Search(NamedTuple):

@@ -272,13 +272,13 @@ class VectorStore:
                 metric = metric_named(distance_metric or self.index_params["distance_metric"])
                 search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
             found = self._engines.find(option, self._dataset, search, filter)
-        dataset = whole(self._dataset)
+        dataset = whole(self._dataset) if found.dataset is None else found.dataset
         return dataset[found.rows] if return_view else searching.answer(dataset, found, tensors)
 
     def nearest(
         self, words: str, k: int | None = None, embedding_tensor: str = "embedding"
-    ) -> tuple[Ints, list[float]]:
-        """Numbers in the whole dataset of the ``k`` rows nearest to a text, nearest first, with their scores.
+    ) -> tuple[Dataset, list[float]]:
+        """The ``k`` rows nearest to a text as a view, nearest first, with their scores.
 
         Raises:
             VectorStoreError: no rows, fewer than ``k``, or no embedding function.
@@ -289,7 +289,8 @@ class VectorStore:
         metric = metric_named(self.index_params["distance_metric"])
         search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
         found = self._engines.find(self._exec_option, self._dataset, search, None)
-        return found.rows, found.scores or []
+        dataset = whole(self._dataset) if found.dataset is None else found.dataset
+        return dataset[found.rows], found.scores or []
 
     def _rows_wanted(self, k: Any, rows: int) -> int:
         """How many rows to find among so many."""

@@ -72,7 +72,6 @@ def search(store: VectorStore, words: str, k: int | None = None, embedding_tenso
         VectorStoreError: it has no rows, or fewer than ``k``.
     """
     from deeplake_nb.vectorstore import schema
-    from deeplake_nb.vectorstore.part import whole
     from deeplake_nb.vectorstore.store import VectorStore
 
     if not isinstance(store, VectorStore):
@@ -93,8 +92,7 @@ def search(store: VectorStore, words: str, k: int | None = None, embedding_tenso
             f"say where to search, as in --tensor {several[0]}"
         )
     k = min(_SHOWN, max(len(store), 1)) if k is None else k
-    rows, scores = store.nearest(words, k, embedding_tensor or usual)
-    view = whole(store.dataset)[rows]
+    view, scores = store.nearest(words, k, embedding_tensor or usual)
     texts = [name for name, tensor in store.tensors().items() if tensor.htype == "text"]
     shown = view[texts[0] if texts else schema.id_tensor(store.dataset)].data(aslist=True)["value"]
     return SearchResult(words, view, tuple(scores), tuple(_shortened(str(one)) for one in shown))

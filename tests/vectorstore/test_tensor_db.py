@@ -15,6 +15,7 @@ from deeplake_nb.errors import (
     UnsupportedError,
     VectorStoreError,
 )
+from deeplake_nb.vectorstore import managed
 from deeplake_nb.vectorstore.filters import checked
 from deeplake_nb.vectorstore.managed import MARK, written
 from deeplake_nb.vectorstore.metrics import METRICS
@@ -149,6 +150,50 @@ def test_what_is_written_is_found_at_once(place, nothing_here):
     assert store.search(embedding=[1, 0, 0], k=2)["id"] == ["b", "d"]
     store.checkout("main")
     assert store.search(embedding=[1, 0, 0], k=1)["id"] == ["c"]
+
+
+@pytest.fixture
+def once(monkeypatch):
+    """Fails a test that opens a store a second time."""
+    monkeypatch.setattr(managed, "_opened_anew", lambda *_: pytest.fail("opened anew"))
+
+
+def test_a_store_that_nobody_else_changed_is_not_opened_anew(place, once):
+    store = filled(place)
+    reader = VectorStore(place, read_only=True)
+    for number in range(3):
+        for one in (store, reader):
+            assert one.search(embedding=[0, 0, 1], k=1)["id"] == ["f"]
+            assert one.search(query="select * where id == 'f'", return_view=True).id.data()["value"] == ["f"]
+        store.add(text=["x"], metadata=[{}], embedding=[[-1, number, 0]])
+        if number == 1:
+            store.delete(ids=["c"])
+            store.commit()
+        reader = VectorStore(place, read_only=True)
+
+
+def test_what_others_have_changed_since_is_found_as_it_is(place, nothing_here):
+    """The hub numbers rows as they are now; who opened the store before that has other numbers."""
+    store = filled(place)
+    reader, writer = VectorStore(place, read_only=True), VectorStore(place, verbose=False)
+    changes = (
+        lambda: store.delete(row_ids=[0]),
+        lambda: store.add(text=["new"], metadata=[{}], embedding=[[-3, -3, -3]], id=["n"]),
+        store.commit,
+        lambda: store.delete(ids=["d"]),
+    )
+    for one in (reader, writer):
+        one.search(embedding=[0, 0, 1], k=1)  # so that it has read what rows there are
+    for change in changes:
+        change()
+        for one in (reader, writer):
+            assert one.search(embedding=[0, 0, 1], k=1)["id"] == ["f"]
+            assert one.search(filter={"id": ["b"]})["text"] == ["bird"]
+            assert one.search(query="select text where id == 'f'")["text"] == [TEXTS[2]]
+            assert one.search(embedding=[0, 0, 1], k=1, return_view=True).text.data()["value"] == [TEXTS[2]]
+    assert reader.search(embedding=[-3, -3, -3], k=1)["text"] == ["new"]
+    writer.delete(query="select * where id == 'f'")
+    assert VectorStore(place, read_only=True).dataset.id.data()["value"] == ["b", "n"]
 
 
 def test_auto_knows_a_store_that_was_made_so(place, monkeypatch):
