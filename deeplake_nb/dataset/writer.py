@@ -82,6 +82,12 @@ class Writer(Flushing):
         self.state.refresh()
         self._lock = self._new_lock()
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Keep other threads from changing anything."""
+        with self._writing:
+            yield
+
     # ------------------------------------------------------------------ rows that wait
 
     def wait(self, group: str, sample: Mapping[str, Any]) -> bool:

@@ -65,7 +65,7 @@ class Queries:
             return None if most.mode == "r" else self._storage(hub, most)
 
         found, names = queried(dataset, query, lambda search: engines.run("compute_engine", dataset, search, own))
-        said = {"indices": found.rows.tolist(), "data": _plain(answer(dataset, found, names))}
+        said = {"indices": found.rows.tolist(), "data": _plain(answer(found.view(dataset), found, names))}
         return said | {"numbered_by": numbered_by(dataset, query)}
 
     def _storage(self, hub: Hub, found: Resolved) -> StorageProvider:

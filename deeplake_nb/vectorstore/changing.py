@@ -1,16 +1,17 @@
-"""Changing rows that were found: they are numbered as they are when they are changed, whoever else writes."""
+"""Rows are found by their numbers, and then changed or read: both of the same rows, whoever else writes."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, TypeVar
 
-from deeplake_nb.errors import LockedError
+from deeplake_nb.errors import LockedError, TensorNotFoundError, UnsupportedError, VectorStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from deeplake_nb.dataset.dataset import Dataset
+    from deeplake_nb.format.encoders import ChunkIds
 
 _ATTEMPTS = 3
 
@@ -40,6 +41,46 @@ def change(dataset: Dataset, plan: Callable[[], T], do: Callable[[T], None]) -> 
         f"{dataset.path}: other writers changed it {_ATTEMPTS} times while rows were found and embedded; nothing was "
         "changed here, so try again"
     )
+
+
+def steadily(dataset: Dataset, ask: Callable[[], T]) -> T:
+    """What is asked of rows, which other threads may remove meanwhile: then it is asked again, at last while none may.
+
+    Rows are found in one moment and read in another.
+    """
+    writer = dataset._writer  # noqa: SLF001 - without one nobody changes what this one knows
+    if writer is None:
+        return ask()
+    for _ in range(_ATTEMPTS):
+        before = _tables(dataset)
+        if before is None:
+            break
+        try:
+            found = ask()
+        except (VectorStoreError, TensorNotFoundError, UnsupportedError):
+            raise  # of what was asked
+        except Exception:  # noqa: BLE001 - perhaps of rows that went meanwhile: if not, it comes again
+            break
+        if _is_same(before, _tables(dataset)):
+            return found
+    with writer.still():
+        return ask()
+
+
+def _tables(dataset: Dataset) -> list[ChunkIds] | None:
+    """What tells that rows went, which go from one tensor after the other: where those of the first and the last are.
+
+    None while one has more than the other. Nobody changes a table, but makes another.
+    """
+    first, *_, last = [*dataset.tensors.values()] * 2
+    found = [tensor._selection() for tensor in (first, last)]  # noqa: SLF001 - as `Blocks` have it
+    if found[0].tensor.length != found[1].tensor.length:
+        return None
+    return [one.state.tables(one.tensor).ids for one in found]
+
+
+def _is_same(one: list[ChunkIds], other: list[ChunkIds] | None) -> bool:
+    return other is not None and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def numbering(dataset: Dataset, names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from deeplake_nb.dataset.blocks import payloads
 from deeplake_nb.errors import FormatError, TensorNotFoundError, VectorStoreError, did_you_mean
 from deeplake_nb.format.meta import decode_json
-from deeplake_nb.vectorstore.part import passing, selected, whole
+from deeplake_nb.vectorstore.part import count, passing, selected, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +39,9 @@ def matching(dataset: Dataset, wanted: Any) -> Ints | None:
         return selected(dataset.filter(wanted))
     among, dataset = selected(dataset), whole(dataset)
     tensors = dataset.tensors
-    mask = np.ones(len(dataset), bool)
-    for name, value in wanted.items():
-        mask &= _test(tensors[name], value)[: len(mask)]
-    return passing(mask, among)
+    masks = [np.ones(count(dataset), bool), *(_test(tensors[name], value) for name, value in wanted.items())]
+    least = min(map(len, masks))
+    return passing(np.logical_and.reduce([mask[:least] for mask in masks]), among)
 
 
 def checked(dataset: Dataset, wanted: Any) -> Any:
@@ -156,7 +155,7 @@ def having_ids(dataset: Dataset, name: str, ids: Any) -> Ints:
     every = whole(dataset)
     tensor = every[name]
     wanted = list(map(str, listed)) if tensor.htype == "text" else _value(tensor, listed)
-    return passing(_test(tensor, wanted)[: len(every)], selected(dataset))
+    return passing(_test(tensor, wanted)[: count(every)], selected(dataset))
 
 
 def json_values(tensor: Tensor) -> list[Any]:

@@ -27,6 +27,12 @@ def whole(dataset: Dataset) -> Dataset:
     return dataset if dataset.index.is_whole else dataset.all_rows
 
 
+def count(dataset: Dataset) -> int:
+    """How many rows all tensors have, as they are read: without those that another thread is just adding."""
+    lengths = [tensor._selection().tensor.length for tensor in dataset.tensors.values()]  # noqa: SLF001 - as of blocks
+    return min(lengths, default=0)
+
+
 def selected(dataset: Dataset) -> Ints | None:
     """Numbers of the rows that are selected, in their order, some perhaps several times; None for all."""
     if dataset.index.is_whole:

@@ -12,7 +12,7 @@ from deeplake_nb.vectorstore.changing import numbering
 from deeplake_nb.vectorstore.embedding import vector
 from deeplake_nb.vectorstore.filters import json_values, texts
 from deeplake_nb.vectorstore.metrics import METRICS
-from deeplake_nb.vectorstore.part import nearest, passing, selected, whole
+from deeplake_nb.vectorstore.part import count, nearest, passing, selected, whole
 from deeplake_nb.vectorstore.searching import Found, Search
 from deeplake_nb.vectorstore.tql import Condition, Distance, Path, Query, parse
 
@@ -149,7 +149,7 @@ class _Columns:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._count = len(dataset)
+        self._count = count(dataset)
         self._columns: dict[str, list[Any]] = {}
 
     def mask(self, condition: Condition) -> Mask:

@@ -40,6 +40,11 @@ class Found(NamedTuple):
     scores: list[float] | None = None
     dataset: Dataset | None = None
 
+    def view(self, asked: Dataset) -> Dataset:
+        """The rows themselves, of the one that was ``asked`` where it is no other."""
+        found: Dataset = (asked if self.dataset is None else self.dataset)[self.rows]
+        return found
+
 
 class Search(NamedTuple):
     """What is asked of one dataset: the nearest ``k`` of ``rows`` (None: all of them) to a vector."""
@@ -129,6 +134,16 @@ def check_not_empty(dataset: Dataset) -> int:
     return count
 
 
+def check_asked(*ways: Any) -> None:
+    """Refuse to search for nothing.
+
+    Raises:
+        VectorStoreError: none of the ways to ask is taken.
+    """
+    if all(one is None for one in ways):
+        raise VectorStoreError("search for something: give an embedding, embedding_data, a filter or a query")
+
+
 def check_query(option: str, *others: Any) -> None:
     """Refuse a query with arguments that it stands in place of (an embedding, a filter, tensors), or in ``python``.
 
@@ -189,23 +204,24 @@ def returned_tensors(dataset: Dataset, wanted: Any, embedding_tensor: str) -> li
     return names
 
 
-def answer(dataset: Dataset, found: Found, tensors: list[str]) -> dict[str, Any]:
-    """The rows as v3 gives them: ``score``, then each tensor's values."""
-    view = dataset[found.rows]
+def answer(view: Dataset, found: Found, tensors: list[str]) -> dict[str, Any]:
+    """The rows, of which there is a view, as v3 gives them: ``score``, then each tensor's values."""
     out: dict[str, Any] = {} if found.scores is None else {"score": found.scores}
     return out | {name: view[name].data(aslist=True)["value"] for name in tensors}
 
 
-def refuse_deep_memory(asked: Any) -> None:
-    """Deep Memory was a service of the makers of Deep Lake.
+def refuse(*, deep_memory: Any, return_tql: Any) -> None:
+    """Deep Memory was a service of the makers of Deep Lake, and the original's searches were queries.
 
     Raises:
-        UnsupportedError: it is asked for.
+        UnsupportedError: one of them is asked for.
     """
-    if asked:
+    if deep_memory:
         raise UnsupportedError(
             "deep_memory needs a model that a service of Activeloop's trained, and is not here: search without it"
         )
+    if return_tql:
+        raise UnsupportedError("return_tql: a search here is no query; leave it out, or give a query of your own")
 
 
 _INDEX_PARAMS: Mapping[str, Any] = {"threshold": None, "distance_metric": "COS", "additional_params": {}}

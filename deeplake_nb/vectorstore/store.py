@@ -15,7 +15,7 @@ from deeplake_nb.errors import UnsupportedError, VectorStoreError
 from deeplake_nb.urls import DiscreetText
 from deeplake_nb.vectorstore import schema, searching
 from deeplake_nb.vectorstore.adding import addition
-from deeplake_nb.vectorstore.changing import change
+from deeplake_nb.vectorstore.changing import change, steadily
 from deeplake_nb.vectorstore.embedding import Embedder, query_vector
 from deeplake_nb.vectorstore.engines import Engines
 from deeplake_nb.vectorstore.filters import checked, having_ids, matching, numbered
@@ -254,43 +254,44 @@ class VectorStore:
                 other.
             TensorNotFoundError: no such tensor.
         """
-        searching.refuse_deep_memory(deep_memory)
+        searching.refuse(deep_memory=deep_memory, return_tql=return_tql)
         option = searching.check_exec_option(exec_option or self._exec_option)
         tensors = searching.returned_tensors(self._dataset, return_tensors, embedding_tensor)
         wanted = query_vector(embedding, embedding_data, embedding_function, self.embedding_function)
-        if wanted is None and filter is None and query is None:
-            raise VectorStoreError("search for something: give an embedding, embedding_data, a filter or a query")
-        if return_tql:
-            raise UnsupportedError("return_tql: a search here is no query; leave it out, or give a query of your own")
-        rows = searching.check_not_empty(self._dataset)
-        if query is not None:
-            searching.check_query(option, wanted, filter, return_tensors)
-            found, tensors = self._engines.query(option, self._dataset, query)
-        else:
-            search = None
-            if wanted is not None:
-                metric = metric_named(distance_metric or self.index_params["distance_metric"])
-                search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
-            found = self._engines.find(option, self._dataset, search, filter)
-        dataset = whole(self._dataset) if found.dataset is None else found.dataset
-        return dataset[found.rows] if return_view else searching.answer(dataset, found, tensors)
+        searching.check_asked(wanted, filter, query)
 
-    def nearest(
-        self, words: str, k: int | None = None, embedding_tensor: str = "embedding"
-    ) -> tuple[Dataset, list[float]]:
+        def ask() -> Any:
+            count = searching.check_not_empty(self._dataset)
+            if query is not None:
+                searching.check_query(option, wanted, filter, return_tensors)
+                found, names = self._engines.query(option, self._dataset, query)
+            else:
+                metric = metric_named(distance_metric or self.index_params["distance_metric"])
+                most = self._rows_wanted(k, count) if wanted is not None else 0
+                search = None if wanted is None else Search(embedding_tensor, wanted, most, metric)
+                found, names = self._engines.find(option, self._dataset, search, filter), tensors
+            view = found.view(whole(self._dataset))
+            return view if return_view else searching.answer(view, found, names)
+
+        return steadily(self._dataset, ask)
+
+    def nearest(self, words: str, k: Any = None, embedding_tensor: str = "embedding") -> tuple[Dataset, list[float]]:
         """The ``k`` rows nearest to a text as a view, nearest first, with their scores.
 
         Raises:
             VectorStoreError: no rows, fewer than ``k``, or no embedding function.
         """
         wanted = query_vector(None, words, None, self.embedding_function)
-        assert wanted is not None  # there are words
-        rows = searching.check_not_empty(self._dataset)
         metric = metric_named(self.index_params["distance_metric"])
-        search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
-        found = self._engines.find(self._exec_option, self._dataset, search, None)
-        dataset = whole(self._dataset) if found.dataset is None else found.dataset
-        return dataset[found.rows], found.scores or []
+        assert wanted is not None  # there are words
+
+        def ask() -> tuple[Dataset, list[float]]:
+            rows = searching.check_not_empty(self._dataset)
+            search = Search(embedding_tensor, wanted, self._rows_wanted(k, rows), metric)
+            found = self._engines.find(self._exec_option, self._dataset, search, None)
+            return found.view(whole(self._dataset)), found.scores or []
+
+        return steadily(self._dataset, ask)
 
     def _rows_wanted(self, k: Any, rows: int) -> int:
         """How many rows to find among so many."""
@@ -348,9 +349,9 @@ class VectorStore:
             VectorStoreError: it is not said which rows, or arguments that contradict each other; nothing changed.
             ReadOnlyError: opened for reading.
         """
-        names = embedding_source_tensor, embedding_tensor
-        functions = embedding_function if embedding_function is not None else self.embedding_function
+        functions = self.embedding_function if embedding_function is None else embedding_function
         chosen = partial(self._chosen, row_ids, ids, filter, query, exec_option)
+        names = embedding_source_tensor, embedding_tensor
         update(whole(self._dataset), chosen, functions, *names, self.ingestion_batch_size)
 
     def _chosen(self, row_ids: Any, ids: Any, filter: Any, query: str | None, exec_option: str | None) -> Ints:  # noqa: A002

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,60 @@ def test_others_who_never_stop(store, path):
     with pytest.raises(LockedError, match="changed it 3 times while rows were found"):
         store.update_embedding(ids=["f"], embedding_function=model)
     assert store.dataset.embedding[2].numpy().tolist() == [0, 0, 3]
+
+
+@pytest.mark.parametrize("exec_option", ["python", "compute_engine"])
+def test_rows_that_go_while_they_are_searched(store, exec_option):
+    gone = []
+
+    def is_wanted(row):
+        if not gone:  # rows are found by now
+            gone.append("c")
+            worker = threading.Thread(target=store.delete, args=(None, gone))
+            worker.start()
+            worker.join()
+        return row.id.data()["value"] != "d"
+
+    asked = {"embedding": [0, 0, 1], "k": 1, "exec_option": exec_option}
+    assert store.search(filter=is_wanted, **asked)["text"] == ["f"]
+    gone.clear()
+    store.add(text=["c"], metadata=None, embedding=VECTORS[:1], id=["c"])
+    store.delete(ids=["d"])
+    store.add(text=["d"], metadata=None, embedding=VECTORS[1:2], id=["d"])
+    assert store.search(filter=is_wanted, return_view=True, **asked).text.data()["value"] == ["f"]
+    with pytest.raises(ZeroDivisionError):
+        store.search(filter=lambda _: 1 / 0, **asked)
+
+
+def test_rows_come_and_go_while_others_search(path):
+    store = VectorStore(path, verbose=False, overwrite=True)
+    vectors = np.random.default_rng(0).standard_normal((200, 8)).astype("float32")
+    ids = [str(at) for at in range(200)]
+    store.add(text=ids, metadata=[{"even": at % 2 == 0} for at in range(200)], embedding=vectors, id=ids)
+    wrong, is_over = [], threading.Event()
+
+    def search(**asked):
+        while not is_over.is_set():
+            for at in range(100, 200, 2):
+                try:
+                    found = store.search(embedding=vectors[at], k=1, **asked)
+                except Exception as error:  # noqa: BLE001 - the test has it
+                    wrong.append(error)
+                    return
+                if found["id"] != [str(at)]:
+                    wrong.append(found)
+
+    ways = ({}, {"filter": {"metadata": {"even": True}}})
+    workers = [threading.Thread(target=search, kwargs=way) for way in ways]
+    for worker in workers:
+        worker.start()
+    for at in range(40):
+        store.delete(ids=[str(at)])
+        store.add(text=["new"], metadata=[{}], embedding=[[0] * 8])
+    is_over.set()
+    for worker in workers:
+        worker.join()
+    assert wrong == []
 
 
 def test_nobody_changes_what_is_read(store, path):
