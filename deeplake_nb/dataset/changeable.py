@@ -149,13 +149,14 @@ class Changeable(Rows):
             RowError: no tensor has such a row, or a number twice.
             ReadOnlyError: opened for reading.
         """
-        self._write()
-        tensors = self.tensors.values()
-        lengths = {tensor.key: len(tensor) for tensor in tensors}
-        rows = rows_to_remove(index, max(lengths.values(), default=0))
-        for tensor in tensors:
-            writer = tensor._changing(whole=True)  # noqa: SLF001 - of what this consists of
-        if rows.size:
+        writer = self._write()
+        tensors = list(self.tensors.values())
+        asked = rows_to_remove(index, max(map(len, tensors), default=0))
+        if not asked.size:
+            return
+        with writer.changing():  # what others have written is read by now
+            lengths = {tensor.key: len(tensor) for tensor in tensors}
+            rows = rows_to_remove(None if index is None else asked.tolist(), max(lengths.values()))
             updates.remove(writer, {key: rows[rows < length] for key, length in lengths.items()})
 
     def clear(self) -> None:

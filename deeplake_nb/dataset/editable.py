@@ -187,7 +187,10 @@ class EditableTensor:
             ReadOnlyError: opened for reading.
         """
         writer = self._changing(whole=True)
-        updates.remove(writer, {self._tensor.key: rows_to_remove(index, self._tensor.length)})
+        asked = rows_to_remove(index, self._tensor.length)
+        with writer.changing():  # what others have written is read by now
+            rows = rows_to_remove(None if index is None else asked.tolist(), self._tensor.length)
+            updates.remove(writer, {self._tensor.key: rows})
 
     def clear(self) -> None:
         """Remove all rows.

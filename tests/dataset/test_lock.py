@@ -13,7 +13,7 @@ import pytest
 
 import deeplake_nb as deeplake
 from deeplake_nb.dataset.lock import IDLE_SECONDS, VALID_SECONDS, Holder, WriteLock
-from deeplake_nb.errors import LockedError
+from deeplake_nb.errors import LockedError, RowError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.urls import parse
 from tests.eventually import collected
@@ -62,6 +62,23 @@ def test_several_datasets_of_one_process_see_each_others_rows(place):
     first.x.append(3)
     second.x.append(4)
     assert values(place) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("part", [lambda ds: ds, lambda ds: ds.x])
+def test_rows_to_remove_are_counted_as_they_are(place, part):
+    """Not as they were when the dataset was loaded, before another one removed some."""
+    one, other = deeplake.load(place), deeplake.load(place)
+    assert one.x.numpy().ravel().tolist() == [0, 1]
+    other.pop(0)
+    other.close()
+    with pytest.raises(RowError, match="cannot remove row 1 of 1"):
+        part(one).pop(1)
+    one.x.extend([5, 6])
+    one.close()
+    other.x.append(7)
+    other.close()
+    part(one).pop()
+    assert deeplake.load(place).x.numpy().ravel().tolist() == [1, 5, 6]
 
 
 def test_unwritten_rows_of_another_dataset_hold_the_lock(place):
@@ -118,7 +135,7 @@ def test_a_dataset_that_is_forgotten_or_closed_gives_the_lock_up(place):
 
 def test_racing_processes_lose_no_row(place):
     code = """
-from deeplake_nb.errors import LockedError
+from deeplake_nb.errors import LockedError, RowError
 for row in range(5):
     while True:
         try:
