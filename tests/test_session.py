@@ -21,6 +21,7 @@ from deeplake_nb.errors import (
     LinkError,
     PermissionDeniedError,
     ReadOnlyError,
+    StorageError,
     UrlError,
 )
 from deeplake_nb.format import keys
@@ -224,6 +225,15 @@ def test_what_a_killed_deletion_leaves_is_the_whole_dataset_or_opens_no_more(mon
     assert names == ({keys.DATASET_META, keys.VERSION_CONTROL} if how == "replace" else set())
     assert list(dict.fromkeys(seen))[:2] == ["whole", "refused"]
     assert seen.count("refused") > 10
+
+
+def test_a_dataset_on_a_full_disk_is_deleted(monkeypatch, place):
+    def full(storage, key, *given, **options):
+        raise StorageError(f"cannot write {key}: the disk is full")
+
+    monkeypatch.setattr(LocalStorage, "put", full)
+    deeplake.delete(place)
+    assert not place.exists() or not files(place)
 
 
 def test_nothing_is_marked_where_nothing_may_be_deleted(monkeypatch, place):

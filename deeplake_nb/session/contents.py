@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deeplake_nb.dataset.journal import fetch
-from deeplake_nb.errors import LakeError, ReadOnlyError
+from deeplake_nb.errors import LakeError, ReadOnlyError, StorageError
 from deeplake_nb.format import keys
 from deeplake_nb.format.meta import DatasetMeta
 from deeplake_nb.format.versions import BEING_DELETED, VersionTree
@@ -50,7 +50,8 @@ def delete_dataset(store: StorageProvider, *, check: bool = True, is_shown: bool
             progress.total = sum(1 for _ in store.list())
         store.delete(keys.write_lock(keys.FIRST_COMMIT))  # which tells, where nothing may be deleted
         if tree is not None or exists(store, keys.DATASET_META):
-            store.put(keys.VERSION_CONTROL, BEING_DELETED)
+            with suppress(StorageError):  # the disk is full, which is why it is deleted
+                store.put(keys.VERSION_CONTROL, BEING_DELETED)
             store.delete(keys.DATASET_META)  # which alone the original would open, as the first version
         places = [entry.key for entry in store.list("", delimiter="/") if entry.key != keys.VERSION_CONTROL]
         for _ in in_parallel(lambda place: _delete(store, place, progress), places, store.concurrency):
