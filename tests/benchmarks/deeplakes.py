@@ -50,6 +50,8 @@ class Job:
         call: the function of the programs, and its arguments.
         of: what makes the dataset it reads or changes, once; nothing if it makes its own.
         limit: the same work without a dataset, in this process, in an empty folder.
+        given: a file of an array that the limit gets, too; loaded before, as the programs load their arguments: what
+            that leaves of memory that is quick to have, decides how long it takes to write as much.
         shared: 3.9.52 reads what ours wrote, as it would take minutes to write it.
         wanted: what of the limit, or of the clock, it should stay within.
         turns: times as many as others take, where one of them scatters.
@@ -58,7 +60,8 @@ class Job:
     what: str
     call: tuple[str, dict]
     of: tuple[str, dict] | None = None
-    limit: Callable[[Path], object] | None = None
+    limit: Callable[..., object] | None = None
+    given: Path | None = None
     wanted: str = ""
     turns: int = 1
     shared: bool = False
@@ -110,7 +113,11 @@ def _vectors(root, scale):
     np.save(root / "new.npy", random.random((len(rows), _WIDTH), "float32"))
     ingest = ("ingest_vectors", {"values": str(root / "vectors.npy")})
     what = f"{scale.rows:,} x {_WIDTH} float32"
-    yield Job(f"ingest {what}", ingest, limit=lambda new: np.save(new / "copy.npy", vectors), wanted="1.5 x")
+
+    def saved(new, values):
+        np.save(new / "copy.npy", values)
+
+    yield Job(f"ingest {what}", ingest, limit=saved, given=root / "vectors.npy", wanted="1.5 x")
     yield Job(f"read {what}", ("read", {}), of=ingest, limit=lambda _: np.load(root / "vectors.npy"), wanted="1.5 x")
     path, head, nbytes = str(root / "vectors.npy"), mapped.offset, vectors[0].nbytes
 
@@ -271,10 +278,11 @@ class Rivals:
             assert len(digests) == 1, f"{job.what}: they read different things"
             new = Path(tempfile.mkdtemp(dir=self._root))
             time.sleep(_REST_SECONDS)
+            given = [] if job.given is None else [np.load(job.given)]
             begun = time.perf_counter()
-            limit = job.limit and job.limit(new)
+            limit = job.limit and job.limit(new, *given)
             taken["limit"].append(time.perf_counter() - begun)
-            del limit
+            del limit, given
             self._set_aside(new)
             if turn == 0 and repeats:
                 for times in taken.values():
