@@ -160,10 +160,9 @@ def _approximate(scale: Scale, folder: Path, count: int) -> Iterator[Line]:
         ]
 
     cos = metric_named("cos")
-    ours, exact, rows, alone = alternating(
-        repeats,
-        lambda _: search("compute_engine"),
-        lambda _: search("python"),
+    ours, exact = alternating(repeats, lambda _: search("compute_engine"), lambda _: search("python"))
+    rows, alone = alternating(
+        3 * scale.repeats,  # of hundredths of a second each
         lambda _: rows_and_scores(),
         lambda _: [library.search(one[None], _K) for one in directions],
     )
