@@ -126,7 +126,10 @@ export function spokenError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What to do about a linked file that cannot be shown. */
+/** What to do about a linked file that cannot be shown: no credentials open one on the kernel's own disk. */
 export function advice(origin: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(origin)) {
+    return "It lies on the kernel's own machine: put it back there, or link the row to another file.";
+  }
   return `%lake explain ${/\s/.test(origin) ? JSON.stringify(origin) : origin} says which credentials are tried.`;
 }
