@@ -82,7 +82,7 @@ def test_links_that_are_broken(notebook, theme):
     assert serious(shown) == []
     shown.locator('.dl-cell[data-row="1"]').click()
     dialog = shown.get_by_role("dialog")
-    dialog.get_by_text("says which credentials are tried").wait_for()
+    dialog.get_by_text("put it back there, or link the row to another file").wait_for()
     notebook.screenshot(f"axe-links-{theme}")
     assert serious(shown) == []
     notebook.page.keyboard.press("Escape")
