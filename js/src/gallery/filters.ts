@@ -40,7 +40,7 @@ export class Filters {
           {},
           element("label", "dl-toggle", {}, "sample", this.#sample),
           element("button", "dl-button", { type: "submit" }, "show"),
-          button("Show all rows", "all", () => this.all()),
+          button("Show all rows", "all rows", () => this.all()),
         ),
       ),
       this.#said,
