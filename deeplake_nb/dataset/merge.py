@@ -48,9 +48,14 @@ class _Names:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Of one tensor in both versions: rows of theirs to append, and pairs ``(ours, theirs)`` to update."""
+    """Of one tensor in both versions: rows of theirs to append, and pairs ``(ours, theirs)`` to update.
+
+    Rows that were removed here are back where they were changed there, and else ``gone``.
+    """
 
     new: Ints
+    back: Ints
+    gone: Ints
     updated: list[tuple[int, int]]
     conflicts: list[tuple[int, int]]
 
@@ -72,6 +77,7 @@ def merge(
         pair = ours.tensor(before.get(name, name)), theirs.tensor(name)
         _check_alike(*pair)
         plan[name] = _rows(ours, theirs, base, *pair)
+    back = np.concatenate([np.empty(0, np.int64), *(rows.back for rows in plan.values())])
     conflicting = [name for name, rows in plan.items() if rows.conflicts]
     if conflicting and resolution is None:
         raise MergeError(
@@ -82,7 +88,11 @@ def merge(
         (
             ours.tensor(before.get(name, name)),
             theirs.tensor(name),
-            replace(rows, updated=rows.updated + (rows.conflicts if resolution == "theirs" else [])),
+            replace(
+                rows,
+                new=np.union1d(rows.new, np.intersect1d(back, np.union1d(rows.back, rows.gone))),  # in all tensors
+                updated=rows.updated + (rows.conflicts if resolution == "theirs" else []),
+            ),
         )
         for name, rows in plan.items()
     ]
@@ -216,14 +226,15 @@ def _rows(ours: State, theirs: State, base: State, mine: TensorState, other: Ten
     old = base.tensors.get(other.key)
     known = np.empty(0, np.uint64) if old is None else _ids(base, old)
     changed_there, changed_here = _changed_ids(theirs, base, other.key), _changed_ids(ours, base, mine.key)
-    is_back = np.isin(there, np.array(sorted(changed_there), np.uint64))  # deleted here, but changed there
-    lost = np.concatenate([known, _removed_ids(ours, base, mine.key)])  # removed rows may have come by a merge
-    new = np.flatnonzero(~np.isin(there, here) & (~np.isin(there, lost) | is_back))
+    is_changed = np.isin(there, np.array(sorted(changed_there), np.uint64))
+    lost = np.isin(there, np.concatenate([known, _removed_ids(ours, base, mine.key)]))  # those may be of a merge
+    missing = ~np.isin(there, here)
+    absent = [np.flatnonzero(missing & one) for one in (~lost, lost & is_changed, lost & ~is_changed)]
     my_rows = {one: row for row, one in enumerate(here.tolist())} if changed_there else {}
     both = [(my_rows[one], row) for row, one in enumerate(there.tolist()) if one in changed_there and one in my_rows]
     different = _different(ours, theirs, mine, other, both)
     updated = [pair for pair in different if int(there[pair[1]]) not in changed_here]
-    return _Rows(new, updated, [pair for pair in different if int(there[pair[1]]) in changed_here])
+    return _Rows(*absent, updated, [pair for pair in different if int(there[pair[1]]) in changed_here])
 
 
 def _different(

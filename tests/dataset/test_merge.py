@@ -152,6 +152,28 @@ def test_rows_that_came_by_a_merge_and_were_removed_stay_gone(ds, is_committed):
     assert seeds(ds) == [1, 2, 3, 4, 5, 11, 12, 16], "what was changed there is back"
 
 
+@pytest.mark.parametrize("is_by_merge", [False, True])
+def test_rows_that_are_back_are_so_in_all_tensors(ds, is_by_merge):
+    """A row removed here is back where it was changed there: whole, though only one of its values was changed."""
+    ds.append(row(10))
+    ds.append(row(11))
+    ds.commit("dev")
+    ds.x[6] = row(16)["x"]
+    ds.x[2] = row(12)["x"]
+    ds.commit("changed")
+    ds.checkout("main")
+    if is_by_merge:
+        ds.merge("dev")
+        ds.pop(6)
+    ds.pop(2)
+    ds.merge("dev")
+    assert {name: len(tensor) for name, tensor in ds.tensors.items()} == dict.fromkeys(ds.tensors, len(ds))
+    firsts = ds.x.numpy()[:, 0].tolist()
+    for changed, before in ((12, 2), (16, 10)):
+        ds.x[firsts.index(changed)] = row(before)["x"]
+    assert sorted(seeds(ds)) == [0, 1, 2, 3, 4, 5, 10, 11]
+
+
 def test_tensors_added_renamed_and_deleted(ds):
     ds.create_tensor("group/new", htype="class_label", class_names=["p"]).extend(["p", "q"])
     ds.rename_tensor("text", "words")
