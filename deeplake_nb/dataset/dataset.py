@@ -8,6 +8,7 @@ from deeplake_nb.dataset.absent import absent
 from deeplake_nb.dataset.changeable import Changeable
 from deeplake_nb.dataset.keyed import Keyed
 from deeplake_nb.dataset.placed import Placed
+from deeplake_nb.dataset.selecting import listed
 from deeplake_nb.dataset.views import Views
 from deeplake_nb.errors import TensorNotFoundError, UnsupportedError
 from deeplake_nb.format.index import Index
@@ -48,7 +49,7 @@ class Dataset(Placed, Keyed, Changeable, Views):
     @property
     def min_view(self) -> Dataset:
         """The rows that all tensors have."""
-        view: Dataset = self[: self.min_len]
+        view: Dataset = listed(self)[: self.min_len]
         return view
 
     @property
@@ -215,8 +216,9 @@ class Dataset(Placed, Keyed, Changeable, Views):
             raise AttributeError(str(error)) from None
 
     def __iter__(self) -> Iterator[Dataset]:
+        rows = listed(self)
         for row in range(len(self)):
-            yield self[row]
+            yield rows[row]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._full(name) in self._visible_names()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from deeplake_nb.dataset import queries
 from deeplake_nb.dataset.compute import Compute
 from deeplake_nb.dataset.matching import matching, warn
+from deeplake_nb.dataset.rows import Rows
 from deeplake_nb.dataset.versions import Versions
 from deeplake_nb.errors import SampleError, UnsupportedError, counted, there_are
 from deeplake_nb.progress import Progress
@@ -16,6 +18,18 @@ from deeplake_nb.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
+
+_Rows = TypeVar("_Rows", bound=Rows)
+
+
+def listed(ds: _Rows) -> _Rows:
+    """The same rows as a list that rows can be taken of: of a single row just that one."""
+    if not ds.index.is_single:
+        return ds
+    *before, last = ds._asked or (None,)  # noqa: SLF001 - of this package
+    first, *parts = last if isinstance(last, tuple) else (last,)
+    asked = (*before, ([first], *parts)) if before else ()
+    return ds._view(index=replace(ds.index, is_single=False), asked=asked)  # noqa: SLF001 - of this package
 
 
 class Selecting(Versions):
@@ -56,18 +70,18 @@ class Selecting(Versions):
         if isinstance(function, Compute):
             function = function()
         notes = list[str]()
-        what = f"filter {self.path}"
+        what, chosen = f"filter {self.path}", listed(self)
         with Progress(what, "rows", len(self), is_shown=bool(progressbar), is_passing=True) as told:
             if isinstance(function, str):
-                rows = matching(self, function, told, notes.append).tolist()
+                rows = matching(chosen, function, told, notes.append).tolist()
             else:
                 rows = []
                 for at in range(len(self)):
-                    if bool(np.all(function(self[at]))):
+                    if bool(np.all(function(chosen[at]))):
                         rows.append(at)
                     told(1)
         warn(notes)
-        view: Self = self[rows]
+        view: Self = chosen[rows]
         view._query = function if isinstance(function, str) else None
         if save_result:
             message = function if isinstance(function, str) else getattr(function, "__name__", None)
@@ -96,9 +110,10 @@ class Selecting(Versions):
             raise UnsupportedError("queries run here: leave runtime and return_data out")
         self.flush()
         notes = list[str]()
-        rows, names = queries.queried(self, query_string, notes.append)
+        chosen = listed(self)
+        rows, names = queries.queried(chosen, query_string, notes.append)
         warn(notes)
-        selected: Self = self[rows]
+        selected: Self = chosen[rows]
         return selected[list(names)] if names else selected
 
     def sample_by(self, weights: str | Sequence[float], replace: bool | None = True, size: int | None = None) -> Self:
@@ -120,7 +135,7 @@ class Selecting(Versions):
             notes = list[str]()
             found = queries.weights(self, weights, notes.append)
             warn(notes)
-        return self[queries.drawn(found, len(self), size, replace=bool(replace))]  # type: ignore[no-any-return]
+        return listed(self)[queries.drawn(found, len(self), size, replace=bool(replace))]  # type: ignore[no-any-return]
 
     def random_split(self, lengths: Sequence[int | float]) -> tuple[Self, ...]:
         """Views of disjoint rows, drawn at random: of these lengths, or of these fractions of all rows.
@@ -143,5 +158,5 @@ class Selecting(Versions):
             raise SampleError(
                 f"lengths {list(lengths)} make {counted(sum(sizes), 'row')}, but {there_are(count, 'row')}"
             )
-        rows = np.random.default_rng().permutation(count)
-        return tuple(self[part] for part in np.split(rows, np.cumsum(sizes)[:-1]))
+        rows, chosen = np.random.default_rng().permutation(count), listed(self)
+        return tuple(chosen[part] for part in np.split(rows, np.cumsum(sizes)[:-1]))

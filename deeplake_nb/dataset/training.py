@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeplake_nb.dataset.selecting import listed
 from deeplake_nb.errors import HtypeError, LakeError, MissingDependencyError, SampleError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def samples(
 ) -> Samples:
     """The rows of a dataset, each as ``Dataset.pytorch`` gives it."""
     chosen = _chosen(ds, transform, tensors)
-    return Samples(ds, chosen, dict(decode_method or {}), transform=transform, return_index=return_index)
+    return Samples(listed(ds), chosen, dict(decode_method or {}), transform=transform, return_index=return_index)
 
 
 def _chosen(ds: Dataset, transform: Any, tensors: Sequence[str] | None) -> list[str]:

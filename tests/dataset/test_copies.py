@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import deeplake_nb
+from deeplake_nb.dataset import training
 from deeplake_nb.errors import (
     CredentialsError,
     DatasetExistsError,
@@ -293,3 +294,32 @@ def test_rows_without_links_are_copied_though_the_names_of_credentials_are_damag
     with pytest.raises(FormatError, match=r"linked_creds\.json"):
         linked.copy(tmp_path / "all", tensors=["images", "label"], progressbar=False)
     assert not deeplake_nb.exists(tmp_path / "all"), "half a copy would open as a dataset"
+
+
+def test_a_copy_of_one_row_is_looked_through_as_that_row(ds, tmp_path):
+    ds[1].copy(tmp_path / "row", progressbar=False)
+    row = deeplake_nb.load(tmp_path / "row")
+    (only,) = row
+    assert is_same(only, ds[1])
+    for found, count in (
+        (row.filter(lambda one: one.x.shape == (3,), progressbar=False), 1),
+        (row.filter(lambda one: one.x.shape != (3,), progressbar=False), 0),
+        (row.query("SELECT * WHERE x.max > -1"), 1),
+        (row.query("SELECT * WHERE x.max < -1"), 0),
+        (row.sample_by([1.0], size=2), 2),
+        (row.random_split([1])[0], 1),
+        (row.min_view, 1),
+    ):
+        assert len(found) == count
+        assert all(is_same(one, ds[1]) for one in found)
+    (sample,) = training.samples(row, transform=None, tensors=["x"], decode_method=None, return_index=True)
+    assert sample["x"].shape == (3,)
+
+
+def test_a_row_of_tensors_that_differ_in_length_is_looked_through_as_that_row():
+    ds = deeplake_nb.empty("mem://ragged-rows", overwrite=True)
+    ds.create_tensor("x").extend([[1, 2], [3, 4], [5, 6]])
+    ds.create_tensor("y").extend([1, 2])
+    assert [one.x.numpy().tolist() for one in ds[1]] == [[3, 4]]
+    assert [one.x.numpy().tolist() for one in ds[1, 0]] == [3]
+    assert [one.y.numpy().tolist() for one in ds[-1].filter(lambda one: True, progressbar=False)] == [[2]]
