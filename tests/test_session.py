@@ -227,6 +227,23 @@ def test_what_a_killed_deletion_leaves_is_the_whole_dataset_or_opens_no_more(mon
     assert seen.count("refused") > 10
 
 
+def test_a_copy_that_was_killed_while_it_replaced_a_dataset_is_made_when_it_is_asked_for_again(monkeypatch):
+    deeplake.empty("mem://killed-copied").close()
+    for steps in range(1, 100):
+        path = f"mem://killed-copy-{steps}"
+        with deeplake.empty(path) as ds:
+            ds.create_tensor("x").extend([1, 2])
+        ds.close()
+        with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+            dying = Dying(patched, steps)
+            deeplake.copy("mem://killed-copied", path, overwrite=True, progressbar=False)
+        deeplake.copy("mem://killed-copied", path, overwrite=True, progressbar=False)
+        assert left_of(path) == "new"
+        if dying.left > 0:
+            break  # it was over before
+    assert steps > 10
+
+
 def test_a_dataset_on_a_full_disk_is_deleted(monkeypatch, place):
     def full(storage, key, *given, **options):
         raise StorageError(f"cannot write {key}: the disk is full")

@@ -24,6 +24,12 @@ def is_dataset(store: StorageProvider) -> bool:
     return exists(store, keys.DATASET_META) or exists(store, keys.VERSION_CONTROL)
 
 
+def is_being_deleted(store: StorageProvider) -> bool:
+    """Whether a dataset goes there, or its deletion or replacement broke off; one request."""
+    tree = fetch(store, [keys.VERSION_CONTROL])[keys.VERSION_CONTROL]
+    return tree is not None and bytes(tree) == BEING_DELETED
+
+
 def take_back(store: StorageProvider) -> None:
     """Remove a dataset whose making failed, if it is empty still; what fails here is not what its user must know."""
     with suppress(LakeError):

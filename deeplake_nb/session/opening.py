@@ -15,7 +15,7 @@ from deeplake_nb.errors import DatasetExistsError, DatasetNotFoundError, FormatE
 from deeplake_nb.format import keys
 from deeplake_nb.session import hubs, naming
 from deeplake_nb.session.arguments import access_of, discreet, sealed_token
-from deeplake_nb.session.contents import delete_dataset, is_dataset, take_back
+from deeplake_nb.session.contents import delete_dataset, is_being_deleted, is_dataset, take_back
 from deeplake_nb.session.files import Files
 from deeplake_nb.session.home import Home
 from deeplake_nb.session.links import LinkedFiles
@@ -224,7 +224,7 @@ class Opening:
         check_apart(source, target)
         if not is_dataset(source):
             raise DatasetNotFoundError(f"no dataset at {source.url}{meant(source)}; nothing was copied")
-        if exists(target, keys.DATASET_META):
+        if exists(target, keys.DATASET_META) or is_being_deleted(target):
             if not overwrite:
                 raise DatasetExistsError(f"a dataset exists at {target.url}; pass overwrite=True to replace it")
             delete_dataset(target)
