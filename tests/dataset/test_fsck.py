@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -225,6 +226,17 @@ def test_versions_that_are_their_own_ancestors(store):
     copy = json.loads(bytes(store.get(keys.commit_info(keys.FIRST_COMMIT))))
     store.put(keys.commit_info(keys.FIRST_COMMIT), json.dumps({**copy, "parent": tree["branches"]["main"]}).encode())
     found = fsck(store, repair=True)
+    assert "the nodes of some versions are lost, too: restore it from a backup" in repr(found)
+
+
+def test_a_commit_tree_of_which_all_heads_are_lost_is_said_to_be_lost(tmp_path):
+    with deeplake.empty(tmp_path / "ds") as ds:
+        ds.create_tensor("x").append(1)
+        ds.commit("one")
+    ds.close()
+    (tmp_path / "ds" / keys.VERSION_CONTROL).write_bytes(b"{}")
+    shutil.rmtree(tmp_path / "ds" / "versions")
+    found = deeplake.fsck(tmp_path / "ds", repair=True)
     assert "the nodes of some versions are lost, too: restore it from a backup" in repr(found)
 
 
