@@ -120,17 +120,22 @@ class EditableTensor:
 
     def _assign(self, index: Index, value: Any) -> None:
         writer = self._changing()
+        if not index.sub:
+            rows = index.resolve(self._tensor.length)
+            updates.update(writer, {self._tensor.key: (rows, self._values(index, value))})
+            return
+        with writer.changing():  # the other parts are as others have written them by now
+            self._assign_parts(writer, index, value)
+
+    def _assign_parts(self, writer: Writer, index: Index, value: Any) -> None:
         rows = index.resolve(self._tensor.length)
-        infos = None
         is_one = index.is_single and len(index.sub) == 1
         if is_one and updates.update_part(writer, self._tensor.key, int(rows[0]), index.sub[0], value):
             return
         if self._tensor.meta.is_sequence and [len(items) for items in index.sub] == [1]:
             values, infos = self._with_items(index, rows, value)
-        elif index.sub:
-            values, infos = self._with_parts(index, rows, value)
         else:
-            values = self._values(index, value)
+            values, infos = self._with_parts(index, rows, value)
         updates.update(writer, {self._tensor.key: (rows, values)}, infos={self._tensor.key: infos} if infos else None)
 
     def _values(self, index: Index, value: Any) -> Any:

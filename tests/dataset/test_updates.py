@@ -231,6 +231,28 @@ def test_parts_of_samples():
         text[0][0] = "x"
 
 
+def test_parts_are_changed_of_what_others_have_written_by_then():
+    storage = memory()
+    ds = create(storage)
+    ds.create_tensor("x", dtype="int32").extend(np.zeros((3, 2), "int32"))
+    ds.create_tensor("seq", htype="sequence", dtype="int32").extend([[[0], [0]]] * 3)
+    ds.close()
+    other = load(storage)
+    assert not other.x.numpy().any()
+    assert not np.array(other.seq.numpy(aslist=True)).any()
+    ds.x[1, 0], ds.seq[1, 0] = 5, [5]
+    ds.close()
+    other.x[1, 1], other.seq[1, 1] = 6, [6]
+    other.close()
+    found = load(storage)
+    assert found.x.numpy().tolist() == [[0, 0], [5, 6], [0, 0]]
+    assert np.array(found.seq[1].numpy(aslist=True)).ravel().tolist() == [5, 6]
+    ds.pop(2)
+    ds.close()
+    with pytest.raises(RowError, match="row 2"):
+        other.x[2, 0] = 7
+
+
 @pytest.mark.parametrize(
     ("htype", "rows", "new"),
     [
