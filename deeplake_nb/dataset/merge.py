@@ -229,12 +229,12 @@ def _rows(ours: State, theirs: State, base: State, mine: TensorState, other: Ten
     is_changed = np.isin(there, np.array(sorted(changed_there), np.uint64))
     lost = np.isin(there, np.concatenate([known, _removed_ids(ours, base, mine.key)]))  # those may be of a merge
     missing = ~np.isin(there, here)
-    absent = [np.flatnonzero(missing & one) for one in (~lost, lost & is_changed, lost & ~is_changed)]
+    new, back, gone = (np.flatnonzero(missing & one) for one in (~lost, lost & is_changed, lost & ~is_changed))
     my_rows = {one: row for row, one in enumerate(here.tolist())} if changed_there else {}
     both = [(my_rows[one], row) for row, one in enumerate(there.tolist()) if one in changed_there and one in my_rows]
     different = _different(ours, theirs, mine, other, both)
     updated = [pair for pair in different if int(there[pair[1]]) not in changed_here]
-    return _Rows(*absent, updated, [pair for pair in different if int(there[pair[1]]) in changed_here])
+    return _Rows(new, back, gone, updated, [pair for pair in different if int(there[pair[1]]) in changed_here])
 
 
 def _different(

@@ -57,8 +57,8 @@ class Opened:
     def is_settled(self) -> bool:
         """Whether it is of one moment for sure: a closed commit, or all tensors name one flush and are equally long.
 
-        Half an append would leave some of them longer, or of another flush; the original writes none of these names. A
-        journal that is out of date may be one whose writer goes on.
+        Half an append would leave some of them longer, or of another flush; the original keeps the names that it finds,
+        and appends to one tensor after the other. A journal that is out of date may be one whose writer goes on.
         """
         if not self.commit.is_head:
             return True

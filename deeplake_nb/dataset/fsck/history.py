@@ -80,7 +80,9 @@ def _rebuilt(shelf: Shelf, nodes: dict[str, Commit], message: str) -> VersionTre
     _relink(found)
     if lost or MAIN not in found.branches or not _is_rooted(found):
         shelf.wrong(keys.VERSION_CONTROL, message, "the nodes of some versions are lost, too: restore it from a backup")
-        return VersionTree({one: commits[one] for one in commits if one not in lost}, found.branches or {MAIN: keys.FIRST_COMMIT})
+        return VersionTree(
+            {one: commits[one] for one in commits if one not in lost}, found.branches or {MAIN: keys.FIRST_COMMIT}
+        )
     how = "build it from the copies of its nodes"
     shelf.mendable(keys.VERSION_CONTROL, message, how, lambda: shelf.put(keys.VERSION_CONTROL, found.encode()))
     return found
