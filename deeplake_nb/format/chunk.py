@@ -103,7 +103,7 @@ class Chunk:
         lasts = self.positions[:, 2]
         rows = np.searchsorted(lasts, samples)
         if len(rows) and (not len(lasts) or int(rows.max()) >= len(lasts)):
-            raise FormatError(f"{self.what}: expected at least {int(samples.max()) + 1} samples, got {len(self)}")
+            raise self._lacks(int(samples.max()))
         firsts = np.concatenate([[0], lasts[:-1] + 1])
         nbytes = self.positions[rows, 0]
         starts = self.positions[rows, 1] + (samples - firsts[rows]) * nbytes
@@ -131,10 +131,14 @@ class Chunk:
         """
         row = int(self.positions[:, 2].searchsorted(sample))
         if row >= len(self.positions):
-            raise FormatError(f"{self.what}: expected at least {sample + 1} samples, got {len(self)}")
+            raise self._lacks(sample)
         nbytes, start, _ = self.positions[row].tolist()
         start += (sample - (int(self.positions[row - 1, 2]) + 1 if row else 0)) * nbytes
         return start, start + nbytes
+
+    def _lacks(self, sample: int) -> FormatError:
+        placed = int(self.positions[-1, 2]) + 1 if len(self.positions) else 0
+        return FormatError(f"{self.what}: expected at least {sample + 1} samples, got the places of {placed}")
 
     def uniform(self) -> tuple[int, tuple[int, ...]] | None:
         """``(bytes per sample, shape)`` when all samples are alike, so that the data is one contiguous array."""
