@@ -144,7 +144,9 @@ def chain(url: Url, creds: Mapping[str, object] | str, *, environ: Mapping[str, 
     """
     if isinstance(creds, str):
         if creds != "anonymous":  # not shown: it may be a key
-            raise CredentialsError("creds for azure:// is a dictionary, or the word 'anonymous' for a public container")
+            raise CredentialsError(
+                "creds for azure:// is a dictionary, 'anonymous' for a public container, or 'ENV' for what is in force without it"
+            )
         creds = {"anonymous": "yes"}
     values = given(AzureCredentials, creds)
     account = values.get("account_name") or url.authority.partition(".")[0]

@@ -50,7 +50,7 @@ class S3Credentials:
 
     aws_access_key_id: str = credential(
         label="Access key id",
-        help="The public half of a key pair, as AKIA….",
+        help="The public half of a key pair: 20 letters and digits that begin with AKIA or ASIA.",
         env=("AWS_ACCESS_KEY_ID",),
     )
     aws_secret_access_key: Secret = credential(
@@ -121,7 +121,9 @@ def chain(
     """
     if isinstance(creds, str):
         if creds != "anonymous":  # not shown: it may be a key
-            raise CredentialsError("creds for s3:// is a dictionary, or the word 'anonymous' for a public bucket")
+            raise CredentialsError(
+                "creds for s3:// is a dictionary, 'anonymous' for a public bucket, or 'ENV' for what is in force without it"
+            )
         creds = {"anonymous": "yes"}
     values = given(S3Credentials, creds)
     argument = Static(S3Credentials, values)

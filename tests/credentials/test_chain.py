@@ -162,7 +162,10 @@ def test_a_provider_of_the_users_own_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("creds", "message"),
     [
-        (CANARY, "creds for s3:// is a dictionary, or the word 'anonymous' for a public bucket"),
+        (
+            CANARY,
+            "creds for s3:// is a dictionary, 'anonymous' for a public bucket, or 'ENV' for what is in force without it",
+        ),
         (7, "creds for s3:// is a dictionary or a word, not int"),
         (["a"], "creds for s3:// is a dictionary or a word, not list"),
     ],

@@ -103,11 +103,12 @@ class History:
         other = self.chosen(number)
         if other == self.branch:
             return
-        self.do(is_ours or OURS_ONLY & self.head.tensors.keys(), "merge", other=other, whose=whose)
+        is_ours = bool(is_ours or OURS_ONLY & self.head.tensors.keys())
+        self.do(is_ours, "merge", other=other, whose=whose)
         self.close(other)
         theirs = self.heads[other].parent
         if theirs not in self.head.ancestry():
-            self.head.join(theirs, whose)
+            self.head.join(theirs, whose, together=is_ours)
             self.close(self.branch)
 
     def chosen(self, number):

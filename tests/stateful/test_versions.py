@@ -89,7 +89,7 @@ class VersionsMachine(RuleBasedStateMachine):
             assert found in (before.values(), after.values()), "half of it"
             after = after if found == after.values() else before
         self.disarm()
-        self.head.tensors, self.head.updated = after.tensors, after.updated
+        self.head.tensors, self.head.updated, self.head.removed = after.tensors, after.updated, after.removed
 
     def changed(self):
         """The head, to be changed in the model."""
