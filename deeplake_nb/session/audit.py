@@ -44,7 +44,8 @@ class AuditTable:
     def _repr_html_(self) -> str:
         head = "".join(f'<th style="text-align: left">{name}</th>' for name in _COLUMNS)
         rows = "".join(f"<tr>{''.join(map(_cell, _row(entry)))}</tr>" for entry in self.entries[-_SHOWN:])
-        return f"<p>{escape(self._title)}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f'<p>{escape(self._title)}</p><div style="overflow-x: auto">{table}</div>'
 
     @property
     def _title(self) -> str:
