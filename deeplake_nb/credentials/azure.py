@@ -145,7 +145,7 @@ def chain(url: Url, creds: Mapping[str, object] | str, *, environ: Mapping[str, 
     if isinstance(creds, str):
         if creds != "anonymous":  # not shown: it may be a key
             raise CredentialsError(
-                "creds for azure:// is a dictionary, 'anonymous' for a public container, or 'ENV' for what is in force without it"
+                "creds for azure:// is a dictionary, 'anonymous' for a public container, or 'ENV' as if none were given"
             )
         creds = {"anonymous": "yes"}
     values = given(AzureCredentials, creds)

@@ -122,7 +122,7 @@ def chain(
     if isinstance(creds, str):
         if creds != "anonymous":  # not shown: it may be a key
             raise CredentialsError(
-                "creds for s3:// is a dictionary, 'anonymous' for a public bucket, or 'ENV' for what is in force without it"
+                "creds for s3:// is a dictionary, 'anonymous' for a public bucket, or 'ENV' as if none were given"
             )
         creds = {"anonymous": "yes"}
     values = given(S3Credentials, creds)

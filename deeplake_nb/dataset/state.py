@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
 from deeplake_nb.dataset.journal import fetch
 from deeplake_nb.dataset.opening import open_version
-from deeplake_nb.dataset.tables import Tables, TensorState, decode_tables, table_keys
+from deeplake_nb.dataset.tables import Tables, TensorState, decode_tables, has_same_rows, table_keys
 from deeplake_nb.errors import (
     FormatError,
     KeyNotFoundError,
@@ -209,6 +209,7 @@ class State:
 
         Raises:
             FormatError: tables shorter than the stated length.
+            StorageError: another writer has removed rows, or items of rows, since the version was loaded.
         """
         if tensor.tables is not None:
             return tensor.tables
@@ -293,10 +294,13 @@ class State:
         for path, place in (sets or {}).items():
             data = found[path]
             self._chunk_sets[place] = {} if data is None else decode_chunk_set(data)
-        return [
-            decode_tables(tensor, keys.tensor_meta(self.commit.id, tensor.key), found, paths)
-            for tensor, paths in zip(tensors, wanted, strict=True)
-        ]
+        loaded = []
+        for tensor, paths in zip(tensors, wanted, strict=True):
+            meta = keys.tensor_meta(self.commit.id, tensor.key)
+            if not has_same_rows(tensor, meta, found, paths):
+                raise self._overtaken(tensor)
+            loaded.append(decode_tables(tensor, meta, found, paths))
+        return loaded
 
     def chunk_key(self, tensor: TensorState, chunk_id: int) -> str:
         """Object key of a chunk: the nearest ancestor commit that wrote it has it."""

@@ -64,8 +64,10 @@ class TensorState:
 
 
 def table_keys(commit: str, key: str, meta: TensorMeta) -> dict[str, str]:
-    """The objects of a tensor's tables, by what they are; rows of sequences are known since the version was opened."""
+    """The objects of a tensor's tables, by what they are."""
     paths = {"ids": keys.chunk_ids(commit, key), "tiles": keys.tiles(commit, key)}
+    if meta.is_sequence:
+        paths["rows"] = keys.sequences(commit, key)
     if meta.is_link:
         paths["creds"] = keys.creds_keys(commit, key)
     return paths
@@ -87,6 +89,17 @@ def decode_rows(meta: TensorMeta, data: Buffer | None, places: tuple[str, str], 
     table = whole.truncated(meta.length, rows)
     _check_length(places[0], table.items, places[1], meta.length)
     return SequenceRows(table, len(whole) > len(table))
+
+
+def has_same_rows(
+    tensor: TensorState, meta_path: str, found: Mapping[str, Buffer | None], paths: Mapping[str, str]
+) -> bool:
+    """Whether rows of a sequence have the items that they had when their version was opened; as `decode_tables`."""
+    if tensor.rows is None:
+        return True
+    opened = tensor.rows.table
+    now, _ = decode_rows(tensor.meta, found[paths["rows"]], (paths["rows"], meta_path), len(opened))
+    return now.encode() == opened.encode()
 
 
 def decode_tables(

@@ -138,7 +138,7 @@ class Chunk:
 
     def _lacks(self, sample: int) -> FormatError:
         placed = int(self.positions[-1, 2]) + 1 if len(self.positions) else 0
-        return FormatError(f"{self.what}: expected at least {sample + 1} samples, got the places of {placed}")
+        return FormatError(f"{self.what}: expected at least {sample + 1} samples, got {placed}")
 
     def uniform(self) -> tuple[int, tuple[int, ...]] | None:
         """``(bytes per sample, shape)`` when all samples are alike, so that the data is one contiguous array."""

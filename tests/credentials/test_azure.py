@@ -146,7 +146,7 @@ def test_anonymous_only_when_asked_for():
         (
             CANARY,
             CredentialsError,
-            "creds for azure:// is a dictionary, 'anonymous' for a public container, or 'ENV' for what is in force without it",
+            "creds for azure:// is a dictionary, 'anonymous' for a public container, or 'ENV' as if none were given",
         ),
         ({"ACCOUNT_KEY": CANARY}, CredentialsError, "no key 'ACCOUNT_KEY' (did you mean 'account_key'?)"),
         (

@@ -164,7 +164,7 @@ def test_a_provider_of_the_users_own_is_taken_as_it_is():
     [
         (
             CANARY,
-            "creds for s3:// is a dictionary, 'anonymous' for a public bucket, or 'ENV' for what is in force without it",
+            "creds for s3:// is a dictionary, 'anonymous' for a public bucket, or 'ENV' as if none were given",
         ),
         (7, "creds for s3:// is a dictionary or a word, not int"),
         (["a"], "creds for s3:// is a dictionary or a word, not list"),

@@ -611,6 +611,24 @@ def test_a_reader_that_is_overtaken_is_told_so():
     assert load(ds._state.storage, read_only=True).text[3].text() == "changed"
 
 
+@pytest.mark.parametrize("counts", [{3: 5}, {3: 3, 4: 1}, {3: 1}])
+def test_a_reader_of_sequences_never_mixes_items_of_two_moments(counts):
+    ds = create(memory())
+    ds.create_tensor("x", htype="sequence", dtype="int64")
+    with ds:
+        ds.x.extend([[row, row] for row in range(9)])
+    reader, again = (load(ds._state.storage, read_only=True) for _ in range(2))
+    with ds:
+        ds.x.append([9, 9, 9])
+    assert [row.tolist() for row in again.x.numpy()] == [[[row], [row]] for row in range(9)], "that is before them"
+    with ds:
+        for row, count in counts.items():
+            ds.x[row] = [-1] * count
+    with pytest.raises(StorageError, match="another writer has changed tensor 'x' since it was loaded"):
+        reader.x.numpy()
+    assert len(load(ds._state.storage, read_only=True).x[3].numpy()) == counts[3]
+
+
 def test_a_tensor_read_from_memory_belongs_to_the_reader():
     ds = create(memory())
     x = ds.create_tensor("x", dtype="int32")

@@ -210,7 +210,7 @@ def test_going_on_where_samples_do_not_follow_each_other():
 
 
 def test_going_on_beyond_the_end_is_refused():
-    with pytest.raises(FormatError, match="x/chunks/1: expected at least 6 samples, got the places of 5"):
+    with pytest.raises(FormatError, match="x/chunks/1: expected at least 6 samples, got 5"):
         resumed_from(parse(INT16), 6, 2)
 
 
@@ -271,7 +271,7 @@ def test_a_damaged_chunk_is_named_and_explained(data, message):
 @pytest.mark.parametrize("sample", [5, 2**40])
 def test_a_sample_beyond_the_chunk_is_refused(sample):
     chunk = parse(INT16)
-    message = f"x/chunks/1: expected at least {sample + 1} samples, got the places of 5"
+    message = f"x/chunks/1: expected at least {sample + 1} samples, got 5"
     with pytest.raises(FormatError, match=message):
         chunk.span(sample)
     with pytest.raises(FormatError, match=message):
@@ -281,7 +281,7 @@ def test_a_sample_beyond_the_chunk_is_refused(sample):
 def test_a_chunk_that_has_shapes_of_more_samples_than_places_says_so():
     chunk = parse(HEAD + struct.pack("<ii2Ii3I", 1, 2, 1, 4, 1, 1, 0, 2) + bytes(3))
     assert len(chunk) == 5
-    with pytest.raises(FormatError, match="x/chunks/1: expected at least 5 samples, got the places of 3"):
+    with pytest.raises(FormatError, match="x/chunks/1: expected at least 5 samples, got 3"):
         chunk.spans(np.arange(5))
 
 
