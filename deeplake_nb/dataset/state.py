@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deeplake_nb.dataset.cache import ChunkCache, LoadedChunk, as_array
 from deeplake_nb.dataset.journal import fetch
 from deeplake_nb.dataset.opening import open_version
-from deeplake_nb.dataset.tables import Tables, TensorState, decode_tables, has_same_rows, table_keys
+from deeplake_nb.dataset.tables import Tables, TensorState, decode_tables, has_same_rows, is_alike, table_keys
 from deeplake_nb.errors import (
     FormatError,
     KeyNotFoundError,
@@ -215,11 +215,7 @@ class State:
             return tensor.tables
         with self.lock:
             if tensor.tables is None:
-                try:
-                    (tensor.tables,) = self._load_tables([tensor], self._sets_wanted(tensor))
-                except FormatError as error:
-                    self._check_unchanged(tensor, error)
-                    raise
+                (tensor.tables,) = self._load_tables([tensor], self._sets_wanted(tensor))
             return tensor.tables
 
     def _check_unchanged(self, tensor: TensorState, error: LakeError) -> None:
@@ -244,6 +240,16 @@ class State:
         if path.rpartition("/")[2] not in names:
             return self._overtaken(tensor)
         return FormatError(f"{self.storage.url}: {path} is missing, though the tensor's table names it")
+
+    def _unfitting(self, tensor: TensorState, error: LakeError) -> LakeError:
+        """What to say of a chunk that cannot be understood: it may be of a tensor that was made anew."""
+        path = keys.tensor_meta(self.commit.id, tensor.key)
+        try:
+            now = self._fetch([path])[path]
+            is_same = now is not None and is_alike(TensorMeta.decode(now, path, tensor.key), tensor.meta)
+        except LakeError:
+            return error  # that the metadata cannot be read says nothing of the chunk
+        return error if is_same else self._overtaken(tensor)
 
     def _overtaken(self, tensor: TensorState) -> StorageError:
         return StorageError(
@@ -297,9 +303,13 @@ class State:
         loaded = []
         for tensor, paths in zip(tensors, wanted, strict=True):
             meta = keys.tensor_meta(self.commit.id, tensor.key)
-            if not has_same_rows(tensor, meta, found, paths):
-                raise self._overtaken(tensor)
-            loaded.append(decode_tables(tensor, meta, found, paths))
+            try:
+                if not has_same_rows(tensor, meta, found, paths):
+                    raise self._overtaken(tensor)
+                loaded.append(decode_tables(tensor, meta, found, paths))
+            except FormatError as error:
+                self._check_unchanged(tensor, error)
+                raise
         return loaded
 
     def chunk_key(self, tensor: TensorState, chunk_id: int) -> str:
@@ -380,7 +390,7 @@ class State:
             chunk = packing.parse(data, meta, path)
             loaded = LoadedChunk(chunk, as_array(chunk, meta))
         except FormatError as error:
-            return error
+            return self._unfitting(tensor, error)
         self.chunks.put(path, loaded)
         return loaded
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from deeplake_nb.format.meta import TensorMeta
 
+_OF_CHUNKS = ("htype", "dtype", "sample_compression", "chunk_compression", "is_sequence", "is_link")
+
 
 @dataclass(slots=True)
 class Tables:
@@ -100,6 +102,11 @@ def has_same_rows(
     opened = tensor.rows.table
     now, _ = decode_rows(tensor.meta, found[paths["rows"]], (paths["rows"], meta_path), len(opened))
     return now.encode() == opened.encode()
+
+
+def is_alike(meta: TensorMeta, other: TensorMeta) -> bool:
+    """Whether chunks of one are to be read as those of the other, whatever rows there are."""
+    return all(getattr(meta, name) == getattr(other, name) for name in _OF_CHUNKS)
 
 
 def decode_tables(

@@ -15,6 +15,7 @@ from deeplake_nb.dataset.dataset import Dataset
 from deeplake_nb.errors import FormatError, ReadOnlyError, RowError, SampleError, StorageError, TensorNotFoundError
 from deeplake_nb.format import keys
 from deeplake_nb.format.diffs import CommitDiff
+from deeplake_nb.format.encoders import ChunkIds
 from deeplake_nb.storage.wrappers import Counting
 from tests.eventually import collected
 
@@ -609,6 +610,38 @@ def test_a_reader_that_is_overtaken_is_told_so():
     with pytest.raises(StorageError, match="another writer has changed tensor 'text'"):
         reader.text.text()
     assert load(ds._state.storage, read_only=True).text[3].text() == "changed"
+
+
+def test_a_reader_of_several_tensors_is_told_of_the_one_that_was_overtaken():
+    ds = filled(12)
+    reader = load(ds._state.storage, read_only=True)
+    ds.pop(0)
+    ds.close()
+    with pytest.raises(StorageError, match=r"another writer has changed tensor '_?x[a-z_]*' since it was loaded"):
+        reader._state.load_all_tables()
+    path = keys.chunk_ids(ds._state.commit.id, "x")
+    ds._state.storage.put(path, ChunkIds().encode())
+    with pytest.raises(FormatError, match="the dataset is damaged"):
+        load(ds._state.storage, read_only=True)._state.load_all_tables()
+
+
+def test_a_reader_of_a_tensor_that_was_made_anew_is_told_so():
+    ds = create(memory())
+    with ds:
+        ds.create_tensor("x", dtype="int64").extend(np.zeros((9, 4), "int64"))
+    reader = load(ds._state.storage, read_only=True)
+    with ds:
+        ds.delete_tensor("x")
+        ds.create_tensor("x", dtype="float32").extend(np.ones((9, 3), "float32"))
+    with pytest.raises(StorageError, match="another writer has changed tensor 'x' since it was loaded"):
+        reader.x.numpy()
+    late = load(ds._state.storage, read_only=True)
+    with ds:
+        ds.x.append(np.ones(3, "float32"))
+    (chunk,) = (key for key in objects(ds._state.storage) if key.startswith("x/chunks/"))
+    ds._state.storage.put(chunk, b"damaged")
+    with pytest.raises(FormatError, match=chunk):
+        late.x.numpy()
 
 
 @pytest.mark.parametrize("counts", [{3: 5}, {3: 3, 4: 1}, {3: 1}])
