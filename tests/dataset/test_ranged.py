@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deeplake_nb.dataset.cache import ChunkCache
-from deeplake_nb.errors import FormatError, LakeError
+from deeplake_nb.errors import FormatError, KeyNotFoundError, LakeError, StorageError
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.wrappers import Wrapper
 from deeplake_nb.urls import parse
@@ -208,3 +208,28 @@ def test_rows_of_a_chunk_that_is_replaced_after_its_header_was_read(tmp_path):
     assert np.array_equal(load(watched).x[[3, 700, 20]].numpy(), VECTORS[[3, 700, 20]])
     assert watched.replaced
     assert np.array_equal(load(store).x[[3, 700, 20]].numpy(), VECTORS[[3, 700, 20]])
+
+
+@pytest.mark.parametrize("kind", [Watched, Local])
+def test_a_row_of_a_chunk_that_another_writer_has_replaced_is_told_of(kind):
+    inner = memory()
+    with create(inner) as ds:
+        ds.create_tensor("x", htype="embedding", dtype="float32", max_chunk_size=1_000_000).extend(VECTORS)
+    changed, lost = (load(kind(inner)) for _ in range(2))
+    for reader in (changed, lost):
+        np.testing.assert_array_equal(reader.x[3].numpy(), VECTORS[3])
+        assert reader._state.chunks.heads._values, "only the header of its chunk is kept"
+    path = changed._state.chunk_key(changed._state.tensor("x"), int(changed._state.tensor("x").tables.ids.ids[0]))
+    stored = bytes(inner.get(path))
+    inner.delete(path)
+    with pytest.raises(FormatError, match=f"{path} is missing, though the tensor's table names it"):
+        lost.x[4].numpy()
+    inner.put(path, stored)
+    ds = load(inner)
+    ds.x[5] = VECTORS[6]
+    ds.close()
+    with pytest.raises(KeyNotFoundError):
+        inner.get(path)
+    with pytest.raises(StorageError, match="another writer has changed tensor 'x' since it was loaded"):
+        changed.x[4].numpy()
+    np.testing.assert_array_equal(load(inner).x[5].numpy(), VECTORS[6])
