@@ -186,7 +186,11 @@ class Blocks:
         except KeyNotFoundError:
             return False  # loading it says why
         if start is not None:
-            yield from self._copied(storage, path, start, span)
+            try:
+                yield from self._copied(storage, path, start, span)
+            except KeyNotFoundError as error:  # others may delete a chunk between two blocks of it
+                (loaded,) = state.load_chunks(self.tensor, [span.entry])
+                raise loaded if isinstance(loaded, LakeError) else self._cut_off(path) from error
         return start is not None
 
     def _copied(self, storage: ReadsInto, path: str, start: int, span: Span) -> Iterator[Block]:

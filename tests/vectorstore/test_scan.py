@@ -12,7 +12,7 @@ import pytest
 
 from deeplake_nb.dataset import blocks
 from deeplake_nb.dataset.cache import Recent
-from deeplake_nb.errors import LakeError, StorageError
+from deeplake_nb.errors import FormatError, LakeError, StorageError
 from deeplake_nb.storage import leases
 from deeplake_nb.storage.local import LocalStorage
 from deeplake_nb.storage.wrappers import Counting, innermost
@@ -130,6 +130,26 @@ def test_a_chunk_that_is_cut_off_is_an_error(store, way):
     storage.put(largest, bytes(storage.get(largest))[:-1000])
     with pytest.raises(LakeError, match="embedding"):
         store.search(embedding=vectors()[0], exec_option="python")
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_chunk_that_goes_between_two_blocks_of_it_is_told_of(store, monkeypatch, is_lost):
+    monkeypatch.setattr(LocalStorage, "lend", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(blocks, "BLOCK_NBYTES", 10_000)
+    seen = blocks.Blocks.of(store.dataset.embedding)
+    span = seen.spans()[0]
+    reading = seen.read(span)
+    assert next(reading).first == 0
+    chunk = seen.state.chunk_key(seen.tensor, int(seen.tensor.tables.ids.ids[span.entry]))
+    if is_lost:
+        innermost(seen.state.storage).delete(chunk)
+    else:
+        ds = VectorStore(store.path, verbose=False).dataset
+        ds.embedding[5] = vectors()[6]
+        ds.close()
+    expected = FormatError if is_lost else StorageError
+    with pytest.raises(expected, match=f"{chunk} is missing" if is_lost else "another writer has changed tensor"):
+        list(reading)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
