@@ -31,6 +31,8 @@ const MAGNIFIED = 2;
 const CORNER = 6;
 /** With more boxes than that, only those wide enough for their name are named. */
 const FEW_BOXES = 6;
+/** Names that a further one makes room for. */
+const MANY_NAMES = 40;
 const INK = "#101418";
 const ALL_ROUND = 2 * Math.PI;
 
@@ -185,6 +187,7 @@ function drawBoxes(
   if (!withLabels) return;
   pen.font = "500 10.5px system-ui, sans-serif";
   pen.textBaseline = "middle";
+  const taken: Rect[] = [];
   for (const box of boxes) {
     if (!box[4]) continue;
     const edge = placed(box, at);
@@ -194,10 +197,28 @@ function drawBoxes(
     if (boxes.length > FEW_BOXES && chip.width > edge.width) continue;
     const left = Math.min(Math.max(edge.left - 1, 0), width - chip.width);
     const above = edge.top >= chip.height ? edge.top - chip.height : edge.top;
-    const top = Math.min(Math.max(above, 0), height - chip.height);
+    const wanted = Math.min(Math.max(above, 0), height - chip.height);
+    // Among many names that would take long, and there is no room.
+    const top = taken.length >= MANY_NAMES ? wanted : freeTop({ left, top: wanted, ...chip }, taken, height);
+    taken.push({ left, top, ...chip });
     pen.fillStyle = box[5];
     pen.fillRect(left, top, chip.width, chip.height);
     pen.fillStyle = INK;
     pen.fillText(box[4], left + 4, top + chip.height / 2 + 0.5, chip.width - 8);
   }
+}
+
+/** The top nearest to the one wanted at which a chip covers none of those drawn; the one wanted where all is full. */
+export function freeTop(chip: Rect, taken: readonly Rect[], height: number): number {
+  const beside = taken.filter(
+    (other) => other.left < chip.left + chip.width && chip.left < other.left + other.width,
+  );
+  const tops = [
+    chip.top,
+    ...beside.flatMap((other) => [other.top + other.height, other.top - chip.height]),
+  ].filter((top) => top === chip.top || (top >= 0 && top + chip.height <= height));
+  const free = tops.filter((top) =>
+    beside.every((other) => top >= other.top + other.height || top + chip.height <= other.top),
+  );
+  return free.sort((one, two) => Math.abs(one - chip.top) - Math.abs(two - chip.top))[0] ?? chip.top;
 }
